@@ -1,0 +1,376 @@
+"""The composition root: starts the engines, wires the rooms to them, and takes all down again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hybrid_coordinator.coordinator import Coordinator, Progress
+from hybrid_coordinator.domain.health import CollectionState, PartHealth
+from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.errors import (
+    EmbeddingMismatchError,
+    HybridError,
+    InvalidArgumentError,
+    NotFoundError,
+)
+from hybrid_coordinator.home import Home
+from hybrid_coordinator.settings import Settings, SettingsStore
+
+# Loaded by the starting task, behind the handshake; see `_import_rooms`.
+if TYPE_CHECKING:
+    from hybrid_coordinator.knowledge.collections import CollectionDefinition
+    from hybrid_coordinator.knowledge.embedding.protocol import Embedder
+    from hybrid_coordinator.knowledge.index_setup import IndexSetup
+    from hybrid_coordinator.storage.postgres.bookkeeping import CollectionEmbedders
+    from hybrid_coordinator.storage.postgres.database import Database
+    from hybrid_coordinator.storage.postgres.source_files import SourceFiles
+    from hybrid_coordinator.storage.vectors.protocol import VectorIndex
+
+_log = logging.getLogger(__name__)
+
+
+class Engines:
+    """The coordinator's engines: started in the background, started again after a failure."""
+
+    def __init__(self, home: Home, settings: SettingsStore) -> None:
+        self._home = home
+        self._settings = settings
+        self._stack = contextlib.AsyncExitStack()
+        self._starting: asyncio.Task[Running] | None = None
+
+    def begin(self) -> None:
+        """Start now, without waiting."""
+        self._starting = asyncio.create_task(self._start())
+
+    def state(self) -> str:
+        """"starting", "up", or what keeps them down."""
+        task = self._starting
+        if task is None or not task.done():
+            return "starting"
+        error = None if task.cancelled() else task.exception()
+        return f"down: {error}" if error else "up"
+
+    async def get(self) -> Coordinator:
+        """The coordinator, once its engines are up.
+
+        Raises:
+            HybridError: they could not be started; the next call tries again.
+        """
+        return (await self.running()).coordinator
+
+    async def running(self) -> Running:
+        """Everything that runs. Raises as `get` does."""
+        task = self._starting
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._starting = asyncio.create_task(self._start())
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Stop the engines; what was acknowledged is durable already."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def _start(self) -> Running:
+        stack = contextlib.AsyncExitStack()
+        try:
+            running = await _open(self._home, self._settings, stack)
+        except BaseException:
+            await stack.aclose()
+            raise
+        self._stack = stack
+        return running
+
+
+def stop_leftovers(home: Home) -> bool:
+    """Stop the Postgres that a killed coordinator left running. True if there was one."""
+    from hybrid_coordinator.storage.postgres.server import PostgresServer
+
+    return home.postgres_dir.exists() and PostgresServer(home.postgres_dir).stop()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started coordinator, with the parts that its upkeep needs."""
+
+    coordinator: Coordinator
+    settings: Settings
+    database: Database
+    index: VectorIndex
+    embedder: Embedder
+    embedders: CollectionEmbedders
+    files: SourceFiles
+    setup: IndexSetup
+    definitions: Mapping[CollectionName, CollectionDefinition]
+
+    async def health(self) -> list[PartHealth]:
+        """Each part, asked now."""
+        storage, embedding = self.settings.storage, self.settings.embedding
+        checks: tuple[tuple[str, Awaitable[object], str], ...] = (
+            ("postgres", self.database.ping(), "external" if storage.database_url else "embedded"),
+            ("qdrant", self.index.ping(), storage.qdrant_url or "embedded (Qdrant Edge)"),
+            ("embedder", self.embedder.embed(["ping"]), embedding.provider),
+            ("collections", self.setup.ensure(), "all five are there, built by this embedder"),
+        )
+        parts = []
+        for name, check, detail in checks:
+            try:
+                await check
+            except HybridError as error:
+                parts.append(PartHealth(name, ok=False, detail=str(error), remedy=_remedy(error)))
+            else:
+                parts.append(PartHealth(name, ok=True, detail=detail))
+        return [*parts, *await self._models()]
+
+    async def _models(self) -> list[PartHealth]:
+        from hybrid_coordinator.inference.starting import unavailable
+
+        survey = await self.coordinator.models.survey()
+        parts = [
+            PartHealth(
+                f"model {report.endpoint.kind}",
+                ok=bool(report.models),
+                detail=", ".join(model.name for model in report.models) or str(report),
+                needed=False,
+            )
+            for report in survey
+        ]
+        if not any(part.ok for part in parts):
+            parts.append(
+                PartHealth(
+                    "a local model",
+                    ok=False,
+                    detail="none answers, so ask_local_llm cannot",
+                    remedy=str(unavailable(survey)),
+                    needed=False,
+                )
+            )
+        return parts
+
+    async def collections(self) -> list[CollectionState]:
+        """The five collections, counted now."""
+        await self.setup.ensure()
+        built = await self.embedders.all()
+        return [
+            CollectionState(
+                name=name.value,
+                purpose=definition.purpose,
+                points=await self.index.count(name.value, {}),
+                embedder=built[name.value].model,
+            )
+            for name, definition in self.definitions.items()
+        ]
+
+    async def rebuild(self, progress: Progress) -> None:
+        """Make every collection anew from the record and from the indexed directories, with the
+        embedder that is configured now.
+
+        Raises:
+            EmbedderUnavailableError: nothing was emptied.
+        """
+        for name in self.definitions:
+            await self.coordinator.projector.rebuild(name)
+        await self._index_unfinished(progress)
+        await self.coordinator.projector.drain(_REBUILD_SECONDS)
+
+    async def finish_indexing(self) -> None:
+        """Index again what a crash, a damaged shard or a missing embedder left unfinished."""
+        try:
+            await self.coordinator.projector.drain(_REBUILD_SECONDS)
+            await self._index_unfinished(_say_nothing)
+        except HybridError:
+            _log.warning("unfinished indexing is left to the next start", exc_info=True)
+
+    async def _index_unfinished(self, progress: Progress) -> None:
+        roots = await self.files.unfinished_roots()
+        for number, (project, root) in enumerate(roots):
+            await progress(number, len(roots), f"indexing {root}")
+            try:
+                await self.coordinator.indexer.index(Path(root), project)
+            except (InvalidArgumentError, NotFoundError) as error:
+                _log.warning("%s cannot be indexed again: %s", root, error)
+
+
+_REBUILD_SECONDS = 600.0
+
+
+async def _say_nothing(_: float, __: float | None, ___: str) -> None:
+    """Progress that nobody asked for."""
+
+
+def _remedy(error: HybridError) -> str:
+    if isinstance(error, EmbeddingMismatchError):
+        return "hybrid-coordinator reindex"
+    return "hybrid-coordinator stop, then try again; the log says more"
+
+
+async def _open(home: Home, store: SettingsStore, stack: contextlib.AsyncExitStack) -> Running:
+    """Start the engines side by side, then build the rooms on them.
+
+    Raises:
+        HybridError: an engine does not come up.
+    """
+    settings = store.current()
+    os.environ["SEMBLE_GRAMMARS_CACHE_DIR"] = str(home.grammars_dir)
+    record = asyncio.create_task(_open_record(home, settings, stack))
+    try:
+        await asyncio.to_thread(_import_rooms)
+        index = await _open_index(home, settings)
+        stack.push_async_callback(index.close)
+    except BaseException:
+        record.cancel()
+        await asyncio.gather(record, return_exceptions=True)
+        raise
+    return await _build(home, store, await record, index, stack)
+
+
+async def _open_record(
+    home: Home, settings: Settings, stack: contextlib.AsyncExitStack
+) -> Database:
+    from hybrid_coordinator.storage.postgres.database import Database
+    from hybrid_coordinator.storage.postgres.migrate import migrate
+
+    storage = settings.storage
+    if storage.database_url is not None:
+        database = await Database.connect(
+            storage.database_url.get_secret_value(), timeout=storage.timeout_seconds
+        )
+    else:
+        from hybrid_coordinator.storage.postgres.embedded import EmbeddedPostgres
+
+        server = await EmbeddedPostgres.start(home.postgres_dir)
+        stack.push_async_callback(server.stop)
+        database = await Database.connect(
+            server.dsn, timeout=storage.timeout_seconds, revive=server.ensure_running
+        )
+    stack.push_async_callback(database.close)
+    await migrate(database)
+    return database
+
+
+async def _open_index(home: Home, settings: Settings) -> VectorIndex:
+    storage = settings.storage
+    if storage.qdrant_url is None:
+        from hybrid_coordinator.storage.vectors.edge import EdgeIndex
+
+        index = await EdgeIndex.open(home.vectors_dir)
+        for collection, reason in index.damaged.items():
+            _log.error("collection %s was damaged and is built anew: %s", collection, reason)
+        return index
+    from hybrid_coordinator.storage.vectors.client import ClientIndex
+
+    key = storage.qdrant_api_key
+    return ClientIndex.connect(
+        storage.qdrant_url, key.get_secret_value() if key else None, storage.timeout_seconds
+    )
+
+
+async def _build(
+    home: Home,
+    store: SettingsStore,
+    database: Database,
+    index: VectorIndex,
+    stack: contextlib.AsyncExitStack,
+) -> Running:
+    from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+    from hybrid_coordinator.knowledge.collections import load_collections
+    from hybrid_coordinator.knowledge.embedding.factory import build_embedder
+    from hybrid_coordinator.knowledge.index_setup import IndexSetup
+    from hybrid_coordinator.knowledge.projection import Projector
+    from hybrid_coordinator.knowledge.retrieval import Retriever
+    from hybrid_coordinator.learning.datasets import TrainingData
+    from hybrid_coordinator.learning.outcomes import OutcomeRecorder
+    from hybrid_coordinator.learning.tracking import Tracker
+    from hybrid_coordinator.routing.delegate import LocalModels
+    from hybrid_coordinator.routing.route import Router
+    from hybrid_coordinator.storage.postgres.bookkeeping import (
+        CollectionEmbedders,
+        Datasets,
+        Statistics,
+    )
+    from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+    from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+    from hybrid_coordinator.storage.postgres.source_files import SourceFiles
+    from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
+
+    settings = store.current()
+    interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
+    files, embedders = SourceFiles(database), CollectionEmbedders(database)
+    definitions = load_collections()
+    scrubber = Scrubber(_secrets(settings))
+    embedder, bm25 = build_embedder(settings.embedding), Bm25Encoder()
+    stack.push_async_callback(embedder.close)
+    setup = IndexSetup(index, embedder, embedders, interactions, knowledge, files, definitions)
+    projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
+    models = LocalModels(settings.inference)
+    stack.push_async_callback(models.close)
+    threshold = settings.learning.high_value_threshold
+    coordinator = Coordinator(
+        retriever=Retriever(index, embedder, bm25, interactions, setup, definitions),
+        projector=projector,
+        indexer=CodeIndexer(index, embedder, bm25, files),
+        tracker=Tracker(interactions, projector.wake, scrubber),
+        outcomes=OutcomeRecorder(
+            interactions, index, bm25, threshold, projector.wake, scrubber
+        ),
+        training_data=TrainingData(interactions, Datasets(database), scrubber),
+        interactions=interactions,
+        knowledge=knowledge,
+        definitions=definitions,
+        models=models,
+        router=Router(),
+        statistics=Statistics(database),
+        scrubber=scrubber,
+        settings=store,
+        datasets_dir=home.datasets_dir,
+    )
+    running = Running(
+        coordinator, settings, database, index, embedder, embedders, files, setup, definitions
+    )
+    for work in (projector.run(), running.finish_indexing()):
+        task = asyncio.create_task(work)
+        stack.push_async_callback(_cancel, task)
+    return running
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """Configured values that must never be stored."""
+    given = (
+        settings.storage.database_url,
+        settings.storage.qdrant_api_key,
+        settings.embedding.api_key,
+    )
+    return [secret.get_secret_value() for secret in given if secret is not None]
+
+
+_ROOMS = (
+    "hybrid_coordinator.storage.postgres.interactions",
+    "hybrid_coordinator.storage.vectors.edge",
+    "hybrid_coordinator.knowledge.projection",
+    "hybrid_coordinator.knowledge.retrieval",
+    "hybrid_coordinator.knowledge.code.indexer",
+    "hybrid_coordinator.learning.datasets",
+    "hybrid_coordinator.learning.outcomes",
+    "hybrid_coordinator.routing.delegate",
+)
+
+
+def _import_rooms() -> None:
+    """Load what `_build` needs, on a thread: the handshake is being answered meanwhile."""
+    for name in _ROOMS:
+        importlib.import_module(name)

@@ -1,0 +1,324 @@
+"""The façade: one method a capability, over the rooms behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hybrid_coordinator.domain.ask import AskRequest, FileText
+from hybrid_coordinator.domain.context import Augmentation
+from hybrid_coordinator.domain.interactions import (
+    AgentType,
+    Interaction,
+    NewInteraction,
+    Outcome,
+)
+from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.domain.knowledge import (
+    JsonValue,
+    KnowledgeItem,
+    NewKnowledge,
+    StoreAction,
+)
+from hybrid_coordinator.domain.route import TaskType
+from hybrid_coordinator.errors import InvalidArgumentError
+from hybrid_coordinator.knowledge.packing import pack
+from hybrid_coordinator.knowledge.projects import Project, project_of
+
+# The rooms are built by the composition root while the handshake is already being answered:
+# importing them here would hold it up.
+if TYPE_CHECKING:
+    from hybrid_coordinator.domain.indexing import IndexReport
+    from hybrid_coordinator.domain.reply import Reply
+    from hybrid_coordinator.domain.route import Route
+    from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+    from hybrid_coordinator.knowledge.collections import CollectionDefinition
+    from hybrid_coordinator.knowledge.projection import Projector
+    from hybrid_coordinator.knowledge.retrieval import Retrieved, Retriever
+    from hybrid_coordinator.learning.datasets import DatasetReport, TrainingData
+    from hybrid_coordinator.learning.outcomes import OutcomeRecorder, OutcomeResult
+    from hybrid_coordinator.learning.tracking import Tracker
+    from hybrid_coordinator.routing.delegate import LocalModels
+    from hybrid_coordinator.routing.route import Router
+    from hybrid_coordinator.settings import SettingsStore
+    from hybrid_coordinator.storage.postgres.bookkeeping import Statistics, Totals
+    from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+    from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+
+Progress = Callable[[float, float | None, str], Awaitable[None]]
+"""Told (done, total or None, a few words) while something long goes on."""
+
+_FRESH_SECONDS = 2.0
+"""How long a question waits for what was recorded just before it to become findable."""
+
+_PER_COLLECTION = 6
+"""Candidates of one collection; three learned items are about what helps an agent, and code
+needs a few more since one answer often spans several chunks."""
+
+_ASK_CONTEXT_TOKENS = 1000
+_MAX_FILE_BYTES = 1_000_000
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One connection: its id, where the agent works, and the project around that."""
+
+    id: str
+    directory: Path
+    home_project: Project
+
+    @classmethod
+    def at(cls, session_id: str, directory: Path) -> Session:
+        """The session of an agent that works in ``directory``."""
+        return cls(session_id, directory, project_of(directory))
+
+    @property
+    def project(self) -> str:
+        """The default of every `project` parameter."""
+        return self.home_project.name
+
+    def resolve(self, path: str) -> Path:
+        """``path`` as the agent means it: relative to where it works."""
+        return self.directory / Path(path).expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """What `ask_local_llm` was asked; ``files`` are paths inside the session's project."""
+
+    prompt: str
+    task_type: str = "auto"
+    files: tuple[str, ...] = ()
+    system: str | None = None
+    json_schema: Mapping[str, Any] | None = None
+    max_tokens: int = 1024
+    temperature: float = 0.2
+    use_context: bool = True
+    quality_critical: bool = False
+    prefer_local: bool = True
+
+
+@dataclass(frozen=True)
+class Coordinator:
+    """Everything the faces can ask for. Built by the composition root."""
+
+    retriever: Retriever
+    projector: Projector
+    indexer: CodeIndexer
+    tracker: Tracker
+    outcomes: OutcomeRecorder
+    training_data: TrainingData
+    interactions: InteractionRecords
+    knowledge: KnowledgeRecords
+    definitions: Mapping[CollectionName, CollectionDefinition]
+    models: LocalModels
+    router: Router
+    statistics: Statistics
+    scrubber: Scrubber
+    settings: SettingsStore
+    datasets_dir: Path
+
+    async def augment(
+        self,
+        query: str,
+        *,
+        agent_type: AgentType,
+        project: str,
+        collections: Sequence[CollectionName] | None,
+        max_tokens: int,
+    ) -> Augmentation:
+        """The question with the context that bears on it, in at most ``max_tokens`` tokens."""
+        found, ready = await asyncio.gather(
+            self._find(query, project, collections, _PER_COLLECTION), self.models.any_ready()
+        )
+        packed = pack(found.items, max_tokens)
+        abstained = not packed.items
+        return Augmentation(
+            augmented_prompt=query if abstained else f"{packed.text}\nTask:\n{query}",
+            items=packed.items,
+            tokens=packed.tokens,
+            abstained=abstained,
+            route=self.router.route(query, local_ready=ready, agent_type=agent_type),
+            notices=found.notices,
+        )
+
+    async def search(
+        self, query: str, *, collection: CollectionName | None, project: str, limit: int
+    ) -> Retrieved:
+        """The best items of one collection, or of all of them, whatever they are worth."""
+        chosen = None if collection is None else [collection]
+        found = await self._find(query, project, chosen, limit, only_relevant=False)
+        return replace(found, items=found.items[:limit])
+
+    async def _find(
+        self,
+        query: str,
+        project: str,
+        collections: Sequence[CollectionName] | None,
+        limit: int,
+        *,
+        only_relevant: bool = True,
+    ) -> Retrieved:
+        await self.projector.drain(_FRESH_SECONDS)
+        found = await self.retriever.find(
+            query, project, collections or list(CollectionName), limit, only_relevant=only_relevant
+        )
+        problems = [each for each in (self.projector.problem, self.settings.problem) if each]
+        return replace(found, notices=(*found.notices, *problems))
+
+    async def ask(
+        self, options: AskOptions, *, session: Session, project: str, progress: Progress
+    ) -> tuple[Reply, str]:
+        """A local model's checked answer, and the id of the interaction that records it."""
+        files = await asyncio.to_thread(_read_files, options.files, session)
+        context = ""
+        context_ids: tuple[str, ...] = ()
+        if options.use_context:
+            found = await self._find(options.prompt, project, None, _PER_COLLECTION)
+            packed = pack(found.items, _ASK_CONTEXT_TOKENS)
+            context, context_ids = packed.text, tuple(item.id for item in packed.items)
+
+        async def waiting(elapsed: float, words: str) -> None:
+            await progress(elapsed, None, words)
+
+        reply, attempts = await self.models.ask(
+            AskRequest(
+                prompt=options.prompt,
+                task_type=None if options.task_type == "auto" else TaskType(options.task_type),
+                files=files,
+                context=context,
+                system=options.system,
+                json_schema=options.json_schema,
+                max_tokens=options.max_tokens,
+                temperature=options.temperature,
+                quality_critical=options.quality_critical,
+                prefer_local=options.prefer_local,
+            ),
+            waiting,
+        )
+        interaction_id = await self.tracker.track(
+            NewInteraction(
+                project=project,
+                query=options.prompt,
+                response=reply.response,
+                agent_type=AgentType.LOCAL,
+                model_used=reply.model,
+                context_ids=context_ids,
+                tokens_used=reply.tokens_in + reply.tokens_out,
+                latency_ms=reply.latency_ms,
+                session_id=session.id,
+            ),
+            attempts,
+        )
+        return reply, interaction_id
+
+    async def track(self, new: NewInteraction) -> str:
+        """Record an interaction; returns its id once it is durable."""
+        return await self.tracker.track(new)
+
+    async def update_outcome(self, interaction_id: str, outcome: Outcome) -> OutcomeResult:
+        """Record how an interaction went, and what that makes it worth."""
+        return await self.outcomes.update(interaction_id, outcome)
+
+    async def generate_training_data(
+        self,
+        format: str,  # noqa: A002 - the contract's name
+        *,
+        min_value: float,
+        output_dir: Path | None,
+        max_examples: int | None,
+    ) -> DatasetReport:
+        """Write a dataset of successful interactions."""
+        return await self.training_data.generate(
+            format,
+            min_value=min_value,
+            output_dir=output_dir or self.datasets_dir,
+            max_examples=max_examples,
+        )
+
+    async def store(self, new: NewKnowledge) -> tuple[str, StoreAction]:
+        """Keep a knowledge entry."""
+        accepted = self.definitions[new.collection].accept(new)
+        stored = await self.knowledge.store(self._scrubbed(accepted))
+        self.projector.wake()
+        return stored
+
+    def _scrubbed(self, new: NewKnowledge) -> NewKnowledge:
+        scrub = self.scrubber.scrub
+        fields = {name: _map_strings(value, scrub) for name, value in new.fields.items()}
+        return replace(new, title=scrub(new.title), content=scrub(new.content), fields=fields)
+
+    async def index(
+        self, path: Path, *, project: str, watch: bool = False, progress: Progress | None = None
+    ) -> IndexReport:
+        """Bring the code index of ``path`` up to date."""
+        if watch:
+            raise InvalidArgumentError(
+                "watch", "following changes is not available; call index_codebase again instead"
+            )
+        if path.resolve() in (Path("/"), Path.home()):
+            raise InvalidArgumentError("path", f"{path} is no project; name a project's directory")
+
+        async def counted(done: int, total: int) -> None:
+            if progress is not None:
+                await progress(done, total, "files")
+
+        return await self.indexer.index(path, project, counted)
+
+    async def route(self, prompts: Sequence[str | Sequence[Mapping[str, Any]]]) -> list[Route]:
+        """Where each prompt (or message list) should go; calls no model."""
+        ready = await self.models.any_ready()
+        return [
+            self.router.route(prompt, local_ready=ready, agent_type=AgentType.REMOTE)
+            for prompt in prompts
+        ]
+
+    async def export(
+        self, kind: Literal["interactions", "knowledge"], after: str | None
+    ) -> tuple[list[Interaction] | list[KnowledgeItem], str | None]:
+        """A page of the record in id order, and the id to go on after; None at the end."""
+        records = self.interactions if kind == "interactions" else self.knowledge
+        rows = await records.page(after, _PAGE)
+        return rows, rows[-1].id if len(rows) == _PAGE else None
+
+    async def stats(self, project: str | None = None) -> Totals:
+        """Counts and rates from the record."""
+        threshold = self.settings.current().learning.high_value_threshold
+        return await self.statistics.totals(project, high_value=threshold)
+
+
+def _map_strings(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
+    """``value`` with ``change`` applied to every string in it, names of members left alone."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_map_strings(each, change) for each in value]
+    if isinstance(value, dict):
+        return {name: _map_strings(each, change) for name, each in value.items()}
+    return value
+
+
+def _read_files(paths: Sequence[str], session: Session) -> tuple[FileText, ...]:
+    """The text of files inside the session's project."""
+    root = session.home_project.root
+    texts = []
+    for given in paths:
+        path = session.resolve(given).resolve()
+        if not path.is_relative_to(root):
+            raise InvalidArgumentError("files", f"{given} is outside the project {root}")
+        try:
+            with path.open("rb") as file:
+                content = file.read(_MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise InvalidArgumentError(
+                "files", f"{given} cannot be read: {error.strerror}"
+            ) from error
+        if len(content) > _MAX_FILE_BYTES or b"\0" in content:
+            raise InvalidArgumentError("files", f"{given} is over 1 MB, or not text")
+        texts.append(FileText(str(path.relative_to(root)), content.decode("utf-8", "replace")))
+    return tuple(texts)

@@ -1,0 +1,38 @@
+"""What a local model is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.domain.route import TaskType
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """A file that was read for the model; ``path`` is the name the model sees."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskRequest:
+    """A job for a local model.
+
+    ``task_type`` None means that it is worked out from the prompt. ``context`` is packed text
+    with its sources, empty where there is none. ``max_tokens`` bounds the answer, thinking
+    included. ``temperature`` is in 0-2.
+    """
+
+    prompt: str
+    task_type: TaskType | None = None
+    files: tuple[FileText, ...] = ()
+    context: str = ""
+    system: str | None = None
+    json_schema: Mapping[str, JsonValue] | None = None
+    max_tokens: int = 1024
+    temperature: float = 0.2
+    quality_critical: bool = False
+    prefer_local: bool = True

@@ -1,0 +1,90 @@
+"""What was done and how it went: interactions and outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class AgentType(StrEnum):
+    """Who did the work."""
+
+    REMOTE = "remote"
+    LOCAL = "local"
+
+
+class OutcomeKind(StrEnum):
+    """How an interaction ended."""
+
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    FAILURE = "failure"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class NewInteraction:
+    """An interaction as it is reported, before the record gives it an id.
+
+    ``latency_ms`` is in milliseconds, ``tokens_used`` counts both directions.
+    ``context_ids`` are the items that were shown, best first.
+    """
+
+    project: str
+    query: str
+    response: str
+    agent_type: AgentType
+    model_used: str
+    context_ids: tuple[str, ...] = ()
+    tokens_used: int = 0
+    latency_ms: int = 0
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an interaction went; ``feedback`` is -1, 0 or 1, ``evidence`` says what showed it."""
+
+    kind: OutcomeKind
+    feedback: int = 0
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """An interaction as the record holds it, with its latest outcome and value if it has one."""
+
+    id: str
+    project: str
+    query: str
+    response: str
+    agent_type: AgentType
+    model_used: str
+    tokens_used: int
+    latency_ms: int
+    session_id: str | None
+    created_at: datetime
+    context_provided: int = 0
+    outcome: Outcome | None = None
+    value_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """An item that was shown in an interaction, at a 1-based rank."""
+
+    item_id: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemStats:
+    """How often an item was shown and how the interactions that showed it went.
+
+    ``success_rate`` is in 0-1 over interactions with a known outcome (a partial counts half),
+    None while there is none.
+    """
+
+    uses: int = 0
+    success_rate: float | None = None

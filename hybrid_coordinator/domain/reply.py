@@ -1,0 +1,56 @@
+"""What a model's answer comes back as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChecks:
+    """What checking an answer found, each in 0-1; None where a check did not run."""
+
+    format: float
+    completeness: float
+    coherence: float
+    self_critique: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call of one model. ``outcome`` is "ok", "low_confidence" or the error's class name."""
+
+    model: str
+    endpoint: str
+    tier: Tier
+    latency_ms: int
+    confidence: float | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A local model's checked answer.
+
+    Times are in milliseconds; ``tokens_per_second`` counts generated tokens; ``cost_usd`` is 0
+    for a local model, None where a price is unknown.
+    """
+
+    response: str
+    model: str
+    endpoint: str
+    tier: Tier
+    task_type: TaskType
+    complexity: Complexity
+    confidence: float
+    checks: AnswerChecks
+    attempts: tuple[Attempt, ...]
+    tokens_in: int
+    tokens_out: int
+    tokens_per_second: float | None
+    first_token_ms: int | None
+    latency_ms: int
+    cost_usd: float | None
+    cached: bool
+    notices: tuple[str, ...] = ()

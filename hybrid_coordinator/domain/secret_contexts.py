@@ -1,0 +1,256 @@
+"""Secrets told by what stands around them: assignments, headers, URLs, command lines.
+
+The value alone may look like anything here, so each finding is judged: a name is not a password,
+nor is an expression, a placeholder or a type.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+Judge = Callable[[re.Match[str]], bool]
+
+# What a value can be made of where nothing closes it. No quantifier in this file can run away:
+# each has a bound, and most cannot give back what they took.
+_BARE = r"[^\s\"'`<>\\]"
+_QUOTE = r"\\*[\"'`]"
+
+_PASSWORDS = (
+    *("passwor[dt]", "passwd", "passphrase", "kennwort", "contraseña", "密码", "密碼", "口令"),
+    *("パスワード", "пароль", "(?:(?<![a-z])|(?<=^n))pwd", "(?:(?<=_)|(?<=pg)|(?<=my))pass"),
+)
+_KEYS = (
+    *("secret", "token", "credential", "api[_-]?key"),
+    (
+        "(?:access|account|admin|app|auth|client|consumer|deploy|encryption|license|master|private"
+        "|service|session|shared|signing|storage|webhook)[_-]?key"
+    ),
+)
+_SUFFIX = (
+    r"(?:[_-]?(?:key|value|prod|production|dev|test|staging|live|old|new|base|b64|base64|\d{1,3}))"
+)
+_SECRET_NAME = re.compile(
+    rf"(?:(?P<password>{'|'.join(_PASSWORDS)})|{'|'.join(_KEYS)}){_SUFFIX}{{0,2}}$", re.IGNORECASE
+)
+_NAME_MARKS = (
+    *("pass", "pwd", "kennwort", "contraseña", "密码", "密碼", "口令", "パスワード", "пароль"),
+    *("secret", "token", "credential", "key"),
+)
+# Any name with any value: the name is read by the judge, which is quicker than searching the
+# whole text for the alternatives above.
+_ASSIGNMENT = re.compile(
+    rf"(?<![\w-])(?P<name>[\w.-]{{2,100}}+)(?P<closing>{_QUOTE}\]?)?+"
+    r"(?P<sign>\s{0,8}+(?:=>|:=|={1,3}|[:>\uff1a])\s{0,8}+)"
+    rf"(?:(?P<quote>{_QUOTE})(?P<quoted>(?:(?!(?P=quote))(?:\\.|[^\s\\])){{6,512}}+)(?P=quote)"
+    rf"|(?P<bare>{_BARE}{{6,512}}+))"
+)
+_OPTION = re.compile(
+    r"-(?<![\w-]-)-?(?P<name>[a-zA-Z-]{2,40}+)\s{1,4}+"
+    rf"(?:{_QUOTE})?+(?P<value>{_BARE}{{6,512}}+)"
+)
+_AUTHORIZATION = re.compile(
+    rf"\bauthorization(?:{_QUOTE})?+\s{{0,8}}+[:=]\s{{0,8}}+(?:{_QUOTE})?+"
+    r"(?P<scheme>[a-z][\w-]{1,20}+\s{1,4}+)?+(?P<value>[^\s\"'`<>\\,;]{8,}+)",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"\bbearer\s{1,4}+(?P<value>[\w.~+/=-]{16,}+)", re.IGNORECASE)
+_COOKIE = re.compile(
+    rf"\bcookie(?:{_QUOTE})?+\s{{0,8}}+:\s{{0,8}}+(?:{_QUOTE})?+[^\s=;\"'`<>\\]{{1,64}}+="
+    r"(?P<value>[^\s;\"'`<>\\]{16,}+)",
+    re.IGNORECASE,
+)
+_CURL_USER = re.compile(
+    rf"\bcurl(?=\s)[^\n|;]{{0,200}}?\s(?:-u|--user)[ =]?(?:{_QUOTE})?+[^\s:\"'`<>\\]{{1,64}}+:"
+    rf"(?P<value>{_BARE}{{4,512}}+)"
+)
+_URL_PASSWORD = re.compile(r"://[^\s:/@\"'`<>\\]{0,128}+:(?P<value>[^\s/\"'`<>\\]{1,512})(?=@)")
+_URL_TOKEN = re.compile(r"://(?P<value>[^\s:/@\"'`<>\\?#]{20,512}+)(?=@)")
+_AWS_SECRET = re.compile(r"(?<![A-Za-z0-9+/=_.-])(?P<value>[A-Za-z0-9+/]{40})(?![A-Za-z0-9+/=_.-])")
+
+_DUMMY = re.compile(
+    r"your|example|changeme|change[_-]me|placeholder|dummy|redacted|sample"
+    r"|\.\.\.|xxxx|\*\*\*|\$\{|\{\{|^\$|^%\w+%$|^%[(sd]|^\{.*\}$|^(.)\1*$|^pass(?:word|wd)?$|^secret$|^token$",
+    re.IGNORECASE,
+)
+_EXPRESSION = re.compile(r"[,;&(){}\[\]|]")
+_NAME = re.compile(r"[^\W\d][\w-]*(?:\.[^\W\d][\w-]*)*")
+_LINE_END = re.compile(r"[,;]?\s*(?:$|[\r\n\"'`]|\\[nr\"]|#)")
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRule:
+    """``marks`` stand in the lower-cased text wherever ``pattern`` can match; ``judge`` says
+    whether what the pattern calls the value is a secret."""
+
+    kind: str
+    marks: tuple[str, ...]
+    pattern: re.Pattern[str]
+    judge: Judge
+
+
+def replace_in_context(text: str, placeholder: Callable[[str], str]) -> str:
+    """The text with every secret found by its surroundings replaced by a placeholder."""
+    folded = text.lower()
+    for rule in _RULES:
+        if any(mark in folded for mark in rule.marks):
+            text = _replace(rule, text, placeholder(rule.kind))
+    return text
+
+
+def _replace(rule: ContextRule, text: str, placeholder: str) -> str:
+    pieces: list[str] = []
+    copied = searched = 0
+    while found := rule.pattern.search(text, searched):
+        begin, end = _span(found)
+        if not rule.judge(found):
+            # What was taken for a value may itself begin with a name: "token: password=…".
+            searched = max(begin, searched + 1)
+            continue
+        pieces += (text[copied:begin], placeholder)
+        copied = searched = end
+    return "".join([*pieces, text[copied:]])
+
+
+def _span(found: re.Match[str]) -> tuple[int, int]:
+    groups = found.re.groupindex
+    if "value" in groups:
+        return found.span("value")
+    if found["quoted"] is not None:
+        return found.span("quoted")
+    return found.start("bare"), found.start("bare") + len(_bare(found))
+
+
+def _bare(found: re.Match[str]) -> str:
+    """The unquoted value of an assignment: all of it in ``NAME=value``, elsewhere up to what
+    could end an expression or a parameter."""
+    value = found["bare"]
+    if found["name"].isupper() and found["sign"] == "=":
+        return value
+    return _EXPRESSION.split(value, maxsplit=1)[0]
+
+
+def _entropy(value: str) -> float:
+    """Shannon's entropy in bits a character: about 2.5-3.5 for names, above 3.5 for random
+    strings of twenty characters and more."""
+    total = len(value)
+    return -sum(n / total * math.log2(n / total) for n in Counter(value).values())
+
+
+def _is_jumbled(value: str) -> bool:
+    """Whether digits and letters stand side by side, or neighbours change their kind (lower case,
+    upper case, other) as often as in random text: 0.6 of the time, against 0.3 in CamelCase."""
+    if any(c.isdigit() for c in value) and any(c.isalpha() for c in value):
+        return True
+    changes = sum(
+        a.islower() != b.islower() or a.isupper() != b.isupper() for a, b in pairwise(value)
+    )
+    return changes >= 0.4 * len(value)
+
+
+def _is_random(value: str) -> bool:
+    return len(value) >= 16 and _entropy(value) >= 3.2 and _is_key(value)
+
+
+def _is_key(value: str) -> bool:
+    return (
+        len(value) >= 8
+        and _is_jumbled(value)
+        and _entropy(value) >= 2.5
+        and not _DUMMY.search(value)
+    )
+
+
+def _is_password(value: str) -> bool:
+    """Words and dotted names are not: they name a field, a variable, a message."""
+    named = value.isalpha() or _NAME.fullmatch(value)
+    return len(value) >= 6 and not _DUMMY.search(value) and (not named or _is_jumbled(value))
+
+
+def _judge_of(name: str) -> Callable[[str], bool] | None:
+    """What a value under this name must be to be a secret; None if the name asks for none."""
+    folded = name.lower()
+    if not any(mark in folded for mark in _NAME_MARKS):
+        return None
+    secret = _SECRET_NAME.search(name)
+    if not secret:
+        return None
+    return _is_password if secret["password"] else _is_key
+
+
+def _judge_assignment(found: re.Match[str]) -> bool:
+    is_secret = _judge_of(found["name"])
+    if is_secret is None:
+        return False
+    if (quoted := found["quoted"]) is not None:
+        return is_secret(quoted)
+    if found["closing"]:
+        return False  # a quoted name takes a quoted value; a placeholder would break the JSON
+    value = _bare(found)
+    if is_secret is _is_password and found["sign"] == "=" and found["name"].isupper():
+        return not _DUMMY.search(value)  # NAME=value: a plain word is a password here too
+    return is_secret(value) and _stands_alone(found, value)
+
+
+def _stands_alone(found: re.Match[str], value: str) -> bool:
+    """Whether an unquoted value is data, as in a shell, an .env file, YAML, XML or a query string,
+    and not an expression of a programming language."""
+    sign = found["sign"]
+    end = found.start("bare") + len(value)
+    rest = found.string[end : end + 8]
+    if sign.strip() == ">":
+        return rest.startswith("</")
+    if sign == "=":
+        return found["name"].isupper() or not re.fullmatch(r"[A-Za-z_.]+:?\d?", value)
+    if sign[0] in ":\uff1a" and sign not in ":\uff1a" and _LINE_END.match(rest):
+        return True
+    return _is_random(value) and not _NAME.fullmatch(value)
+
+
+def _judge_option(found: re.Match[str]) -> bool:
+    is_secret = _judge_of(found["name"])
+    return is_secret is not None and is_secret(found["value"])
+
+
+def _judge_authorization(found: re.Match[str]) -> bool:
+    value = found["value"]
+    if _DUMMY.search(value):
+        return False
+    if found["scheme"]:
+        return not (value.islower() and value.isalpha())
+    return _is_random(value) and not _EXPRESSION.search(value) and not _NAME.fullmatch(value)
+
+
+def _judge_random(found: re.Match[str]) -> bool:
+    return _is_random(found["value"])
+
+
+def _judge_given(found: re.Match[str]) -> bool:
+    return not _DUMMY.search(found["value"])
+
+
+def _judge_aws_secret(found: re.Match[str]) -> bool:
+    """Forty characters of random base64 hold all three classes and 4.3 bits a character or more;
+    hexadecimal digests and names do not."""
+    value = found["value"]
+    lower = sum(c.islower() for c in value)
+    upper = sum(c.isupper() for c in value)
+    digits = sum(c.isdigit() for c in value)
+    return lower >= 6 and upper >= 6 and digits >= 2 and _entropy(value) >= 4.3
+
+
+_RULES = (
+    ContextRule("url-password", ("://",), _URL_PASSWORD, _judge_given),
+    ContextRule("url-token", ("://",), _URL_TOKEN, _judge_random),
+    ContextRule("authorization", ("authorization",), _AUTHORIZATION, _judge_authorization),
+    ContextRule("bearer-token", ("bearer",), _BEARER, _judge_random),
+    ContextRule("cookie", ("cookie",), _COOKIE, _judge_random),
+    ContextRule("password", ("curl",), _CURL_USER, _judge_given),
+    ContextRule("option", (" -",), _OPTION, _judge_option),
+    ContextRule("assigned-secret", _NAME_MARKS, _ASSIGNMENT, _judge_assignment),
+    ContextRule("aws-secret-key", ("",), _AWS_SECRET, _judge_aws_secret),
+)

@@ -1,0 +1,94 @@
+"""The exception tree: one root, one class a cause a caller can act on.
+
+    HybridError
+     ├─ InvalidArgumentError     a caller's value is off: names the field and what is allowed
+     ├─ NotFoundError            an id or a path that does not exist
+     ├─ SettingsError            hybrid.yaml or the environment is off
+     ├─ UnavailableError         a part that is needed does not answer
+     │   ├─ RecordUnavailableError     Postgres
+     │   ├─ IndexUnavailableError      Qdrant
+     │   ├─ EmbedderUnavailableError   the embedding endpoint
+     │   └─ ModelUnavailableError      no model endpoint answers
+     ├─ StorageError             a store answers, and refuses (disk full, damaged files)
+     ├─ EmbeddingMismatchError   an index was built by another embedding model
+     ├─ ModelReplyError          a model answered with an error, or with nothing usable
+     └─ OwnershipError           another process owns the data directory
+
+Every message names the cause and the next step. Driver exceptions are mapped to this tree
+once, where the driver is called, with ``from``.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "EmbedderUnavailableError",
+    "EmbeddingMismatchError",
+    "HybridError",
+    "IndexUnavailableError",
+    "InvalidArgumentError",
+    "ModelReplyError",
+    "ModelUnavailableError",
+    "NotFoundError",
+    "OwnershipError",
+    "RecordUnavailableError",
+    "SettingsError",
+    "StorageError",
+    "UnavailableError",
+]
+
+
+class HybridError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class InvalidArgumentError(HybridError):
+    """A caller's value is off. The message is ``field: what is wrong; what is allowed``."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class NotFoundError(HybridError):
+    """An id or a path that does not exist."""
+
+
+class SettingsError(HybridError):
+    """hybrid.yaml or the environment holds a value that cannot be used."""
+
+
+class UnavailableError(HybridError):
+    """A part that is needed does not answer; the same call may succeed later."""
+
+
+class RecordUnavailableError(UnavailableError):
+    """Postgres does not answer."""
+
+
+class IndexUnavailableError(UnavailableError):
+    """Qdrant does not answer."""
+
+
+class EmbedderUnavailableError(UnavailableError):
+    """The embedding endpoint does not answer."""
+
+
+class ModelUnavailableError(UnavailableError):
+    """No model endpoint answers. The message lists what was probed and how to start one."""
+
+
+class StorageError(HybridError):
+    """A store answers, and refuses: the disk is full, or its files are damaged."""
+
+
+class EmbeddingMismatchError(HybridError):
+    """An index was built by another embedding model; ``reindex`` moves it."""
+
+
+class ModelReplyError(HybridError):
+    """A model answered with an error, or with nothing usable."""
+
+
+class OwnershipError(HybridError):
+    """Another process owns the data directory."""

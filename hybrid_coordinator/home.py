@@ -1,0 +1,72 @@
+"""Where everything lives on disk. Standard library only: the bridge imports it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+MAX_SOCKET_PATH_BYTES = 100
+"""sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL among them (unix(7))."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The directory that holds all state: settings, data, logs, and the socket where it fits."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """``HYBRID_HOME``, or ``hybrid-coordinator`` in the user's data directory."""
+        given = os.environ.get("HYBRID_HOME")
+        if given:
+            return cls(Path(given).expanduser().absolute())
+        data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+        return cls(Path(data).expanduser().absolute() / "hybrid-coordinator")
+
+    @property
+    def settings_file(self) -> Path:
+        return self.root / "hybrid.yaml"
+
+    @property
+    def postgres_dir(self) -> Path:
+        return self.root / "postgres"
+
+    @property
+    def vectors_dir(self) -> Path:
+        return self.root / "qdrant"
+
+    @property
+    def grammars_dir(self) -> Path:
+        return self.root / "grammars"
+
+    @property
+    def datasets_dir(self) -> Path:
+        return self.root / "datasets"
+
+    @property
+    def log_file(self) -> Path:
+        return self.root / "logs" / "coordinator.log"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.root / "coordinator.lock"
+
+    @property
+    def socket_path(self) -> Path:
+        """The coordinator's socket: under the home, or in the runtime directory where the home
+        is too deep for a socket address."""
+        inside = self.root / "run" / "coordinator.sock"
+        if len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES:
+            return inside
+        runtime = os.environ.get("XDG_RUNTIME_DIR")
+        base = (
+            Path(runtime) / "hybrid-coordinator"
+            if runtime
+            else Path(tempfile.gettempdir()) / f"hybrid-coordinator-{os.getuid()}"
+        )
+        digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+        return base / f"{digest}.sock"

@@ -1,0 +1,1 @@
+"""Talking to models on this machine: discovery, clients, measured replies."""

@@ -1,0 +1,1 @@
+"""Chat clients, one module a wire format."""

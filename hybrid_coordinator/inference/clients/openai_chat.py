@@ -1,0 +1,160 @@
+"""Streaming ``/v1/chat/completions``: llama.cpp, LM Studio, vLLM, Docker Model Runner."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.inference.chat import ChatRequest, Finish, Piece
+from hybrid_coordinator.inference.clients.refusals import (
+    cut_short,
+    failed,
+    garbled,
+    lowered,
+    prompt_too_long,
+    refusal,
+)
+from hybrid_coordinator.inference.endpoints import Endpoint, EndpointKind, LocalModel
+from hybrid_coordinator.inference.wire import (
+    JsonObject,
+    count,
+    error_text,
+    member,
+    number,
+    objects,
+    parse,
+    text,
+)
+
+# Importing httpx takes 0.1 s, so it waits until a request is due; see inference.http.
+if TYPE_CHECKING:
+    from hybrid_coordinator.inference.http import HttpClient
+
+
+class OpenAIChat:
+    """Server-sent events as OpenAI's chat completions have them, and the local servers' extras:
+    ``timings`` (llama.cpp) and ``reasoning_content`` or ``reasoning`` (thinking models)."""
+
+    def __init__(self, http: HttpClient, endpoint: Endpoint, model: LocalModel) -> None:
+        self._http = http
+        self._endpoint = endpoint
+        self._model = model
+        self._name = f"{model.name} at {endpoint.url}"
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece | Finish]:
+        """See ``ChatClient.stream``."""
+        max_tokens, notices = self._fit(request)
+        body = _body(self._model.name, request, max_tokens)
+        url = f"{self._endpoint.openai_base}/chat/completions"
+        async with self._http.stream(url, body) as response:
+            if response.status != 200:
+                raise refusal(response.status, await response.body(), self._name)
+            reader = _Reader(self._name)
+            async for line in response.lines():
+                piece = reader.feed(line)
+                if piece is not None:
+                    yield piece
+            yield reader.finish(notices)
+
+    def _fit(self, request: ChatRequest) -> tuple[int, tuple[str, ...]]:
+        """How many tokens to ask for, and what to say about it.
+
+        llama.cpp and Docker Model Runner count with the model's tokenizer, refuse a prompt that
+        does not fit and end an answer where the context ends. vLLM refuses prompt and answer
+        together. LM Studio cuts the prompt without a word, so it gets none that may not fit.
+        """
+        context, kind = self._model.context_length, self._endpoint.kind
+        if context is None or kind not in (EndpointKind.LMSTUDIO, EndpointKind.VLLM):
+            return request.max_tokens, ()
+        estimate = request.estimated_tokens
+        room = context - estimate
+        if room <= 0 and kind is EndpointKind.LMSTUDIO:
+            raise prompt_too_long(
+                self._name,
+                tokens=estimate,
+                context_length=context,
+            )
+        if room <= 0 or room >= request.max_tokens:
+            return request.max_tokens, ()
+        return room, (lowered(request, room, self._name, context),)
+
+
+class _Reader:
+    """Makes pieces of the lines of one response."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._reason: str | None = None
+        self._usage: JsonObject = {}
+        self._timings: JsonObject = {}
+
+    def feed(self, line: bytes) -> Piece | None:
+        event = self._event(line)
+        if event is None:
+            return None
+        self._usage = member(event, "usage") or self._usage
+        self._timings = member(event, "timings") or self._timings
+        choice = next(objects(event, "choices"), None)
+        if choice is None:
+            return None
+        self._reason = text(choice, "finish_reason") or self._reason
+        delta = member(choice, "delta")
+        piece = Piece(
+            text(delta, "content"), text(delta, "reasoning_content") or text(delta, "reasoning")
+        )
+        return piece if piece.text or piece.thinking else None
+
+    def finish(self, notices: tuple[str, ...]) -> Finish:
+        if self._reason is None:
+            raise cut_short(self._name)
+        generated_ms = number(self._timings, "predicted_ms")
+        return Finish(
+            self._reason,
+            count(self._usage, "prompt_tokens"),
+            count(self._usage, "completion_tokens"),
+            generated_ms / 1000 if generated_ms else None,
+            notices,
+        )
+
+    def _event(self, line: bytes) -> JsonObject | None:
+        """The JSON object that a line carries, None for a line that carries none."""
+        field, _, value = line.partition(b":")
+        if field in (b"", b"event", b"id", b"retry") or value.strip() == b"[DONE]":
+            return None
+        # llama.cpp before 2025 sent an error in mid-stream as a field of its own; and a plain
+        # JSON body, which has no field, is an error object or not what was asked for.
+        content = value if field in (b"data", b"error") else line
+        try:
+            event = parse(content)
+        except ValueError as error:
+            raise garbled(line, self._name) from error
+        if not isinstance(event, dict):
+            raise garbled(line, self._name)
+        said = error_text(event)
+        if said is None and field == b"error":
+            said = text(event, "message") or "no explanation"
+        if said is not None:
+            raise failed(said, self._name)
+        if field != b"data":
+            raise garbled(line, self._name)
+        return event
+
+
+def _body(model: str, request: ChatRequest, max_tokens: int) -> dict[str, JsonValue]:
+    body: dict[str, JsonValue] = {
+        "model": model,
+        "messages": [
+            {"role": message.role, "content": message.content} for message in request.messages
+        ],
+        "max_tokens": max_tokens,
+        "temperature": request.temperature,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if request.json_schema is not None:
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": True, "schema": dict(request.json_schema)},
+        }
+    return body

@@ -1,0 +1,160 @@
+"""One answer from one model: bounded in time, measured, and refused where it is unusable."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+
+from hybrid_coordinator.domain.tokens import estimate_tokens
+from hybrid_coordinator.errors import ModelReplyError, ModelUnavailableError
+from hybrid_coordinator.inference.chat import (
+    ChatClient,
+    ChatRequest,
+    Finish,
+    Generation,
+    Piece,
+)
+
+STALL_SECONDS = 60.0
+"""A model that has begun and then gives no token for this long has hung."""
+_CUT_RATIO = 3
+_CUT_LEAST_TOKENS = 1000
+"""Real text never takes a third of the estimated tokens, so a count below that means a cut
+prompt; short prompts are too noisy to tell."""
+
+
+class _Answer:
+    """What has arrived so far."""
+
+    def __init__(self) -> None:
+        self.started = time.perf_counter()
+        self.first_at: float | None = None
+        self.pieces = 0
+        self.finish: Finish | None = None
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+
+    def add(self, piece: Piece) -> None:
+        if self.first_at is None:
+            self.first_at = time.perf_counter()
+        self.pieces += 1
+        self._text.append(piece.text)
+        self._thinking.append(piece.thinking)
+
+    def text_and_thinking(self) -> tuple[str, str]:
+        text, inline = split_thinking("".join(self._text))
+        return text, "".join(self._thinking) + inline
+
+
+async def generate(
+    client: ChatClient,
+    request: ChatRequest,
+    *,
+    name: str,
+    reply_seconds: float,
+    stall_seconds: float = STALL_SECONDS,
+    on_token: Callable[[int], None] | None = None,
+) -> Generation:
+    """Have the model answer. ``name`` says which one, in messages.
+
+    ``on_token`` is called with the number of pieces that have arrived.
+
+    Raises:
+        InvalidArgumentError: the prompt does not fit, or the schema is no use to the server.
+        ModelUnavailableError: the server does not answer, or gives no token in
+            ``reply_seconds``.
+        ModelReplyError: the answer is an error, is cut or empty, stalls for ``stall_seconds``,
+            or is not finished in ``reply_seconds``.
+    """
+    answer = _Answer()
+    try:
+        async with asyncio.timeout(reply_seconds) as bound:
+            deadline = bound.when() or 0.0
+            async with aclosing(client.stream(request)) as parts:
+                async for part in parts:
+                    if isinstance(part, Finish):
+                        answer.finish = part
+                        continue
+                    answer.add(part)
+                    now = asyncio.get_running_loop().time()
+                    bound.reschedule(min(deadline, now + stall_seconds))
+                    if on_token is not None:
+                        on_token(answer.pieces)
+    except TimeoutError as error:
+        raise _too_late(answer, name, reply_seconds, stall_seconds) from error
+    return _measured(answer, request, name)
+
+
+def _too_late(
+    answer: _Answer, name: str, reply_seconds: float, stall_seconds: float
+) -> ModelUnavailableError | ModelReplyError:
+    longer = "raise inference.reply_timeout_seconds, lower max_tokens or use a smaller model"
+    if answer.first_at is None:
+        return ModelUnavailableError(f"{name} gave no token within {reply_seconds:g} s; {longer}")
+    elapsed = time.perf_counter() - answer.started
+    if elapsed < reply_seconds:
+        return ModelReplyError(
+            f"{name} stalled: no token for {stall_seconds:g} s after {answer.pieces}"
+        )
+    return ModelReplyError(f"{name} was not done within {reply_seconds:g} s; {longer}")
+
+
+def _measured(answer: _Answer, request: ChatRequest, name: str) -> Generation:
+    finish = answer.finish
+    text, thinking = answer.text_and_thinking()
+    if finish is None or answer.first_at is None or not text.strip():
+        raise _empty(finish, thinking, request, name)
+    notices = list(finish.notices)
+    tokens_in, tokens_out = finish.tokens_in, finish.tokens_out
+    if tokens_in is None or tokens_out is None:
+        notices.append(f"{name} reported no usage; token counts are estimates")
+        tokens_in = request.estimated_tokens if tokens_in is None else tokens_in
+        tokens_out = estimate_tokens(text + thinking) if tokens_out is None else tokens_out
+    elif request.estimated_tokens > max(_CUT_LEAST_TOKENS, _CUT_RATIO * tokens_in):
+        notices.append(
+            f"{name} counted {tokens_in} tokens in a prompt of about "
+            f"{request.estimated_tokens}: it may have been cut"
+        )
+    if finish.reason == "length":
+        notices.append(
+            f"the answer is cut: it ended at a bound after {tokens_out} tokens; raise max_tokens"
+        )
+    seconds = finish.generation_seconds or time.perf_counter() - answer.first_at
+    return Generation(
+        text=text,
+        finish_reason=finish.reason,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        tokens_per_second=tokens_out / seconds if seconds > 0 and tokens_out > 1 else None,
+        first_token_ms=round((answer.first_at - answer.started) * 1000),
+        notices=tuple(notices),
+    )
+
+
+def _empty(
+    finish: Finish | None, thinking: str, request: ChatRequest, name: str
+) -> ModelReplyError:
+    if thinking.strip():
+        if finish is not None and finish.reason == "length":
+            return ModelReplyError(
+                f"{name} spent all {request.max_tokens} tokens on thinking and never came to an "
+                "answer; raise max_tokens"
+            )
+        return ModelReplyError(f"{name} thought, and gave no answer")
+    return ModelReplyError(f"{name} gave an empty answer")
+
+
+def split_thinking(text: str) -> tuple[str, str]:
+    """The answer and the thinking before it, where a server leaves ``<think>`` in the text.
+
+    Some chat templates write the opening tag into the prompt, so a closing tag alone counts.
+    """
+    opened = text.lstrip().startswith("<think>")
+    before, closed, after = text.partition("</think>")
+    if closed and (opened or "<think>" not in before):
+        return after.strip(), before.replace("<think>", "", 1)
+    if opened:
+        return "", text.lstrip().removeprefix("<think>")
+    return text, ""

@@ -1,0 +1,166 @@
+"""HTTP to model servers: bounded, through the egress policy, errors mapped once.
+
+This is the only module that imports httpx, which takes 0.1 s: import it when a request is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.errors import HybridError, ModelReplyError, ModelUnavailableError
+from hybrid_coordinator.inference.egress import EgressPolicy
+
+_CONNECT_SECONDS = 5.0
+_MAX_BODY_BYTES = 8 * 1024 * 1024
+"""Model lists take kilobytes; what is longer is something else on that port."""
+_MAX_LINE_BYTES = 4 * 1024 * 1024
+_JSON = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A whole response."""
+
+    status: int
+    body: bytes
+
+
+class HttpStream:
+    """A response that is read line by line."""
+
+    def __init__(self, url: str, response: httpx.Response) -> None:
+        self._url = url
+        self._response = response
+        self.status = response.status_code
+
+    async def body(self) -> bytes:
+        """The whole body, for an error status."""
+        return await _read(self._url, self._response)
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """The body's lines without their ends, as they arrive; empty ones are left out.
+
+        Split at line feeds only: JSON text may hold U+2028 and the like, which
+        ``str.splitlines`` would cut at.
+        """
+        pending = bytearray()
+        async for chunk in self._response.aiter_bytes():
+            pending += chunk
+            while (end := pending.find(b"\n")) >= 0:
+                line = bytes(pending[:end]).rstrip(b"\r")
+                del pending[: end + 1]
+                if line:
+                    yield line
+            if len(pending) > _MAX_LINE_BYTES:
+                raise ModelReplyError(f"{self._url} sends a line without an end; no model does")
+        if pending:
+            yield bytes(pending)
+
+
+class HttpClient:
+    """One connection pool for all endpoints."""
+
+    def __init__(self, policy: EgressPolicy) -> None:
+        self._policy = policy
+        self._client = httpx.AsyncClient(
+            # A proxy of the environment must not see, or divert, what is meant for this machine.
+            trust_env=False,
+            follow_redirects=False,
+            # Callers bound the whole call; a model may think for minutes between two bytes.
+            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
+        )
+
+    async def close(self) -> None:
+        """Close the pool; no call may follow."""
+        await self._client.aclose()
+
+    async def get(self, url: str, *, timeout: float) -> HttpAnswer:
+        """GET a small document.
+
+        Raises:
+            ModelUnavailableError: nobody answers within ``timeout`` seconds.
+            ModelReplyError: what answers does not speak HTTP, or sends too much.
+        """
+        return await self._fetch("GET", url, None, timeout)
+
+    async def post(self, url: str, body: Mapping[str, JsonValue], *, timeout: float) -> HttpAnswer:
+        """POST JSON and read a small document; raises as ``get`` does."""
+        return await self._fetch("POST", url, body, timeout)
+
+    async def _fetch(
+        self, method: str, url: str, body: Mapping[str, JsonValue] | None, timeout: float
+    ) -> HttpAnswer:
+        try:
+            async with (
+                asyncio.timeout(timeout),
+                self._open(method, url, body) as response,
+            ):
+                return HttpAnswer(response.status_code, await _read(url, response))
+        except TimeoutError as error:
+            raise ModelUnavailableError(f"no answer within {timeout:g} s") from error
+
+    @asynccontextmanager
+    async def stream(self, url: str, body: Mapping[str, JsonValue]) -> AsyncIterator[HttpStream]:
+        """POST JSON and read the response as it arrives. Unbounded in time: bound the caller.
+
+        Raises:
+            ModelUnavailableError: nobody answers.
+            ModelReplyError: the connection is cut while the response arrives.
+        """
+        async with self._open("POST", url, body) as response:
+            yield HttpStream(url, response)
+
+    @asynccontextmanager
+    async def _open(
+        self, method: str, url: str, body: Mapping[str, JsonValue] | None
+    ) -> AsyncIterator[httpx.Response]:
+        self._policy.admit(url)
+        content = None if body is None else _encode(body)
+        try:
+            async with self._client.stream(
+                method, url, content=content, headers=None if body is None else _JSON
+            ) as response:
+                yield response
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _mapped(error) from error
+
+
+def _encode(body: Mapping[str, JsonValue]) -> bytes:
+    # A lone surrogate has no UTF-8 form and servers refuse its escape: it becomes "?".
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
+async def _read(url: str, response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > _MAX_BODY_BYTES:
+            raise ModelReplyError(f"{url} sends more than {_MAX_BODY_BYTES} bytes")
+    return bytes(body)
+
+
+def _mapped(error: httpx.HTTPError | httpx.InvalidURL) -> HybridError:
+    if isinstance(error, httpx.ConnectTimeout):
+        return ModelUnavailableError(f"no connection within {_CONNECT_SECONDS:g} s")
+    if isinstance(error, httpx.ConnectError):
+        return ModelUnavailableError(_system_reason(error) or str(error))
+    return ModelReplyError(f"the connection was cut: {error or type(error).__name__}")
+
+
+def _system_reason(error: BaseException) -> str | None:
+    """The system's own words ("Connection refused"), which the libraries above it bury."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return None

@@ -1,0 +1,249 @@
+"""Asking one endpoint what it is: a probe for each kind of server, by its own wire format."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.errors import ModelReplyError, ModelUnavailableError
+from hybrid_coordinator.inference.endpoints import (
+    Endpoint,
+    EndpointKind,
+    EndpointReport,
+    EndpointState,
+    LocalModel,
+)
+from hybrid_coordinator.inference.wire import (
+    JsonObject,
+    count,
+    error_text,
+    member,
+    number,
+    objects,
+    parse,
+    parse_object,
+    text,
+)
+
+# Importing httpx takes 0.1 s, so it waits until a request is due; see inference.http.
+if TYPE_CHECKING:
+    from hybrid_coordinator.inference.http import HttpAnswer, HttpClient
+
+_BATCHING_SLOTS = 8
+"""vLLM batches continuously; more at a time than this gains no throughput worth a longer wait."""
+_SIZE_IN_NAME = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")
+_EMBEDDING_NAME = re.compile(r"embed|rerank|(?<![a-z])(?:bge|minilm|e5)(?![a-z])")
+
+
+class _Probe:
+    """GET requests to one endpoint, all within one bound."""
+
+    def __init__(self, http: HttpClient, endpoint: Endpoint, timeout: float) -> None:
+        self._http = http
+        self.endpoint = endpoint
+        self._timeout = timeout
+
+    async def get(self, path: str) -> HttpAnswer:
+        return await self._http.get(f"{self.endpoint.url}{path}", timeout=self._timeout)
+
+    async def get_object(self, path: str) -> JsonObject | None:
+        answer = await self.get(path)
+        return parse_object(answer.body) if answer.status == 200 else None
+
+    def report(
+        self,
+        state: EndpointState,
+        reason: str = "",
+        *,
+        models: tuple[LocalModel, ...] = (),
+        slots: int = 1,
+    ) -> EndpointReport:
+        return EndpointReport(self.endpoint, state, reason, models, slots)
+
+    def wrong(self, answer: HttpAnswer) -> EndpointReport:
+        """The report on something that answered, but not as a server of this kind does."""
+        if answer.status in (401, 403):
+            reason = f"asks for an API key (HTTP {answer.status})"
+        elif answer.body.lstrip()[:1] == b"<":
+            reason = f"a web page answers there, not {self.endpoint.kind}"
+        else:
+            reason = f"HTTP {answer.status} that is not {self.endpoint.kind}'s"
+        return self.report(EndpointState.WRONG, reason)
+
+    def ready(self, models: tuple[LocalModel, ...], *, slots: int = 1) -> EndpointReport:
+        reason = "" if models else "it has no model"
+        return self.report(EndpointState.READY, reason, models=models, slots=slots)
+
+
+async def probe(http: HttpClient, endpoint: Endpoint, timeout: float) -> EndpointReport:
+    """What answers at ``endpoint`` within ``timeout`` seconds. Raises nothing of its own."""
+    prober = _Probe(http, endpoint, timeout)
+    try:
+        async with asyncio.timeout(timeout):
+            return await _PROBES[endpoint.kind](prober)
+    except TimeoutError:
+        return prober.report(EndpointState.DOWN, f"no answer within {timeout:g} s")
+    except ModelUnavailableError as error:
+        return prober.report(EndpointState.DOWN, str(error))
+    except ModelReplyError as error:
+        return prober.report(EndpointState.WRONG, str(error))
+
+
+async def _llama_cpp(probe: _Probe) -> EndpointReport:
+    health = await probe.get("/health")
+    if health.status == 503:
+        said = error_text(parse_object(health.body) or {})
+        if said and "loading" in said.lower():
+            return probe.report(EndpointState.LOADING, said)
+    listing, props = await asyncio.gather(probe.get("/v1/models"), probe.get_object("/props"))
+    entries = _openai_entries(listing)
+    if entries is None:
+        return probe.wrong(listing)
+    props = props or {}
+    n_ctx = count(member(props, "default_generation_settings"), "n_ctx")
+    models = tuple(_llama_cpp_model(entry, n_ctx) for entry in entries)
+    return probe.ready(models, slots=count(props, "total_slots") or 1)
+
+
+def _llama_cpp_model(entry: JsonObject, n_ctx: int | None) -> LocalModel:
+    meta = member(entry, "meta")
+    # In router mode one server offers several models, each with a status of its own.
+    status = text(member(entry, "status"), "value")
+    parameters = number(meta, "n_params")
+    name = text(entry, "id")
+    return LocalModel(
+        name=name,
+        context_length=count(meta, "n_ctx") or n_ctx,
+        loaded=status == "loaded" if status else True,
+        parameters=parameters / 1e9 if parameters else _size_in_name(name),
+    )
+
+
+async def _ollama(probe: _Probe) -> EndpointReport:
+    tags, running = await asyncio.gather(probe.get("/api/tags"), probe.get_object("/api/ps"))
+    listing = parse_object(tags.body) if tags.status == 200 else None
+    if listing is None or not _is_list(listing, "models"):
+        return probe.wrong(tags)
+    loaded = {text(entry, "model"): entry for entry in objects(running or {}, "models")}
+    return probe.ready(tuple(_ollama_models(listing, loaded)))
+
+
+def _ollama_models(listing: JsonObject, loaded: Mapping[str, JsonObject]) -> Iterator[LocalModel]:
+    for entry in objects(listing, "models"):
+        name = text(entry, "model") or text(entry, "name")
+        # A cloud model is listed like a local one, and sends the prompt to another machine.
+        if entry.get("remote_host") or entry.get("remote_model"):
+            continue
+        details = member(entry, "details")
+        if not name or _is_embedder(name) or "bert" in text(details, "family"):
+            continue
+        running = loaded.get(name)
+        yield LocalModel(
+            name=name,
+            context_length=count(running, "context_length") if running else None,
+            loaded=running is not None,
+            parameters=_size_in_name(text(details, "parameter_size")) or _size_in_name(name),
+        )
+
+
+async def _lmstudio(probe: _Probe) -> EndpointReport:
+    # A server without the REST API answers 200 with an error object, so the shape decides.
+    native = await probe.get("/api/v0/models")
+    entries = _openai_entries(native)
+    if entries is None:
+        return await _openai_compatible(probe, "/v1/models")
+    return probe.ready(
+        tuple(
+            LocalModel(
+                name=text(entry, "id"),
+                # An unloaded model is loaded with a length that nobody knows before.
+                context_length=count(entry, "loaded_context_length"),
+                loaded=text(entry, "state") == "loaded",
+                parameters=_size_in_name(text(entry, "id")),
+            )
+            for entry in entries
+            if text(entry, "type") != "embeddings"
+        )
+    )
+
+
+async def _vllm(probe: _Probe) -> EndpointReport:
+    return await _openai_compatible(probe, "/v1/models", slots=_BATCHING_SLOTS)
+
+
+async def _docker_model_runner(probe: _Probe) -> EndpointReport:
+    compatible = await _openai_compatible(probe, "/engines/llama.cpp/v1/models")
+    if compatible.state is EndpointState.READY:
+        return compatible
+    native = await probe.get("/models")
+    try:
+        listing = parse(native.body) if native.status == 200 else None
+    except ValueError:
+        listing = None
+    models = tuple(_docker_models(listing)) if isinstance(listing, list) else ()
+    return probe.ready(models) if models else compatible
+
+
+def _docker_models(listing: Sequence[JsonValue]) -> Iterator[LocalModel]:
+    for entry in listing:
+        tags = entry.get("tags") if isinstance(entry, dict) else None
+        if isinstance(tags, list) and tags and isinstance(tags[0], str):
+            yield LocalModel(name=tags[0], parameters=_size_in_name(tags[0]))
+
+
+async def _openai_compatible(probe: _Probe, path: str, *, slots: int = 1) -> EndpointReport:
+    listing = await probe.get(path)
+    entries = _openai_entries(listing)
+    if entries is None:
+        return probe.wrong(listing)
+    return probe.ready(
+        tuple(
+            LocalModel(
+                name=text(entry, "id"),
+                context_length=count(entry, "max_model_len"),
+                loaded=True if probe.endpoint.kind is EndpointKind.VLLM else None,
+                parameters=_size_in_name(text(entry, "id")),
+            )
+            for entry in entries
+        ),
+        slots=slots,
+    )
+
+
+def _openai_entries(answer: HttpAnswer) -> list[JsonObject] | None:
+    """The models of an OpenAI-shaped list without embedders, None where it is no such list."""
+    listing = parse_object(answer.body) if answer.status == 200 else None
+    if listing is None or not _is_list(listing, "data"):
+        return None
+    entries = [entry for entry in objects(listing, "data") if text(entry, "id")]
+    return [entry for entry in entries if not _is_embedder(text(entry, "id"))]
+
+
+def _is_list(listing: JsonObject, name: str) -> bool:
+    """Whether there is a list under ``name``; servers written in Go write an empty one as null."""
+    return isinstance(listing.get(name, ""), list | None)
+
+
+def _is_embedder(name: str) -> bool:
+    return _EMBEDDING_NAME.search(name.lower()) is not None
+
+
+def _size_in_name(name: str) -> float | None:
+    """Billions of parameters as a model's name tells them: "7B", "8x7b", "361.82 M"."""
+    match = _SIZE_IN_NAME.search(name.lower().replace(" ", ""))
+    if match is None:
+        return None
+    experts, size, unit = match.groups()
+    return int(experts or 1) * float(size) / (1000 if unit == "m" else 1)
+
+
+_PROBES: Mapping[EndpointKind, Callable[[_Probe], Awaitable[EndpointReport]]] = {
+    EndpointKind.LLAMA_CPP: _llama_cpp,
+    EndpointKind.OLLAMA: _ollama,
+    EndpointKind.LMSTUDIO: _lmstudio,
+    EndpointKind.VLLM: _vllm,
+    EndpointKind.DOCKER_MODEL_RUNNER: _docker_model_runner,
+}

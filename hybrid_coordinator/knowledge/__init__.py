@@ -1,0 +1,1 @@
+"""What is known: collections, embedding, the code index, retrieval and packing."""

@@ -1,0 +1,1 @@
+"""Code: walking a tree of files, cutting them into chunks, keeping the index in step."""

@@ -1,0 +1,171 @@
+"""Runs of lines with what they define: what cutting yields and chunks are joined from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+MAX_CHUNK_CHARACTERS = 1_500
+"""Chunks are at most this long, unless one line is longer."""
+
+_SMALL_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """Something with a name: a function, a class, a section.
+
+    ``symbol`` is dotted from the outermost; ``line`` is where its signature stands, from 0.
+    """
+
+    symbol: str
+    kind: str
+    signature: str
+    doc: str
+    line: int
+    parent: Definition | None
+
+    def chain(self) -> tuple[Definition, ...]:
+        """This definition and those around it, the outermost first."""
+        found = [self]
+        while (parent := found[-1].parent) is not None:
+            found.append(parent)
+        return tuple(reversed(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Lines ``start`` to ``end`` (from 0, end exclusive) and the innermost definition that holds
+    them all."""
+
+    start: int
+    end: int
+    owner: Definition | None = None
+
+
+class Lines:
+    """A text as lines, with the lengths of runs of them at hand."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.split("\n")
+        self._offsets = [0, *accumulate(len(line) + 1 for line in self._lines)]
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __getitem__(self, line: int) -> str:
+        return self._lines[line]
+
+    def size(self, start: int, end: int) -> int:
+        """Characters of a run of lines, without the last line break."""
+        return self._offsets[end] - self._offsets[start] - 1
+
+    def text(self, start: int, end: int) -> str:
+        """A run of lines as text."""
+        return "\n".join(self._lines[start:end])
+
+    def is_blank(self, line: int) -> bool:
+        """Whether there is nothing to see on the line."""
+        return not self._lines[line].strip()
+
+    def first(self, start: int, end: int) -> str:
+        """The first line of a run that says something, without comment marks; empty where none
+        does."""
+        for line in self._lines[start:end]:
+            bare = bare_comment(line)
+            if bare and not _BOILERPLATE.search(bare):
+                return bare
+        return ""
+
+
+MAX_LINE_SHOWN = 200
+"""Signatures and purposes are one line of at most this many characters."""
+
+_MARK = r"(?:/[*/]+!?|\*+/?|#+!?|--+|;+|%+|<!--+|\{-|\(\*|[rbuRBU]?(?:\"{3}|'{3}))"
+_OPENING = re.compile(rf"^\s*{_MARK}\s*")
+_CLOSING = re.compile(r"\s*(?:\*+/|--+>|-\}|\*\)|\"{3}|'{3})\s*$")
+_BOILERPLATE = re.compile(
+    r"copyright|licen[sc]e|spdx|^!|-\*-|coding[:=]|^use strict|eslint|pylint|noqa|^<|^\[?!\[|^---$",
+    re.IGNORECASE,
+)
+
+
+def bare_comment(line: str) -> str:
+    """A line without the marks of a comment or docstring, cut to a presentable length."""
+    line = line[: 4 * MAX_LINE_SHOWN]
+    return _CLOSING.sub("", _OPENING.sub("", line, count=1)).strip()[:MAX_LINE_SHOWN]
+
+
+def split_by_lines(lines: Lines, piece: Piece) -> Iterator[Piece]:
+    """Cut a piece at blank lines, and a run without blank lines where it grows too long."""
+    start = at = piece.start
+    while at < piece.end:
+        full = lines.size(start, at + 1) > MAX_CHUNK_CHARACTERS and at > start
+        after_blank = at > start and lines.is_blank(at - 1) and not lines.is_blank(at)
+        if full or after_blank:
+            yield Piece(start, at, piece.owner)
+            start = at
+        at += 1
+    if start < piece.end:
+        yield Piece(start, piece.end, piece.owner)
+
+
+def trim(lines: Lines, pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Pieces without blank lines at either end; a piece of blank lines only is dropped."""
+    for piece in pieces:
+        start, end = piece.start, piece.end
+        while start < end and lines.is_blank(start):
+            start += 1
+        while end > start and lines.is_blank(end - 1):
+            end -= 1
+        if start < end:
+            yield Piece(start, end, piece.owner)
+
+
+def join_small(lines: Lines, pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Join neighbours while the result is no longer than a chunk may be: parts of the same
+    definition, and any two of which one is small. What opens a definition that goes on in the
+    next piece stays with that."""
+    held: Piece | None = None
+    for piece, following in pairwise([*pieces, None]):
+        assert piece is not None
+        if held is None:
+            held = piece
+        elif _opens(piece, held, following) or not _belong_together(lines, held, piece):
+            yield held
+            held = piece
+        else:
+            held = Piece(held.start, piece.end, common_owner(lines, held, piece))
+    if held is not None:
+        yield held
+
+
+def _opens(piece: Piece, held: Piece, following: Piece | None) -> bool:
+    """Whether ``piece`` begins a definition that ``held`` has nothing to do with and
+    ``following`` goes on with."""
+    if piece.owner is None or held.owner is None or following is None or following.owner is None:
+        return False
+    return piece.owner in following.owner.chain() and held.owner not in piece.owner.chain()
+
+
+def _belong_together(lines: Lines, one: Piece, other: Piece) -> bool:
+    if lines.size(one.start, other.end) > MAX_CHUNK_CHARACTERS:
+        return False
+    if one.owner is not None and one.owner == other.owner:
+        return True
+    sizes = lines.size(one.start, one.end), lines.size(other.start, other.end)
+    return min(sizes) <= _SMALL_CHARACTERS
+
+
+def common_owner(lines: Lines, one: Piece, other: Piece) -> Definition | None:
+    """What two neighbours define together: the innermost definition around both, and where
+    there is none, that of the longer."""
+    if one.owner is None or other.owner is None:
+        return one.owner or other.owner
+    shared = [a for a, b in zip(one.owner.chain(), other.owner.chain(), strict=False) if a == b]
+    if shared:
+        return shared[-1]
+    longer = lines.size(one.start, one.end) >= lines.size(other.start, other.end)
+    return one.owner if longer else other.owner

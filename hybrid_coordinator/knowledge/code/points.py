@@ -1,0 +1,123 @@
+"""From a file to the points that stand for it in the index."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from time import monotonic
+
+from hybrid_coordinator.domain.ids import chunk_id
+from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.knowledge.code.chunks import Chunk, cut, embedding_text
+from hybrid_coordinator.knowledge.code.frameworks import detect_framework
+from hybrid_coordinator.knowledge.code.languages import detect_language
+from hybrid_coordinator.knowledge.code.read import SkipReason, SourceText, read_source
+from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
+from hybrid_coordinator.storage.vectors.protocol import SparseText
+
+_BATCH_CHUNKS = 256
+_BATCH_SECONDS = 0.25
+"""Progress is told about this often while files are read that have not changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A point without its dense vector. ``text`` is what to embed."""
+
+    id: str
+    text: str
+    sparse: SparseText
+    payload: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftedFile:
+    """A file that is new or has changed, with the points to store for it."""
+
+    path: str
+    content_hash: str
+    drafts: tuple[Draft, ...]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What became of some files. ``problems`` counts files whose syntax was not heeded, by
+    reason."""
+
+    looked_at: int = 0
+    changed: list[DraftedFile] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    skipped: Counter[SkipReason] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+
+
+class Drafter:
+    """Reads the files of a root and drafts points for those that have changed. Synchronous:
+    for a thread."""
+
+    def __init__(self, root: Path, project: str, bm25: Bm25Encoder) -> None:
+        self._root = root
+        self._project = project
+        self._bm25 = bm25
+
+    def batches(self, paths: Sequence[str], known: Mapping[str, str]) -> Iterator[Batch]:
+        """Go through ``paths`` (relative to the root); ``known`` has content hashes by path.
+
+        Yields often enough to tell progress, and as soon as there are some hundred points.
+        """
+        batch, drafts, began = Batch(), 0, monotonic()
+        for path in paths:
+            drafts += self._add(batch, path, known.get(path))
+            if drafts >= _BATCH_CHUNKS or monotonic() - began > _BATCH_SECONDS:
+                yield batch
+                batch, drafts, began = Batch(), 0, monotonic()
+        if batch.looked_at:
+            yield batch
+
+    def _add(self, batch: Batch, path: str, known_hash: str | None) -> int:
+        """Put the file into the batch and return how many points were drafted for it."""
+        batch.looked_at += 1
+        source = read_source(self._root, path)
+        if isinstance(source, SkipReason):
+            batch.skipped[source] += 1
+            return 0
+        if source.content_hash == known_hash:
+            batch.unchanged.append(path)
+            return 0
+        language = detect_language(path, source.text.partition("\n")[0])
+        result = cut(source.text, language)
+        if result.problem is not None:
+            batch.problems[result.problem] += 1
+        framework = detect_framework(language.name, source.text)
+        drafts = tuple(self._draft(source, chunk, framework) for chunk in result.chunks)
+        batch.changed.append(DraftedFile(path, source.content_hash, drafts))
+        return len(drafts)
+
+    def _draft(self, source: SourceText, chunk: Chunk, framework: str | None) -> Draft:
+        root = str(self._root)
+        text = embedding_text(source.path, chunk)
+        payload: dict[str, JsonValue] = {
+            "project": self._project,
+            "root": root,
+            "file_path": source.path,
+            "title": chunk.symbol or PurePosixPath(source.path).name,
+            "source": f"{source.path}:{chunk.start_line}-{chunk.end_line}",
+            # The text of an item: the collection's definition names this field for it.
+            "code_snippet": chunk.text,
+            "language": chunk.language,
+            "framework": framework,
+            "purpose": chunk.purpose,
+            "start_line": chunk.start_line,
+            "end_line": chunk.end_line,
+            "symbol": chunk.symbol,
+            "kind": chunk.kind,
+            "content_hash": source.content_hash,
+            # Uses and outcomes are counted in the record; these are its projection.
+            "access_count": 0,
+            "success_rate": None,
+            "last_accessed": None,
+        }
+        key = chunk_id(self._project, root, source.path, chunk.start_line, chunk.text)
+        return Draft(key, text, self._bm25.document(text), payload)

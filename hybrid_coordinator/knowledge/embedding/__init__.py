@@ -1,0 +1,1 @@
+"""Turning text into vectors: the shipped static model, Ollama, OpenAI-compatible endpoints."""

@@ -1,0 +1,52 @@
+"""Say in one line why an item is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from hybrid_coordinator.domain.interactions import ItemStats, OutcomeKind
+from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.domain.knowledge import JsonValue
+
+
+def explain(
+    collection: CollectionName,
+    payload: Mapping[str, JsonValue],
+    matches: Sequence[str],
+    stats: ItemStats,
+) -> str:
+    """``a past success (value 0.78); matches parse_date, timezone; used 5 times, 80% success where
+    known``.
+
+    ``matches`` are words of the question that the item holds.
+    """
+    return "; ".join(
+        [
+            *_what_it_is(collection, payload),
+            "matches " + ", ".join(matches) if matches else "close in meaning",
+            *_how_it_did(stats),
+        ]
+    )
+
+
+def _what_it_is(collection: CollectionName, payload: Mapping[str, JsonValue]) -> Iterator[str]:
+    if collection is CollectionName.ERROR_SOLUTIONS and payload.get("solution_verified") is True:
+        yield "a solution that was seen to work"
+    if collection is CollectionName.INTERACTION_HISTORY:
+        value = payload.get("value_score")
+        worth = f" (value {value:.2f})" if isinstance(value, int | float) else ""
+        match payload.get("outcome"):
+            case OutcomeKind.SUCCESS.value:
+                yield f"a past success{worth}"
+            case OutcomeKind.PARTIAL.value:
+                yield f"a past partial success{worth}"
+            case OutcomeKind.FAILURE.value:
+                yield "a past attempt that ended in failure"
+            case _:
+                yield "a past task whose outcome is not known"
+
+
+def _how_it_did(stats: ItemStats) -> Iterator[str]:
+    if stats.success_rate is not None:
+        times = "once" if stats.uses == 1 else f"{stats.uses} times"
+        yield f"used {times}, {stats.success_rate:.0%} success where known"

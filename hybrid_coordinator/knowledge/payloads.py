@@ -1,0 +1,86 @@
+"""What an entry looks like in the index: its payload, and the text that is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from hybrid_coordinator.domain.interactions import Interaction, OutcomeKind
+from hybrid_coordinator.domain.items import GLOBAL_PROJECT
+from hybrid_coordinator.domain.knowledge import JsonValue, KnowledgeItem
+from hybrid_coordinator.knowledge.collections import CollectionDefinition, FieldType
+
+Payload = dict[str, JsonValue]
+
+_MAX_CHARACTERS = 20_000
+"""Of one string in a payload: more than any token budget shows. The record has the whole."""
+
+
+_MAX_TITLE = 200
+"""Characters of a title, which is one line."""
+_MAX_SEARCHED = 8_000
+"""Characters that are searched: what embedding models read, and enough to find it by."""
+
+
+def interaction_payload(interaction: Interaction) -> Payload:
+    """The payload of an interaction, with its latest outcome."""
+    outcome = interaction.outcome
+    return {
+        "project": interaction.project,
+        "title": _line(interaction.query),
+        "text": _clip(interaction.response),
+        "source": f"{interaction.model_used}, {interaction.created_at:%Y-%m-%d}",
+        "query": _clip(interaction.query),
+        "response": _clip(interaction.response),
+        "agent_type": interaction.agent_type.value,
+        "model_used": interaction.model_used,
+        "context_provided": interaction.context_provided,
+        "outcome": (outcome.kind if outcome else OutcomeKind.UNKNOWN).value,
+        "user_feedback": outcome.feedback if outcome else 0,
+        "tokens_used": interaction.tokens_used,
+        "latency_ms": interaction.latency_ms,
+        "timestamp": interaction.created_at.isoformat(),
+        "value_score": interaction.value_score,
+    }
+
+
+def knowledge_payload(item: KnowledgeItem, definition: CollectionDefinition) -> Payload:
+    """The payload of a knowledge entry: its fields, and a text made of all that can be read."""
+    origin = "shared by all projects" if item.project == GLOBAL_PROJECT else "stored knowledge"
+    fields: Payload = {name: _clip(value) for name, value in item.fields.items()}
+    return fields | {
+        definition.title_field: _clip(item.title),
+        definition.text_field: _clip(item.content),
+        "project": item.project,
+        "title": _line(item.title),
+        "text": _clip("\n".join([item.content, *_labelled(item.fields, definition)])),
+        "source": f"{origin}, {item.updated_at:%Y-%m-%d}",
+    }
+
+
+def searched_text(payload: Mapping[str, JsonValue], definition: CollectionDefinition) -> str:
+    """The text that is embedded and weighed by BM25."""
+    parts = (_readable(payload.get(field)) for field in definition.embed_fields)
+    return "\n".join(part for part in parts if part)[:_MAX_SEARCHED]
+
+
+def _labelled(fields: Mapping[str, JsonValue], definition: CollectionDefinition) -> Iterator[str]:
+    """``Anti patterns: …`` for every field that is text rather than a category."""
+    roles = (definition.title_field, definition.text_field)
+    for name, field in definition.fields.items():
+        is_text = field.type in (FieldType.STRING, FieldType.STRINGS) and field.index is None
+        if is_text and name not in roles and (text := _readable(fields.get(name))):
+            yield f"{name.replace('_', ' ').capitalize()}: {text}"
+
+
+def _readable(value: JsonValue) -> str:
+    if isinstance(value, list):
+        return "\n".join(part for part in map(_readable, value) if part)
+    return value if isinstance(value, str) else ""
+
+
+def _line(text: str) -> str:
+    return " ".join(text[:_MAX_CHARACTERS].split())[:_MAX_TITLE]
+
+
+def _clip(value: JsonValue) -> JsonValue:
+    return value[:_MAX_CHARACTERS] if isinstance(value, str) else value

@@ -1,0 +1,28 @@
+"""Which project a directory belongs to: the identity of its git root."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project's name, unique on this machine, and its root directory."""
+
+    name: str
+    root: Path
+
+
+def project_of(directory: Path) -> Project:
+    """The project around ``directory``: its git root, or the directory itself without one.
+
+    The name is readable and tells equal directory names apart: ``shop-1f3a9c2e`` is the root's
+    last part and the start of the SHA-256 of its resolved path.
+    """
+    resolved = directory.resolve()
+    root = next((each for each in (resolved, *resolved.parents) if (each / ".git").exists()), None)
+    root = root or resolved
+    digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return Project(f"{root.name or 'root'}-{digest}", root)

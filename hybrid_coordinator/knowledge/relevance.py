@@ -1,0 +1,168 @@
+"""Decide whether what was found is about the question at all: junk is worse than nothing.
+
+The evidence is the share of a question's informative words that a found text holds. It needs no
+index statistics, so it works for a handful of entries as for 20,000 chunks, and it means the
+same under every embedding model. Cosine similarity was measured as further evidence and changed
+the rates below by less than two points, with another threshold for every model.
+
+Measured by ``benchmarks/code_search.py`` (questions on seven packages, each also asked of the
+packages that cannot answer it); the table in its output shows the rates at these constants.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from hybrid_coordinator.domain.words import words
+
+_PREFIX = 6
+"""Words are compared by their first letters, so that `authentication`, `authenticates` and
+`Authenticator` agree. Six are as good as a list of English suffixes, five are worse."""
+
+_SHORTEST_PREFIX = 4
+"""Shorter words (`url`, `api`) are compared whole."""
+
+_LEAST_WEIGHT = 1.5
+"""A question whose words weigh less in all is measured against this: one word that many programs
+use (`context`, `time`) is no evidence that a text is about the question."""
+
+_LOOKED_AT = 2_000
+"""Characters of a text that are looked at: one chunk of code. In a much longer text every word
+turns up somewhere."""
+
+_COVERED_ON_AVERAGE = 0.35
+_COVERED_BY_ONE = 0.7
+"""A collection of many pieces on one subject speaks of a question if the five best pieces hold
+this share of its words on average, or one piece nearly all. One piece alone is weak evidence:
+the same rate of good questions refused then lets through half as many foreign ones again."""
+
+_COVERED_BY_ENTRY = 0.5
+_COVERED_BOTH_WAYS = 0.8
+"""A single entry is similar to a question if it holds half of the question's words, or if the
+share of the question's words in the entry and of the title's words in the question make up this
+much together: that is how a long task finds an entry with a short title."""
+
+EVIDENCE = 5
+"""How many of the best pieces ``speaks_of`` looks at; with 3 or 8 the error rates are higher."""
+
+_SENTENCE_END = re.compile(r"[.?!:;]+\s+|\n+")
+_IDENTIFIER = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A word to look for: ``word`` as asked, ``key`` as compared. ``joined`` is an identifier
+    of several parts, which must occur whole."""
+
+    word: str
+    key: str
+    weight: float
+    joined: bool = False
+
+    def occurs(self, text: str, joined_text: str) -> bool:
+        """Whether the lower-case text holds it; ``joined_text`` is the text less underscores."""
+        if self.joined:
+            return self.key in joined_text
+        if len(self.key) >= _SHORTEST_PREFIX:
+            return self.key in text
+        return re.search(rf"(?<![^\W_]){re.escape(self.key)}(?![^\W_])", text) is not None
+
+
+class Question:
+    """The informative words of a question, sentence by sentence.
+
+    A task for an agent is mostly about how to work; one sentence says what it is about. So a
+    text is measured by the sentence that it covers best.
+    """
+
+    def __init__(self, text: str) -> None:
+        sentences = (tuple(_terms(part)) for part in _SENTENCE_END.split(text))
+        self._sentences = tuple(terms for terms in sentences if terms)
+        self._terms = {term.word: term for terms in self._sentences for term in terms}
+
+    def __bool__(self) -> bool:
+        """Whether there is a word to look for at all."""
+        return bool(self._terms)
+
+    def weigh(self, text: str) -> tuple[float, tuple[str, ...]]:
+        """The weighted share, in 0-1, of the words of one sentence that the text holds; and the
+        question's words in it, the most informative first."""
+        lowered = text[:_LOOKED_AT].lower()
+        joined = lowered.replace("_", "")
+        held = [term for term in self._terms.values() if term.occurs(lowered, joined)]
+        words_held = {term.word for term in held}
+        share = max((_share(terms, words_held) for terms in self._sentences), default=0.0)
+        held.sort(key=lambda term: -term.weight)
+        return share, tuple(term.word for term in held)
+
+
+def speaks_of(coverages: Sequence[float]) -> bool:
+    """Whether a collection on one subject (a code base) is about a question, from the coverage
+    by each of the best pieces found in it."""
+    best = coverages[:EVIDENCE]
+    if not best:
+        return False
+    return sum(best) / len(best) >= _COVERED_ON_AVERAGE or max(best) >= _COVERED_BY_ONE
+
+
+def is_similar(coverage: float, title: str, asked: str) -> bool:
+    """Whether one entry, which holds this share of the words of what was ``asked``, is on its
+    own about the same thing."""
+    if coverage >= _COVERED_BY_ENTRY:
+        return True
+    title_in_question, _ = Question(title).weigh(asked)
+    return coverage + title_in_question >= _COVERED_BOTH_WAYS
+
+
+def _share(terms: Sequence[_Term], held: set[str]) -> float:
+    total = sum(term.weight for term in terms)
+    return sum(term.weight for term in terms if term.word in held) / max(total, _LEAST_WEIGHT)
+
+
+def _terms(sentence: str) -> Iterator[_Term]:
+    seen: set[str] = set()
+    for identifier in _IDENTIFIER.findall(sentence):
+        parts = words(identifier)
+        if len(parts) > 1:
+            # `words` puts the joined form last. It says more than its parts do.
+            *parts, joined = parts
+            if joined not in seen:
+                seen.add(joined)
+                yield _Term(identifier, joined, 1.0, joined=True)
+        for part in parts:
+            if part not in seen and part not in _empty_words() and len(part) > 1:
+                seen.add(part)
+                key = comparable(part)
+                yield _Term(part, key, _weights().get(key, 1.0))
+
+
+def comparable(word: str) -> str:
+    """The start of a word that its inflections share."""
+    if len(word) <= _SHORTEST_PREFIX:
+        return word
+    return word[: max(_SHORTEST_PREFIX, min(_PREFIX, len(word) - 1))]
+
+
+@cache
+def _empty_words() -> frozenset[str]:
+    return frozenset(word for line in _read("empty_words.txt") for word in line.split())
+
+
+@cache
+def _weights() -> dict[str, float]:
+    """Weights below 1 of words that many programs hold, on a logarithmic scale down to 0 for a
+    word that all hold. ``scripts/count_words.py`` counts them."""
+    pairs = (line.split() for line in _read("common_words.txt"))
+    shares = {key: int(per_mille) / 1000 for key, per_mille in pairs}
+    rarest = min(shares.values())
+    return {key: math.log(share) / math.log(rarest) for key, share in shares.items()}
+
+
+def _read(name: str) -> list[str]:
+    lines = Path(__file__).with_name(name).read_text(encoding="ascii").splitlines()
+    return [line for line in lines if not line.startswith("#")]

@@ -1,0 +1,124 @@
+"""Recording how interactions went, and what that makes them worth. No model is called here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hybrid_coordinator.domain.estimates import estimate, excerpt
+from hybrid_coordinator.domain.interactions import Interaction, Outcome
+from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.domain.value import (
+    ValueComponents,
+    feedback_component,
+    outcome_component,
+    value_score,
+)
+from hybrid_coordinator.errors import NotFoundError, UnavailableError
+from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
+from hybrid_coordinator.storage.vectors.protocol import VectorIndex
+
+_MATCHED = 20
+"""Earlier interactions to compare with that share words with the task."""
+
+_RECENT = 10
+"""And the latest ones from the record, which the index may not have yet."""
+
+_INDEX_SECONDS = 0.5
+"""How long the index may take. A slow one costs candidates, never the outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeResult:
+    """What an outcome made of an interaction; ``queued`` names the jobs that it started."""
+
+    interaction_id: str
+    value_score: float
+    components: ValueComponents
+    high_value: bool
+    queued: tuple[str, ...] = ()
+
+
+class OutcomeRecorder:
+    """Sets outcomes with the value score that follows from them."""
+
+    def __init__(
+        self,
+        records: InteractionRecords,
+        index: VectorIndex,
+        bm25: Bm25Encoder,
+        high_value_threshold: float,
+        wake: Callable[[], None],
+        scrubber: Scrubber,
+    ) -> None:
+        """``wake`` tells the projection into the index that there is something new."""
+        self._records = records
+        self._index = index
+        self._bm25 = bm25
+        self._high_value_threshold = high_value_threshold
+        self._wake = wake
+        self._scrubber = scrubber
+
+    async def update(self, interaction_id: str, outcome: Outcome) -> OutcomeResult:
+        """Set an outcome. The same one again changes nothing and gives the stored score.
+
+        Raises:
+            InvalidArgumentError: ``interaction_id`` is no UUID.
+            NotFoundError: there is no such interaction.
+        """
+        if outcome.evidence is not None:
+            outcome = replace(outcome, evidence=self._scrubber.scrub(outcome.evidence))
+        interaction = await self._records.get(interaction_id)
+        if interaction.outcome != outcome:
+            components = await self._components(interaction, outcome)
+            score = value_score(components)
+            if await self._records.set_outcome(
+                interaction.id, outcome, score, components.as_dict()
+            ):
+                self._wake()
+                return self._result(interaction.id, score, components)
+        score, stored = await self._records.latest_value(interaction.id)
+        return self._result(interaction.id, score, ValueComponents(**stored))
+
+    def _result(
+        self, interaction_id: str, score: float, components: ValueComponents
+    ) -> OutcomeResult:
+        high_value = score >= self._high_value_threshold
+        return OutcomeResult(interaction_id, score, components, high_value)
+
+    async def _components(self, interaction: Interaction, outcome: Outcome) -> ValueComponents:
+        recent, matched = await asyncio.gather(
+            self._records.recent_queries(interaction.id, _RECENT), self._matched(interaction)
+        )
+        earlier = list((recent | matched).values())
+        guessed = await asyncio.to_thread(
+            estimate, interaction.query, interaction.response, earlier
+        )
+        return ValueComponents(
+            outcome=outcome_component(outcome.kind),
+            feedback=feedback_component(outcome.feedback),
+            reusability=guessed.reusability,
+            complexity=guessed.complexity,
+            novelty=guessed.novelty,
+        )
+
+    async def _matched(self, interaction: Interaction) -> dict[str, str]:
+        """Queries by id of earlier interactions of the project, from the index."""
+        sparse = self._bm25.query(excerpt(interaction.query))
+        try:
+            async with asyncio.timeout(_INDEX_SECONDS):
+                hits = await self._index.matching(
+                    CollectionName.INTERACTION_HISTORY,
+                    sparse,
+                    where={"project": interaction.project},
+                    # Later ones may be among the best; they are left out below.
+                    limit=2 * _MATCHED,
+                )
+        except (UnavailableError, NotFoundError, TimeoutError):
+            return {}  # the latest ones of the record must do
+        # Ids are UUIDv7: in the order of their making.
+        earlier = [hit for hit in hits if hit.id < interaction.id][:_MATCHED]
+        return {hit.id: str(hit.payload.get("query", "")) for hit in earlier}

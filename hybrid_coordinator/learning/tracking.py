@@ -1,0 +1,39 @@
+"""Recording what was done. No model is called on this path."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from hybrid_coordinator.domain.interactions import NewInteraction
+from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.storage.postgres.interactions import AttemptRecord, InteractionRecords
+
+
+class Tracker:
+    """Writes interactions to the record, without the secrets that stood in them."""
+
+    def __init__(
+        self, records: InteractionRecords, wake: Callable[[], None], scrubber: Scrubber
+    ) -> None:
+        """``wake`` tells the projection into the index that there is something new."""
+        self._records = records
+        self._wake = wake
+        self._scrubber = scrubber
+
+    async def track(self, new: NewInteraction, attempts: Sequence[AttemptRecord] = ()) -> str:
+        """Record an interaction; returns its id once it is durable.
+
+        Raises:
+            InvalidArgumentError: a context id is no UUID.
+        """
+        interaction_id = await self._records.add(
+            await asyncio.to_thread(self._scrubbed, new), attempts
+        )
+        self._wake()
+        return interaction_id
+
+    def _scrubbed(self, new: NewInteraction) -> NewInteraction:
+        scrub = self._scrubber.scrub
+        return replace(new, query=scrub(new.query), response=scrub(new.response))

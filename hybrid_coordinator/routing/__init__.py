@@ -1,0 +1,1 @@
+"""Which model answers: classification and tiers."""

@@ -1,0 +1,114 @@
+"""Does an answer hang together: no loops, no echo, no bare refusal, no garbage, little hedging."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+_GRAM = 4
+_FEWEST_GRAMS = 24
+_LOOPS_FROM, _LOOPS_TO = 0.35, 0.75
+"""Shares of repeated word 4-grams at which an answer begins to look looped, and surely is. Code
+and tables repeat themselves up to a third."""
+
+_TAIL = 240
+_LONGEST_PERIOD = 80
+_ECHO_WORDS = 6
+_REFUSAL_WORDS = 60
+_GARBLED_SIGNS = 80
+_REFUSED, _HEDGED = 0.1, 0.5
+
+_FENCED = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`[^`\n]*`|\bhttps?://\S+")
+_WORD = re.compile(r"\w+")
+_REFUSAL = re.compile(
+    r"\A\W*(?:(?:i'?m|i am) (?:really |very |so )?(?:sorry|unable|not able)|sorry\b|as an ai\b"
+    r"|i (?:can'?t|cannot|can not|won'?t|must decline)|unfortunately,? i\b|je suis désolé|lo siento"
+    r"|es tut mir leid|извините|抱歉|对不起)",
+    re.IGNORECASE,
+)
+_HEDGE = re.compile(
+    r"\b(?:i'?m not (?:entirely |quite |completely )?(?:sure|certain)|i am not sure|i don'?t know"
+    r"|(?:not enough|insufficient) information|made a mistake|hard to say"
+    r"|(?:cannot|can'?t|can not) (?:be )?determined?|it(?:'s| is) unclear"
+    r"|(?:impossible|not possible|no way) to (?:say|tell|know|determine)"
+    r"|without (?:more|further) (?:information|context)|needs? (?:more|to know)|i would need"
+    r"|is not (?:given|specified|provided)|doesn'?t (?:say|specify))\b",
+    re.IGNORECASE,
+)
+
+
+def coherence(answer: str, prompt: str, *, is_data: bool = False) -> float:
+    """A figure in 0-1, 0 for a loop, an echo or garbage. Never raises.
+
+    ``is_data`` says that the answer is JSON that was asked for: only loops count then.
+    """
+    loops = _loops(answer)
+    if is_data:
+        return loops
+    prose = _INLINE.sub(" ", _FENCED.sub(" ", answer))
+    if _echoes(answer, prompt) or _garbled(prose):
+        return 0.0
+    value = loops * (1 - _unreadable(answer))
+    words = len(_WORD.findall(answer))
+    if words < _REFUSAL_WORDS and prose == answer and _REFUSAL.search(answer):
+        return min(value, _REFUSED)
+    return value * (_HEDGED if _HEDGE.search(prose) else 1.0)
+
+
+def _loops(text: str) -> float:
+    """1 for no repetition, 0 for a loop: repeated word n-grams, and a tail with a short period."""
+    if _tail_loops(text):
+        return 0.0
+    words = _WORD.findall(text.lower())
+    total = len(words) - _GRAM + 1
+    if total < _FEWEST_GRAMS:
+        return 1.0
+    distinct = len({tuple(words[start : start + _GRAM]) for start in range(total)})
+    repeated = 1 - distinct / total
+    return 1 - min(1.0, max(0.0, (repeated - _LOOPS_FROM) / (_LOOPS_TO - _LOOPS_FROM)))
+
+
+def _tail_loops(text: str) -> bool:
+    """Whether the end of the text is one short piece over and over. Rules and filler lines
+    (``-----``) are one sign or two, and no loop."""
+    tail = text.rstrip()[-_TAIL:]
+    if len(tail) < _TAIL:
+        return False
+    return any(
+        tail[period:] == tail[:-period] and len(set(tail)) > 2
+        for period in range(1, _LONGEST_PERIOD + 1)
+    )
+
+
+def _echoes(answer: str, prompt: str) -> bool:
+    """Whether the answer is the prompt, or little more."""
+    said, asked = _WORD.findall(answer.lower()), _WORD.findall(prompt.lower())
+    if len(asked) < _ECHO_WORDS or len(said) > 1.5 * len(asked):
+        return False
+    return f" {' '.join(asked)} " in f" {' '.join(said)} "
+
+
+def _garbled(prose: str) -> bool:
+    """Whether ASCII text changes between kinds of signs far more often than any language or
+    notation does, symbols among them: the mark of noise."""
+    signs = [sign for sign in prose if sign.isascii() and not sign.isspace()]
+    if len(signs) < _GARBLED_SIGNS:
+        return False
+    symbols = sum(not sign.isalnum() for sign in signs) / len(signs)
+    changes = sum(_kind(a) != _kind(b) for a, b in pairwise(signs)) / len(signs)
+    return symbols > 0.15 and changes > 0.55
+
+
+def _kind(sign: str) -> int:
+    if sign.isdigit():
+        return 0
+    if sign.isalpha():
+        return 1 if sign.islower() else 2
+    return 3
+
+
+def _unreadable(text: str) -> float:
+    """How much is replacement and control characters, ten per cent of which are past bearing."""
+    bad = sum(sign == "\ufffd" or (sign < " " and sign not in "\n\r\t") for sign in text)
+    return min(1.0, 10 * bad / max(1, len(text)))

@@ -1,0 +1,339 @@
+"""Handing a job to a local model: choose one, ask it, check its answer, and try the next."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hybrid_coordinator.domain.ask import AskRequest
+from hybrid_coordinator.domain.reply import AnswerChecks, Attempt, Reply
+from hybrid_coordinator.domain.route import TaskType
+from hybrid_coordinator.errors import (
+    HybridError,
+    InvalidArgumentError,
+    ModelReplyError,
+    ModelUnavailableError,
+)
+from hybrid_coordinator.inference.chat import ChatClient, ChatRequest, Generation
+from hybrid_coordinator.inference.clients.ollama_chat import OllamaChat
+from hybrid_coordinator.inference.clients.openai_chat import OpenAIChat
+from hybrid_coordinator.inference.discovery import Discovery, Survey
+from hybrid_coordinator.inference.egress import EgressPolicy
+from hybrid_coordinator.inference.endpoints import EndpointKind, configured_endpoints
+from hybrid_coordinator.inference.generate import STALL_SECONDS, generate
+from hybrid_coordinator.inference.starting import unavailable
+from hybrid_coordinator.routing.candidates import Candidate, candidates
+from hybrid_coordinator.routing.checks import Schema, check_answer, confidence
+from hybrid_coordinator.routing.classify import Classification, classify
+from hybrid_coordinator.routing.heartbeat import with_heartbeat
+from hybrid_coordinator.routing.prompts import build_messages
+from hybrid_coordinator.routing.schemas import compile_schema
+from hybrid_coordinator.settings import InferenceSettings
+from hybrid_coordinator.storage.postgres.interactions import AttemptRecord
+
+# Importing httpx takes 0.1 s, so it waits until a request is due; see inference.http.
+if TYPE_CHECKING:
+    from hybrid_coordinator.inference.http import HttpClient
+
+Progress = Callable[[float, str], Awaitable[None]]
+"""Told the elapsed seconds and a few words while a model works."""
+
+_HEARTBEAT_SECONDS = 5.0
+_MAX_FAILURES = 3
+"""Endpoints that may fail before the call gives up: each may take as long as a reply may."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A request, read: what is sent, and what its answer is checked against."""
+
+    request: AskRequest
+    chat: ChatRequest
+    seen: Classification
+    task_type: TaskType
+    schema: Schema | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A candidate's answer, checked."""
+
+    candidate: Candidate
+    generation: Generation
+    checks: AnswerChecks
+    confidence: float
+
+
+@dataclass(slots=True)
+class _Course:
+    """How a call goes: what is being waited for, what was tried, and what came of it."""
+
+    waiting_for: str = "looking for a local model"
+    records: list[AttemptRecord] = field(default_factory=list)
+    answers: list[_Answer] = field(default_factory=list)
+    errors: list[HybridError] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    http: HttpClient
+    discovery: Discovery
+
+
+class LocalModels:
+    """The models on this machine, behind one call. Nothing is opened before the first one."""
+
+    def __init__(
+        self,
+        settings: InferenceSettings,
+        *,
+        heartbeat_seconds: float = _HEARTBEAT_SECONDS,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
+        self._settings = settings
+        self._heartbeat_seconds = heartbeat_seconds
+        self._stall_seconds = stall_seconds
+        self._endpoints = configured_endpoints(settings)
+        self.egress = EgressPolicy(endpoint.url for endpoint in self._endpoints)
+        self._opening = asyncio.Lock()
+        self._connection: _Connection | None = None
+        self._slots: dict[tuple[str, int], asyncio.Semaphore] = {}
+
+    async def close(self) -> None:
+        """Close all connections; no call may follow."""
+        if self._connection is not None:
+            await self._connection.discovery.close()
+            await self._connection.http.close()
+
+    async def survey(self) -> Survey:
+        """What is at each configured endpoint, probed now."""
+        discovery = (await self._connected()).discovery
+        return await discovery.survey(begun_after=discovery.now())
+
+    async def any_ready(self) -> bool:
+        """Whether some local model can be asked, from what was seen up to a minute ago."""
+        survey = await (await self._connected()).discovery.glance()
+        return any(report.models for report in survey)
+
+    async def ask(
+        self, request: AskRequest, progress: Progress | None = None
+    ) -> tuple[Reply, tuple[AttemptRecord, ...]]:
+        """The best answer that local models give, and every attempt with its token counts.
+
+        ``progress`` is called before a model is asked and then every few seconds.
+
+        Raises:
+            InvalidArgumentError: the schema is none, or no model can hold the prompt.
+            ModelUnavailableError: no model is ready, or none answers.
+            ModelReplyError: no model gave a usable answer.
+        """
+        job = await _read(request)
+        course = _Course()
+        work = self._answer(job, course)
+        if progress is None:
+            return await work
+
+        async def beat(elapsed: float) -> None:
+            await progress(elapsed, course.waiting_for)
+
+        return await with_heartbeat(work, beat, every=self._heartbeat_seconds)
+
+    async def _answer(self, job: _Job, course: _Course) -> tuple[Reply, tuple[AttemptRecord, ...]]:
+        started = time.perf_counter()
+        for candidate in self._worth_trying(await self._candidates(job), course):
+            await self._try(candidate, job, course)
+        if not course.answers:
+            raise _failure(course.errors)
+        best = max(course.answers, key=lambda answer: answer.confidence)
+        latency_ms = _milliseconds_since(started)
+        return self._reply(best, job, course, latency_ms), tuple(course.records)
+
+    async def _candidates(self, job: _Job) -> list[Candidate]:
+        discovery = (await self._connected()).discovery
+        asked_at = discovery.now()
+        survey = await discovery.survey()
+        if not any(report.models for report in survey):
+            # Someone may have started a model since.
+            survey = await discovery.survey(begun_after=asked_at)
+        found = candidates(
+            survey,
+            task_type=job.task_type,
+            complexity=job.seen.complexity,
+            quality_critical=job.request.quality_critical,
+            tokens=job.chat.estimated_tokens,
+        )
+        if not found:
+            raise unavailable(survey)
+        return found
+
+    def _worth_trying(self, found: list[Candidate], course: _Course) -> Iterator[Candidate]:
+        """Candidates until one has answered well enough: after failures the next ones, after a
+        weak answer one other model that is loaded."""
+        for candidate in found:
+            answers = course.answers
+            if len(course.errors) >= _MAX_FAILURES or len(answers) > 1:
+                return
+            if answers:
+                if answers[0].confidence >= self._settings.confidence_threshold:
+                    return
+                same = candidate.model.name == answers[0].candidate.model.name
+                if same or candidate.model.loaded is False:
+                    continue
+            yield candidate
+
+    async def _try(self, candidate: Candidate, job: _Job, course: _Course) -> None:
+        """Ask one candidate, and record what came of it."""
+        started = time.perf_counter()
+        try:
+            generation = await self._generate(candidate, job, course)
+        except (InvalidArgumentError, ModelReplyError, ModelUnavailableError) as error:
+            if not isinstance(error, InvalidArgumentError):
+                (await self._connected()).discovery.forget()
+            course.errors.append(error)
+            course.notices.append(f"{candidate.name} failed: {error}")
+            outcome, sure, tokens = type(error).__name__, None, (0, 0)
+        else:
+            checks = check_answer(
+                generation.text,
+                prompt=job.request.prompt,
+                finish_reason=generation.finish_reason,
+                schema=job.schema,
+            )
+            sure = confidence(checks)
+            course.answers.append(_Answer(candidate, generation, checks, sure))
+            enough = sure >= self._settings.confidence_threshold
+            outcome = "ok" if enough else "low_confidence"
+            tokens = generation.tokens_in, generation.tokens_out
+        attempt = Attempt(
+            model=candidate.model.name,
+            endpoint=candidate.endpoint.url,
+            tier=candidate.tier,
+            latency_ms=_milliseconds_since(started),
+            confidence=sure,
+            outcome=outcome,
+        )
+        course.records.append(AttemptRecord(attempt, *tokens, cost_usd=0.0))
+
+    async def _generate(self, candidate: Candidate, job: _Job, course: _Course) -> Generation:
+        http = (await self._connected()).http
+        client: ChatClient
+        if candidate.endpoint.kind is EndpointKind.OLLAMA:
+            client = OllamaChat(http, candidate.endpoint, candidate.model)
+        else:
+            client = OpenAIChat(http, candidate.endpoint, candidate.model)
+
+        def count(tokens: int) -> None:
+            course.waiting_for = f"{candidate.model.name}: {tokens} tokens so far"
+
+        course.waiting_for = f"waiting for a free slot of {candidate.name}"
+        slot = await self._slot(candidate)
+        try:
+            course.waiting_for = f"waiting for the first token of {candidate.name}"
+            return await generate(
+                client,
+                job.chat,
+                name=candidate.name,
+                reply_seconds=self._settings.reply_timeout_seconds,
+                stall_seconds=self._stall_seconds,
+                on_token=count,
+            )
+        finally:
+            slot.release()
+
+    async def _slot(self, candidate: Candidate) -> asyncio.Semaphore:
+        """A turn at the endpoint, to be released.
+
+        A server takes more requests than it has slots and lets them wait, and the wait would
+        count as the model's; so they wait here, and each one's time starts with its turn.
+        """
+        key = (candidate.endpoint.url, candidate.slots)
+        slot = self._slots.setdefault(key, asyncio.Semaphore(candidate.slots))
+        seconds = self._settings.reply_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await slot.acquire()
+        except TimeoutError as error:
+            raise ModelUnavailableError(
+                f"{candidate.name} was busy with earlier requests for {seconds:g} s"
+            ) from error
+        return slot
+
+    def _reply(self, best: _Answer, job: _Job, course: _Course, latency_ms: int) -> Reply:
+        notices = [*course.notices, *best.generation.notices]
+        threshold = self._settings.confidence_threshold
+        if best.confidence < threshold:
+            notices.append(
+                f"low confidence: {best.confidence:.2f}, and {threshold:.2f} is asked for; "
+                "check this answer before using it"
+            )
+        if job.request.quality_critical or not job.request.prefer_local:
+            notices.append("no remote tier is configured: the best local model answered")
+        return Reply(
+            response=best.generation.text,
+            model=best.candidate.model.name,
+            endpoint=best.candidate.endpoint.url,
+            tier=best.candidate.tier,
+            task_type=job.task_type,
+            complexity=job.seen.complexity,
+            confidence=best.confidence,
+            checks=best.checks,
+            attempts=tuple(record.attempt for record in course.records),
+            tokens_in=best.generation.tokens_in,
+            tokens_out=best.generation.tokens_out,
+            tokens_per_second=best.generation.tokens_per_second,
+            first_token_ms=best.generation.first_token_ms,
+            latency_ms=latency_ms,
+            cost_usd=0.0,
+            cached=False,
+            notices=tuple(notices),
+        )
+
+    async def _connected(self) -> _Connection:
+        async with self._opening:
+            if self._connection is None:
+                http = await asyncio.to_thread(_open_http, self.egress)
+                discovery = Discovery(
+                    http, self._endpoints, timeout=self._settings.probe_timeout_seconds
+                )
+                self._connection = _Connection(http, discovery)
+            return self._connection
+
+
+def _open_http(egress: EgressPolicy) -> HttpClient:
+    from hybrid_coordinator.inference.http import HttpClient
+
+    return HttpClient(egress)
+
+
+async def _read(request: AskRequest) -> _Job:
+    schema = None
+    if request.json_schema is not None:
+        matches = await asyncio.to_thread(compile_schema, request.json_schema)
+        schema = Schema.of(request.json_schema, matches)
+    seen = classify(request.prompt)
+    chat = ChatRequest(
+        messages=build_messages(request),
+        max_tokens=request.max_tokens,
+        temperature=request.temperature,
+        json_schema=request.json_schema,
+    )
+    return _Job(request, chat, seen, request.task_type or seen.task_type, schema)
+
+
+def _failure(errors: list[HybridError]) -> HybridError:
+    """The error for a call in which every attempt failed."""
+    kinds = {type(error) for error in errors}
+    if len(errors) == 1 or kinds == {InvalidArgumentError}:
+        return errors[-1]
+    causes = "every local model failed: " + "; ".join(str(error) for error in errors)
+    if kinds == {ModelUnavailableError}:
+        return ModelUnavailableError(causes)
+    return ModelReplyError(causes)
+
+
+def _milliseconds_since(started: float) -> int:
+    return round((time.perf_counter() - started) * 1000)

@@ -1,0 +1,173 @@
+"""doctor, demo: does everything work here, and what does it look like."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from hybrid_coordinator import __version__
+from hybrid_coordinator.domain.health import PartHealth
+from hybrid_coordinator.errors import HybridError
+from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.cli.output import add_json_flag, print_json
+from hybrid_coordinator.serving.client import Client, connected
+
+_LOW_DISK_BYTES = 1_000_000_000
+_LEAST_DISK_BYTES = 200_000_000
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register this group."""
+    doctor = commands.add_parser("doctor", help="check every part, and say how to mend it")
+    add_json_flag(doctor)
+    doctor.set_defaults(run=_doctor)
+    demo = commands.add_parser("demo", help="the whole loop on real input, in a throw-away home")
+    demo.set_defaults(run=_demo)
+
+
+def _demo(_: argparse.Namespace) -> int:
+    from hybrid_coordinator.serving.cli.demo import run
+
+    return run()
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    home = Home.from_environment()
+    parts = list(_check(home))
+    broken = [part for part in parts if part.needed and not part.ok]
+    if options.json:
+        print_json({"ok": not broken, "parts": [asdict(part) for part in parts]})
+    else:
+        for part in parts:
+            mark = "ok  " if part.ok else ("FAIL" if part.needed else "warn")
+            print(f"{mark}  {part.name:22} {part.detail}")
+            if part.remedy and not part.ok:
+                print(f"      {'':22} mend: {part.remedy}")
+        verdict = f"{len(broken)} part(s) broken" if broken else "the main job can run"
+        print(f"\n{verdict}")
+    return 1 if broken else 0
+
+
+def _check(home: Home) -> Iterator[PartHealth]:
+    yield _python()
+    directory = _directory(home)
+    yield directory
+    yield _disk(home)
+    if directory.ok:
+        yield from _coordinator(home)
+    yield _claude_code()
+
+
+def _python() -> PartHealth:
+    return PartHealth(
+        "python", ok=True, detail=f"{sys.version.split()[0]}, package {__version__}"
+    )
+
+
+def _directory(home: Home) -> PartHealth:
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        probe = home.root / f".doctor-{os.getpid()}"
+        probe.write_bytes(b"ok")
+        probe.unlink()
+    except OSError as error:
+        return PartHealth(
+            "home",
+            ok=False,
+            detail=f"{home.root} cannot be written: {error.strerror}",
+            remedy=f"chown -R $USER {home.root}, or set HYBRID_HOME to a directory of yours",
+        )
+    return PartHealth("home", ok=True, detail=f"{home.root} can be written")
+
+
+def _disk(home: Home) -> PartHealth:
+    place = home.root
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    return PartHealth(
+        "disk",
+        ok=free >= _LOW_DISK_BYTES,
+        detail=f"{free / 1e9:.1f} GB free",
+        remedy=f"free some space on the file system of {place}",
+        needed=free < _LEAST_DISK_BYTES,
+    )
+
+
+def _coordinator(home: Home) -> Iterator[PartHealth]:
+    started = time.perf_counter()
+    try:
+        with connected(home) as client:
+            seconds = time.perf_counter() - started
+            yield PartHealth(
+                "coordinator", ok=True, detail=f"answers the handshake, {seconds * 1000:.0f} ms"
+            )
+            yield _socket(home)
+            yield from _parts(client)
+    except HybridError as error:
+        yield PartHealth(
+            "coordinator",
+            ok=False,
+            detail=str(error),
+            remedy=f"see {home.log_file}; then hybrid-coordinator stop, and try again",
+        )
+
+
+def _parts(client: Client) -> Iterator[PartHealth]:
+    try:
+        answer = client.request("hybrid/health")
+    except HybridError as error:
+        yield PartHealth("engines", ok=False, detail=str(error), remedy="as the message says")
+        return
+    for part in answer["parts"]:
+        yield PartHealth(**part)
+
+
+def _socket(home: Home) -> PartHealth:
+    mode = stat.S_IMODE(home.socket_path.stat().st_mode)
+    folder = stat.S_IMODE(home.socket_path.parent.stat().st_mode)
+    private = not (mode & 0o077 or folder & 0o077)
+    return PartHealth(
+        "socket permissions",
+        ok=private,
+        detail=f"{home.socket_path} {mode:04o} in a directory {folder:04o}",
+        remedy=f"chmod 700 {home.socket_path.parent}; chmod 600 {home.socket_path}",
+    )
+
+
+def _claude_code() -> PartHealth:
+    """Whether Claude Code knows this server: its user settings are ``~/.claude.json``
+    (docs.claude.com, Claude Code, MCP), or ``.claude.json`` in ``CLAUDE_CONFIG_DIR``."""
+    folder = os.environ.get("CLAUDE_CONFIG_DIR")
+    file = (Path(folder) if folder else Path.home()) / ".claude.json"
+    server = Path(__file__).resolve().parents[3] / "server.py"
+    command = str(server) if server.exists() else "hybrid-coordinator mcp"
+    remedy = f"claude mcp add hybrid-coordinator -- {command}"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        where = "is installed" if shutil.which("claude") else "is not on PATH"
+        return PartHealth(
+            "claude code", ok=False, detail=f"{where}; no entry yet", remedy=remedy, needed=False
+        )
+    except (OSError, ValueError) as error:
+        return PartHealth(
+            "claude code", ok=False, detail=f"{file}: {error}", remedy=remedy, needed=False
+        )
+    scopes = [content, *content.get("projects", {}).values()]
+    known = any("hybrid-coordinator" in scope.get("mcpServers", {}) for scope in scopes)
+    return PartHealth(
+        "claude code",
+        ok=known,
+        detail="has the hybrid-coordinator entry" if known else f"no entry in {file}",
+        remedy="" if known else remedy,
+        needed=False,
+    )

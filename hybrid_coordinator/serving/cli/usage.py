@@ -1,0 +1,76 @@
+"""stats, export: what the record holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from hybrid_coordinator.errors import StorageError
+from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.cli.output import add_json_flag, print_json
+from hybrid_coordinator.serving.client import Client, Json, connected
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register this group."""
+    stats = commands.add_parser("stats", help="interactions, outcomes, tokens, models")
+    stats.add_argument("--project", help="one project only")
+    add_json_flag(stats)
+    stats.set_defaults(run=_stats)
+
+    export = commands.add_parser("export", help="write interactions and knowledge as JSON lines")
+    export.add_argument("--output", type=Path, metavar="FILE", help="a file instead of stdout")
+    export.set_defaults(run=_export)
+
+
+def _stats(options: argparse.Namespace) -> int:
+    with connected(Home.from_environment()) as client:
+        totals = client.request("hybrid/stats", {"project": options.project})
+    if options.json:
+        print_json(totals)
+        return 0
+    for name, value in totals.items():
+        shown = json.dumps(value) if isinstance(value, dict | list) else value
+        print(f"{name.replace('_', ' '):28} {shown}")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    with connected(Home.from_environment()) as client:
+        if options.output is None:
+            _write(_rows(client), sys.stdout)
+            return 0
+        # Written beside the target and renamed: the file is whole or not there.
+        part = options.output.with_name(options.output.name + ".part")
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                count = _write(_rows(client), file)
+            part.replace(options.output)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise StorageError(f"{options.output} cannot be written: {error.strerror}") from error
+    print(f"{count} rows written to {options.output}", file=sys.stderr)
+    return 0
+
+
+def _rows(client: Client) -> Iterator[Json]:
+    for kind in ("interactions", "knowledge"):
+        after: str | None = None
+        while True:
+            page = client.request("hybrid/export", {"kind": kind, "after": after})
+            yield from page["rows"]
+            after = page["after"]
+            if after is None:
+                break
+
+
+def _write(rows: Iterator[Json], file: TextIO) -> int:
+    count = 0
+    for row in rows:
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        count += 1
+    return count

@@ -1,0 +1,159 @@
+"""Reaching the coordinator of a home, and starting one where none answers.
+
+Standard library only: the bridge runs this on every agent session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from hybrid_coordinator import __version__
+from hybrid_coordinator.errors import UnavailableError
+from hybrid_coordinator.home import Home
+
+START_TIMEOUT_SECONDS = 20.0
+"""Clients give a server 10 to 30 s for its handshake; ours needs less than one."""
+
+ALREADY_OWNED = 3
+"""Exit status of a coordinator that found another one owning its home."""
+
+_POLL_SECONDS = 0.005
+
+
+class CoordinatorStartError(UnavailableError):
+    """The coordinator could not be started; the message is its own last word."""
+
+
+def connect(home: Home, directory: Path | None = None) -> socket.socket | None:
+    """A connection to the running coordinator, or None if none is listening.
+
+    The caller works in ``directory``, by default the current one.
+    """
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        client.connect(str(home.socket_path))
+        client.sendall(greeting(directory))
+    except OSError:
+        client.close()
+        return None
+    return client
+
+
+def connect_or_start(home: Home, directory: Path | None = None) -> socket.socket:
+    """A connection to the coordinator, started first if need be; see `connect`.
+
+    Any number of processes may call this at the same instant: one of them starts the
+    coordinator, the others wait for its socket.
+
+    Raises:
+        CoordinatorStartError: it does not come up; the message says why.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while True:
+        client = connect(home, directory)
+        if client is not None:
+            return client
+        with _start_turn(home) as ours:
+            if ours:
+                _start_and_wait(home, deadline)
+        if time.monotonic() > deadline:
+            raise CoordinatorStartError(
+                f"the coordinator did not open {home.socket_path} within "
+                f"{START_TIMEOUT_SECONDS:.0f} s; see {home.log_file} or run "
+                "`hybrid-coordinator doctor`"
+            )
+        if not ours:
+            time.sleep(_POLL_SECONDS)
+
+
+def greeting(directory: Path | None = None) -> bytes:
+    """The line a connection opens with: who is calling, and from which directory."""
+    try:
+        place: str | None = str(directory or Path.cwd())
+    except OSError:  # the directory was deleted under us
+        place = None
+    caller = {"version": __version__, "cwd": place, "pid": os.getpid()}
+    return json.dumps({"hybrid_coordinator": caller}).encode() + b"\n"
+
+
+@contextlib.contextmanager
+def _start_turn(home: Home) -> Iterator[bool]:
+    """True for the one process that may start the coordinator now."""
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        handle = os.open(home.root / "start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CoordinatorStartError(
+            f"{home.root} cannot be written ({error.strerror}); make it writable or set "
+            "HYBRID_HOME to a directory that is"
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def _start_and_wait(home: Home, deadline: float) -> None:
+    """Start a detached coordinator and return once its socket answers."""
+    errors = home.log_file.with_suffix(".err")
+    try:
+        errors.parent.mkdir(parents=True, exist_ok=True)
+        with errors.open("wb") as stderr:
+            child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [interpreter(), "-m", "hybrid_coordinator.serving.daemon"],
+                cwd=home.root,
+                env=_environment(home),
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise CoordinatorStartError(f"the coordinator cannot be started: {error}") from error
+    while time.monotonic() < deadline:
+        probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with probe:
+            if probe.connect_ex(str(home.socket_path)) == 0:
+                # It outlives us, but may also end before us: then somebody has to reap it.
+                threading.Thread(target=child.wait, daemon=True).start()
+                return
+        if child.poll() == ALREADY_OWNED:
+            return  # somebody else's coordinator is coming up: its socket is waited for
+        if child.returncode is not None:
+            words = errors.read_text(errors="replace").strip().splitlines()
+            reason = words[-1] if words else f"exit status {child.returncode}"
+            raise CoordinatorStartError(f"the coordinator could not start: {reason}")
+        time.sleep(_POLL_SECONDS)
+
+
+def interpreter() -> str:
+    """The Python that has our dependencies: the checkout's `.venv`, else the running one."""
+    local = Path(__file__).resolve().parents[2] / ".venv" / "bin" / "python"
+    return str(local) if local.exists() else sys.executable
+
+
+def _environment(home: Home) -> dict[str, str]:
+    """The child's environment: the caller's, with the home fixed and our package importable
+    from the home directory too (a checkout need not be installed)."""
+    package_parent = str(Path(__file__).resolve().parents[2])
+    paths = [package_parent, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {
+        **os.environ,
+        "HYBRID_HOME": str(home.root),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+    }

@@ -1,0 +1,1 @@
+"""The MCP face: tool contract, handlers, the socket transport."""

@@ -1,0 +1,120 @@
+"""Requests beyond the tools, for the command line: status, stop, health, upkeep."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any, Literal, Protocol
+
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+
+from hybrid_coordinator import __version__
+from hybrid_coordinator.composition import Engines
+from hybrid_coordinator.coordinator import Session
+from hybrid_coordinator.errors import HybridError
+from hybrid_coordinator.serving.mcp import results
+from hybrid_coordinator.serving.mcp.server import progress_of
+
+Json = dict[str, Any]
+"""A JSON object at the protocol's edge."""
+
+Context = ServerRequestContext[Any, Any]
+_APPLICATION_ERROR = -32000
+
+
+class Owner(Protocol):
+    """The process that serves."""
+
+    @property
+    def connections(self) -> int: ...
+
+    def stop(self) -> None: ...
+
+
+class StatsParams(types.RequestParams):
+    project: str | None = None
+
+
+class RouteParams(types.RequestParams):
+    prompts: list[str | list[dict[str, Any]]]
+
+
+class ExportParams(types.RequestParams):
+    kind: Literal["interactions", "knowledge"]
+    after: str | None = None
+
+
+Handler = Callable[[Context, Any], Awaitable[Json]]
+
+
+def add_control_methods(
+    server: Server[Any], owner: Owner, engines: Engines, session: Session
+) -> None:
+    """Teach ``server`` the ``hybrid/...`` requests."""
+
+    async def status(_: Context, __: types.RequestParams) -> Json:
+        return {
+            "version": __version__,
+            "project": session.project,
+            "connections": owner.connections,
+            "engines": engines.state(),
+        }
+
+    async def stop(_: Context, __: types.RequestParams) -> Json:
+        owner.stop()
+        return {}
+
+    async def health(_: Context, __: types.RequestParams) -> Json:
+        running = await engines.running()
+        return {"parts": [asdict(part) for part in await running.health()]}
+
+    async def stats(_: Context, params: StatsParams) -> Json:
+        coordinator = await engines.get()
+        return asdict(await coordinator.stats(params.project))
+
+    async def route(_: Context, params: RouteParams) -> Json:
+        coordinator = await engines.get()
+        routes = await coordinator.route(params.prompts)
+        return {
+            "routes": [results.route(one) | {"score": round(one.score, 4)} for one in routes],
+        }
+
+    async def collections(_: Context, __: types.RequestParams) -> Json:
+        running = await engines.running()
+        return {"collections": [asdict(one) for one in await running.collections()]}
+
+    async def reindex(context: Context, _: types.RequestParams) -> Json:
+        running = await engines.running()
+        await running.rebuild(progress_of(context))
+        return {"collections": [asdict(one) for one in await running.collections()]}
+
+    async def export(_: Context, params: ExportParams) -> Json:
+        coordinator = await engines.get()
+        rows, after = await coordinator.export(params.kind, params.after)
+        return {"rows": [results.record(row) for row in rows], "after": after}
+
+    methods: tuple[tuple[Handler, type[types.RequestParams]], ...] = (
+        (status, types.RequestParams),
+        (stop, types.RequestParams),
+        (health, types.RequestParams),
+        (stats, StatsParams),
+        (route, RouteParams),
+        (collections, types.RequestParams),
+        (reindex, types.RequestParams),
+        (export, ExportParams),
+    )
+    for handler, params in methods:
+        server.add_request_handler(f"hybrid/{handler.__name__}", params, _answering(handler))
+
+
+def _answering(handler: Handler) -> Handler:
+    async def answer(context: Context, params: Any) -> Json:  # noqa: ANN401 - the SDK erases it
+        try:
+            return await handler(context, params)
+        except HybridError as error:
+            raise MCPError(code=_APPLICATION_ERROR, message=str(error)) from error
+
+    return answer

@@ -1,0 +1,94 @@
+"""The MCP server of one connection: the tool contract bound to a session."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+
+from hybrid_coordinator import __version__
+from hybrid_coordinator.coordinator import Coordinator, Session
+from hybrid_coordinator.errors import HybridError
+from hybrid_coordinator.serving.mcp.contract import INSTRUCTIONS, TOOLS
+from hybrid_coordinator.serving.mcp.tools import HANDLERS
+
+Context = ServerRequestContext[Any, Any]
+
+_PROGRESS_SECONDS = 0.1
+"""A bar does not get smoother than this, and each notification costs both ends a message."""
+
+
+class CoordinatorSource(Protocol):
+    """Where the coordinator comes from once its engines are up."""
+
+    async def get(self) -> Coordinator:
+        """The running coordinator; waits for it while it starts.
+
+        Raises:
+            HybridError: it cannot start; the next call tries again.
+        """
+        ...
+
+
+TOOL_LIST = types.ListToolsResult(tools=[tool.as_tool() for tool in TOOLS.values()])
+
+
+def build_server(source: CoordinatorSource, session: Session) -> Server[Any]:
+    """An MCP server for one connection. The handshake and the list need no engine."""
+
+    async def list_tools(
+        _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        return TOOL_LIST
+
+    async def call_tool(context: Context, call: types.CallToolRequestParams) -> types.CallToolResult:
+        handler = HANDLERS.get(call.name)
+        if handler is None:
+            raise MCPError(
+                code=types.INVALID_PARAMS,
+                message=f"unknown tool {call.name!r}; there are: {', '.join(HANDLERS)}",
+            )
+        try:
+            coordinator = await source.get()
+            result = await handler(coordinator, session, call.arguments or {}, progress_of(context))
+        except HybridError as error:
+            # The protocol's own form of a raised tool error: the model reads it and can mend
+            # its call (modelcontextprotocol.io, Tools, Error Handling).
+            return types.CallToolResult(
+                content=[types.TextContent(type="text", text=str(error))], is_error=True
+            )
+        return types.CallToolResult(
+            content=[types.TextContent(type="text", text=json.dumps(result, ensure_ascii=False))],
+            structured_content=result,
+        )
+
+    return Server(
+        "hybrid-coordinator",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+
+
+def progress_of(context: Context) -> Callable[[float, float | None, str], Awaitable[None]]:
+    """Progress notifications for a request, thinned out. Free where the client asked for none."""
+    last = 0.0
+
+    async def report(done: float, total: float | None, message: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PROGRESS_SECONDS or done == total:
+            last = now
+            await context.session.report_progress(done, total, message)
+        else:
+            await asyncio.sleep(0)
+
+    return report

@@ -1,0 +1,114 @@
+"""The running coordinator: connections on its socket, engines behind them, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import struct
+import sys
+import uuid
+from pathlib import Path
+
+from hybrid_coordinator.composition import Engines
+from hybrid_coordinator.coordinator import Session
+from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.mcp.control import add_control_methods
+from hybrid_coordinator.serving.mcp.server import build_server
+from hybrid_coordinator.serving.mcp.transport import MAX_LINE_BYTES, read_caller, serve as serve_mcp
+from hybrid_coordinator.settings import SettingsStore
+
+_log = logging.getLogger(__name__)
+
+
+def serve(home: Home, settings: SettingsStore, listener: socket.socket, *, stay: bool) -> None:
+    """Serve ``listener`` until stopped by a signal, a client, or by being idle unless ``stay``."""
+    asyncio.run(Process(home, settings, stay=stay).run(listener))
+
+
+class Process:
+    """Counts connections, and knows when to leave."""
+
+    def __init__(self, home: Home, settings: SettingsStore, *, stay: bool) -> None:
+        self._settings = settings
+        self._stay = stay
+        self._engines = Engines(home, settings)
+        self._stopping = asyncio.Event()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._idle: asyncio.TimerHandle | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected now."""
+        return len(self._connections)
+
+    def stop(self) -> None:
+        """Begin to leave; what is running is finished or cut within seconds."""
+        self._stopping.set()
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve until stopped."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        server = await asyncio.start_unix_server(
+            self._accept, sock=listener, limit=MAX_LINE_BYTES
+        )
+        self._engines.begin()
+        self._watch_idleness()
+        async with server:
+            await self._stopping.wait()
+            server.close()
+        for task in list(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._engines.close()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or not _same_user(writer.get_extra_info("socket")):
+            writer.close()
+            return
+        self._connections.add(task)
+        self._watch_idleness()
+        try:
+            await self._serve(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the peer is gone, or we are leaving
+        finally:
+            writer.close()
+            self._connections.discard(task)
+            self._watch_idleness()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        caller, first = await read_caller(reader)
+        directory = Path(caller.directory) if caller.directory else Path.home()
+        session = Session.at(uuid.uuid4().hex, directory)
+        server = build_server(self._engines, session)
+        add_control_methods(server, self, self._engines, session)
+        await serve_mcp(server, first, reader, writer)
+
+    def _watch_idleness(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        if not self._stay and not self._connections:
+            seconds = self._settings.current().serving.idle_exit_seconds
+            self._idle = asyncio.get_running_loop().call_later(seconds, self.stop)
+
+
+def _same_user(connection: socket.socket) -> bool:
+    """Whether the peer runs as the user we run as (unix(7), SO_PEERCRED; macOS LOCAL_PEERCRED)."""
+    if sys.platform == "darwin":
+        credentials = connection.getsockopt(0, 1, struct.calcsize("IiH16I"))
+        user = int(struct.unpack("IiH16I", credentials)[1])
+    else:
+        credentials = connection.getsockopt(
+            socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+        )
+        user = int(struct.unpack("3i", credentials)[1])
+    if user != os.geteuid():
+        _log.warning("refused a connection of user %d", user)
+    return user == os.geteuid()

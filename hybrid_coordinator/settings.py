@@ -1,0 +1,186 @@
+"""Configuration: ``hybrid.yaml`` in the home, every key overridable by the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from hybrid_coordinator.errors import SettingsError
+
+_LLAMA_CPP_DEFAULTS = ("http://127.0.0.1:8080", "http://127.0.0.1:8001", "http://127.0.0.1:8003")
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StorageSettings(_Section):
+    """Engines. None means the embedded one."""
+
+    database_url: SecretStr | None = None
+    qdrant_url: str | None = None
+    qdrant_api_key: SecretStr | None = None
+    timeout_seconds: float = Field(default=10.0, gt=0)
+
+
+class EmbeddingSettings(_Section):
+    """Which model turns text into vectors. ``model`` and ``base_url`` are for the endpoints."""
+
+    provider: Literal["static", "ollama", "openai"] = "static"
+    model: str | None = None
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+    timeout_seconds: float = Field(default=10.0, gt=0)
+
+
+class InferenceSettings(_Section):
+    """Local model endpoints. An empty list of a kind switches it off."""
+
+    llama_cpp: tuple[str, ...] = _LLAMA_CPP_DEFAULTS
+    ollama: tuple[str, ...] = ("http://127.0.0.1:11434",)
+    lmstudio: tuple[str, ...] = ("http://127.0.0.1:1234",)
+    vllm: tuple[str, ...] = ("http://127.0.0.1:8000",)
+    docker_model_runner: tuple[str, ...] = ("http://127.0.0.1:12434",)
+    probe_timeout_seconds: float = Field(default=1.0, gt=0)
+    reply_timeout_seconds: float = Field(default=300.0, gt=0)
+    confidence_threshold: Fraction = 0.7
+
+
+class LearningSettings(_Section):
+    """What counts as worth learning from."""
+
+    high_value_threshold: Fraction = 0.7
+
+
+class ServingSettings(_Section):
+    """The coordinator process."""
+
+    idle_exit_seconds: float = Field(default=600.0, gt=0)
+
+
+class Settings(_Section):
+    """Everything that can be configured, validated. Unknown keys are errors."""
+
+    storage: StorageSettings = StorageSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    inference: InferenceSettings = InferenceSettings()
+    learning: LearningSettings = LearningSettings()
+    serving: ServingSettings = ServingSettings()
+
+
+_ESTABLISHED_NAMES: Mapping[str, tuple[str, str]] = {
+    "QDRANT_URL": ("storage", "qdrant_url"),
+    "QDRANT_API_KEY": ("storage", "qdrant_api_key"),
+    "DATABASE_URL": ("storage", "database_url"),
+    "LLAMA_CPP_BASE_URL": ("inference", "llama_cpp"),
+    "OLLAMA_BASE_URL": ("inference", "ollama"),
+    "LMSTUDIO_BASE_URL": ("inference", "lmstudio"),
+    "LOCAL_CONFIDENCE_THRESHOLD": ("inference", "confidence_threshold"),
+    "HIGH_VALUE_THRESHOLD": ("learning", "high_value_threshold"),
+}
+"""Names that people's configurations already use."""
+
+
+def environment_names() -> dict[str, tuple[str, str]]:
+    """Every environment variable that is read, with the section and key that it sets."""
+    names = {
+        f"HYBRID_{section}_{key}".upper(): (section, key)
+        for section, info in Settings.model_fields.items()
+        if isinstance(info.default, _Section)
+        for key in type(info.default).model_fields
+    }
+    return names | dict(_ESTABLISHED_NAMES)
+
+
+def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read ``file`` (it may be missing) and lay the environment over it.
+
+    A variable that is set but empty counts as not set. Lists are comma-separated.
+
+    Raises:
+        SettingsError: the file cannot be read or parsed, or a value is off; the message names
+            the key or variable and what is allowed.
+    """
+    content = _read_yaml(file)
+    origins: dict[tuple[str, str], str] = {}
+    for name, (section, key) in environment_names().items():
+        text = environment.get(name, "").strip()
+        if not text:
+            continue
+        values = content.setdefault(section, {})
+        if not isinstance(values, dict):
+            continue  # validation names the section below
+        default = getattr(Settings.model_fields[section].default, key)
+        values[key] = _split(text) if isinstance(default, tuple) else text
+        origins[section, key] = name
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, file, origins)) from error
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _read_yaml(file: Path) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"{file} must hold a mapping of sections, not {type(content).__name__}")
+    return content
+
+
+def _explain(
+    error: ValidationError, file: Path, origins: Mapping[tuple[str, str], str]
+) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        place = tuple(str(part) for part in problem["loc"])
+        origin = origins.get((place[0], place[1])) if len(place) > 1 else None
+        lines.append(f"{origin or f'{file}: ' + '.'.join(place)}: {problem['msg']}")
+    return "; ".join(lines)
+
+
+class SettingsStore:
+    """The settings in force: reread when the file changes; a bad edit keeps the old ones.
+
+    ``problem`` says what is wrong with the file while that is so, else None.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._stamp = self._look()
+        self._settings = load_settings(file)
+        self.problem: str | None = None
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            status = self._file.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
+    def current(self) -> Settings:
+        """The settings as of now. Costs one stat() call."""
+        stamp = self._look()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._settings = load_settings(self._file)
+                self.problem = None
+            except SettingsError as error:
+                self.problem = f"{error} (the previous settings stay in force)"
+        return self._settings

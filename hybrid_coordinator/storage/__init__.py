@@ -1,0 +1,1 @@
+"""The record (Postgres) and the index (Qdrant)."""

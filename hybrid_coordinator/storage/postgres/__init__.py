@@ -1,0 +1,1 @@
+"""The record: an embedded or external Postgres, migrations and named queries."""

@@ -1,0 +1,228 @@
+"""The ledger of interactions: what was done, what was shown, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from hybrid_coordinator.domain.interactions import (
+    AgentType,
+    Exposure,
+    Interaction,
+    ItemStats,
+    NewInteraction,
+    Outcome,
+    OutcomeKind,
+)
+from hybrid_coordinator.domain.reply import Attempt
+from hybrid_coordinator.errors import NotFoundError
+from hybrid_coordinator.storage.postgres.database import Database, Row
+from hybrid_coordinator.storage.postgres.ids import new_id, parse_id, parse_ids
+from hybrid_coordinator.storage.postgres.queries import load_queries
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One call of one model with what it cost; ``cost_usd`` is None where a price is unknown."""
+
+    attempt: Attempt
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Queries:
+    add: str
+    get_many: str
+    exposures: str
+    recent_queries: str
+    set_outcome: str
+    latest_value: str
+    unprojected: str
+    count_unprojected: str
+    mark_projected: str
+    mark_all_unprojected: str
+    item_stats: str
+    with_outcome: str
+    page: str
+
+
+class InteractionRecords:
+    """Interactions, their exposures, attempts and outcomes. Ids are UUID strings."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queries = load_queries("interactions", _Queries)
+
+    async def add(self, new: NewInteraction, attempts: Sequence[AttemptRecord] = ()) -> str:
+        """Store an interaction with what it was shown and the models tried; returns its id.
+
+        Durable when it returns. An item named twice counts once, at its better rank.
+        """
+        interaction_id = new_id()
+        await self._database.execute(
+            self._queries.add,
+            interaction_id,
+            new.project,
+            new.session_id,
+            new.query,
+            new.response,
+            new.agent_type,
+            new.model_used,
+            new.tokens_used,
+            new.latency_ms,
+            parse_ids("context_ids", new.context_ids),
+            [record.attempt.model for record in attempts],
+            [record.attempt.endpoint for record in attempts],
+            [record.attempt.tier for record in attempts],
+            [record.attempt.latency_ms for record in attempts],
+            [record.attempt.confidence for record in attempts],
+            [record.attempt.outcome for record in attempts],
+            [record.tokens_in for record in attempts],
+            [record.tokens_out for record in attempts],
+            [record.cost_usd for record in attempts],
+        )
+        return str(interaction_id)
+
+    async def get(self, interaction_id: str) -> Interaction:
+        """The interaction with its latest outcome.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        found = await self.get_many([interaction_id])
+        if not found:
+            raise _unknown(interaction_id)
+        return found[0]
+
+    async def get_many(self, ids: Sequence[str]) -> list[Interaction]:
+        """The interactions of these ids that exist, in the order of ``ids``."""
+        wanted = parse_ids("interaction_id", ids)
+        rows = await self._database.fetch(self._queries.get_many, wanted)
+        found = {row["id"]: row for row in rows}
+        return [_interaction(found[uuid]) for uuid in wanted if uuid in found]
+
+    async def exposures(self, interaction_id: str) -> list[Exposure]:
+        """The items that were shown in an interaction, best first; none if it is unknown."""
+        wanted = parse_id("interaction_id", interaction_id)
+        rows = await self._database.fetch(self._queries.exposures, wanted)
+        return [Exposure(str(row["item_id"]), row["rank"]) for row in rows]
+
+    async def recent_queries(self, interaction_id: str, limit: int) -> dict[str, str]:
+        """Queries by id of the interactions of the same project before this one, latest first."""
+        wanted = parse_id("interaction_id", interaction_id)
+        rows = await self._database.fetch(self._queries.recent_queries, wanted, limit)
+        return {str(row["id"]): row["query"] for row in rows}
+
+    async def latest_value(self, interaction_id: str) -> tuple[float, dict[str, float]]:
+        """The value score of the latest outcome, and what it was made of.
+
+        Raises:
+            NotFoundError: the interaction has no outcome, or does not exist.
+        """
+        wanted = parse_id("interaction_id", interaction_id)
+        rows = await self._database.fetch(self._queries.latest_value, wanted)
+        if not rows:
+            raise NotFoundError(f"interaction {interaction_id} has no outcome; set one first")
+        return rows[0]["value_score"], rows[0]["components"]
+
+    async def set_outcome(
+        self,
+        interaction_id: str,
+        outcome: Outcome,
+        value_score: float,
+        components: Mapping[str, float],
+    ) -> bool:
+        """Append an outcome; False if the latest one has the same kind, feedback and evidence.
+
+        Durable when it returns. A value score that differs alone appends nothing.
+
+        Raises:
+            NotFoundError: there is no interaction of this id.
+        """
+        appended: bool | None = await self._database.fetch_value(
+            self._queries.set_outcome,
+            parse_id("interaction_id", interaction_id),
+            outcome.kind,
+            outcome.feedback,
+            outcome.evidence,
+            value_score,
+            dict(components),
+        )
+        if appended is None:
+            raise _unknown(interaction_id)
+        return appended
+
+    async def unprojected(self, limit: int) -> list[tuple[Interaction, int]]:
+        """Interactions that changed since they were projected, oldest first, each with the
+        revision to mark when its projection is done."""
+        rows = await self._database.fetch(self._queries.unprojected, limit)
+        return [(_interaction(row), row["revision"]) for row in rows]
+
+    async def count_unprojected(self) -> int:
+        """How many interactions wait to be projected."""
+        count: int = await self._database.fetch_value(self._queries.count_unprojected)
+        return count
+
+    async def mark_projected(self, pairs: Sequence[tuple[str, int]]) -> None:
+        """Say that the index has these (id, revision). A newer revision stays unprojected."""
+        await self._database.execute(
+            self._queries.mark_projected,
+            [parse_id("interaction_id", uuid) for uuid, _ in pairs],
+            [revision for _, revision in pairs],
+        )
+
+    async def mark_all_unprojected(self) -> None:
+        """Make everything wait to be projected anew, also what is being projected now."""
+        await self._database.execute(self._queries.mark_all_unprojected)
+
+    async def item_stats(self, item_ids: Sequence[str]) -> dict[str, ItemStats]:
+        """How often each item was shown, and how that went; items never shown are left out."""
+        rows = await self._database.fetch(self._queries.item_stats, parse_ids("item_ids", item_ids))
+        return {str(row["item_id"]): ItemStats(row["uses"], row["success_rate"]) for row in rows}
+
+    async def page(self, after: str | None, limit: int) -> list[Interaction]:
+        """Interactions in id order, the first ones or those behind the id ``after``."""
+        start = None if after is None else parse_id("after", after)
+        rows = await self._database.fetch(self._queries.page, start, limit)
+        return [_interaction(row) for row in rows]
+
+    async def with_outcome(
+        self, *, min_value: float, kinds: Sequence[OutcomeKind], project: str | None = None
+    ) -> AsyncGenerator[Interaction]:
+        """Interactions whose latest outcome is of these kinds and worth at least ``min_value``,
+        oldest first, as of one moment. Close the iterator (``contextlib.aclosing``) when leaving
+        it early: it holds a connection."""
+        stream = self._database.stream(self._queries.with_outcome, list(kinds), min_value, project)
+        async with aclosing(stream) as rows:
+            async for row in rows:
+                yield _interaction(row)
+
+
+def _unknown(interaction_id: str) -> NotFoundError:
+    return NotFoundError(
+        f"there is no interaction {interaction_id}; use an id that track_interaction returned"
+    )
+
+
+def _interaction(row: Row) -> Interaction:
+    outcome = None
+    if row["outcome"] is not None:
+        outcome = Outcome(OutcomeKind(row["outcome"]), row["user_feedback"], row["evidence"])
+    return Interaction(
+        id=str(row["id"]),
+        project=row["project"],
+        query=row["query"],
+        response=row["response"],
+        agent_type=AgentType(row["agent_type"]),
+        model_used=row["model_used"],
+        tokens_used=row["tokens_used"],
+        latency_ms=row["latency_ms"],
+        session_id=row["session_id"],
+        created_at=row["created_at"],
+        context_provided=row["context_provided"],
+        outcome=outcome,
+        value_score=row["value_score"],
+    )

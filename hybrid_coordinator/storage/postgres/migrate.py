@@ -1,0 +1,83 @@
+"""Migrations: numbered SQL files, each applied once, in order, in a transaction of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from hybrid_coordinator.errors import StorageError
+from hybrid_coordinator.storage.postgres.database import Database, Session
+from hybrid_coordinator.storage.postgres.queries import load_queries
+
+MIGRATIONS_DIRECTORY = Path(__file__).with_name("migrations")
+_LONGEST_SECONDS = 600.0
+"""Time for a migration, which may rewrite a large table, and to wait for another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Queries:
+    lock: str
+    create_ledger: str
+    applied: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Migration:
+    name: str
+    sql: str
+    checksum: str
+
+
+async def migrate(database: Database, directory: Path = MIGRATIONS_DIRECTORY) -> int:
+    """Bring the database to the newest schema; returns how many migrations that took.
+
+    Safe when several processes start at once: each migration is chosen and applied under a
+    lock.
+
+    Raises:
+        StorageError: an applied migration is not the one in ``directory``, or the database has
+            migrations that ``directory`` does not, or a migration fails.
+    """
+    queries = load_queries("migrations", _Queries)
+    migrations = _read(directory)
+    count = 0
+    while True:
+        async with database.transaction() as session:
+            await session.execute(queries.lock, timeout=_LONGEST_SECONDS)
+            await session.execute(queries.create_ledger)
+            pending = await _pending(session, queries, migrations)
+            if not pending:
+                return count
+            await session.execute(pending[0].sql, timeout=_LONGEST_SECONDS)
+            await session.execute(queries.record, pending[0].name, pending[0].checksum)
+        count += 1
+
+
+async def _pending(
+    session: Session, queries: _Queries, migrations: list[_Migration]
+) -> list[_Migration]:
+    applied = await session.fetch(queries.applied)
+    known = {migration.name: migration for migration in migrations}
+    for row in applied:
+        name = row["name"]
+        if name not in known:
+            raise StorageError(
+                f"the database is newer than this program: it has migration {name}; upgrade "
+                "hybrid-coordinator, or use another database"
+            )
+        if known[name].checksum != row["checksum"]:
+            raise StorageError(
+                f"migration {name} was changed after this database applied it; reinstall "
+                "hybrid-coordinator, a change to the schema needs a new migration"
+            )
+    return migrations[len(applied) :]
+
+
+def _read(directory: Path) -> list[_Migration]:
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in directory.glob("*.sql")}
+    return [
+        _Migration(name, texts[name], hashlib.sha256(texts[name].encode()).hexdigest())
+        for name in sorted(texts)
+    ]

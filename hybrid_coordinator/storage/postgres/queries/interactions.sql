@@ -1,0 +1,97 @@
+-- Interactions, what they were shown, and how they went.
+
+-- name: add
+-- One statement, so one round trip and one transaction.
+WITH interaction AS (
+    INSERT INTO interactions
+        (id, project, session_id, query, response, agent_type, model_used, tokens_used, latency_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+), shown AS (
+    INSERT INTO exposures (interaction_id, item_id, rank)
+    SELECT $1, item_id, rank FROM unnest($10::uuid[]) WITH ORDINALITY AS item (item_id, rank)
+)
+INSERT INTO route_attempts
+    (interaction_id, position, model, endpoint, tier, latency_ms, confidence, outcome,
+     tokens_in, tokens_out, cost_usd)
+SELECT
+    $1, position, model, endpoint, tier, latency, confidence, outcome, tokens_in, tokens_out, cost
+FROM unnest(
+    $11::text[], $12::text[], $13::text[], $14::integer[], $15::double precision[], $16::text[],
+    $17::integer[], $18::integer[], $19::double precision[]
+) WITH ORDINALITY AS attempt (
+    model, endpoint, tier, latency, confidence, outcome, tokens_in, tokens_out, cost, position
+);
+
+-- name: get_many
+SELECT * FROM current_interactions WHERE id = ANY ($1::uuid[]);
+
+-- name: exposures
+SELECT item_id, rank FROM exposures WHERE interaction_id = $1 ORDER BY rank;
+
+-- name: recent_queries
+SELECT earlier.id, earlier.query
+FROM interactions
+CROSS JOIN LATERAL (
+    SELECT candidate.id, candidate.query, candidate.created_at
+    FROM interactions AS candidate
+    WHERE candidate.project = interactions.project
+        AND (candidate.created_at, candidate.id) < (interactions.created_at, interactions.id)
+    ORDER BY candidate.created_at DESC, candidate.id DESC
+    LIMIT $2
+) AS earlier
+WHERE interactions.id = $1
+ORDER BY earlier.created_at DESC, earlier.id DESC;
+
+-- name: latest_value
+SELECT value_score, components FROM outcomes WHERE interaction_id = $1 ORDER BY id DESC LIMIT 1;
+
+-- name: set_outcome
+SELECT append_outcome($1, $2, $3, $4, $5, $6);
+
+-- name: unprojected
+SELECT * FROM current_interactions
+WHERE projected < revision
+ORDER BY created_at, id
+LIMIT $1;
+
+-- name: count_unprojected
+SELECT count(*) FROM interactions WHERE projected < revision;
+
+-- name: mark_projected
+-- Never backwards: a slow writer must not hide a newer revision that is projected already.
+UPDATE interactions
+SET projected = mark.revision
+FROM unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
+WHERE interactions.id = mark.id AND interactions.projected < mark.revision;
+
+-- name: mark_all_unprojected
+-- A new revision: a projection under way marks the old one, which then does not count.
+UPDATE interactions SET revision = revision + 1;
+
+-- name: item_stats
+SELECT
+    exposures.item_id,
+    count(*) AS uses,
+    avg(
+        CASE latest.outcome WHEN 'success' THEN 1.0 WHEN 'partial' THEN 0.5 WHEN 'failure' THEN 0.0 END
+    )::double precision AS success_rate
+FROM exposures
+LEFT JOIN LATERAL (
+    SELECT outcome
+    FROM outcomes
+    WHERE outcomes.interaction_id = exposures.interaction_id
+    ORDER BY outcomes.id DESC
+    LIMIT 1
+) AS latest ON true
+WHERE exposures.item_id = ANY ($1::uuid[])
+GROUP BY exposures.item_id;
+
+-- name: with_outcome
+SELECT * FROM current_interactions
+WHERE outcome = ANY ($1::text[])
+    AND value_score >= $2
+    AND ($3::text IS NULL OR project = $3)
+ORDER BY created_at, id;
+
+-- name: page
+SELECT * FROM current_interactions WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2;

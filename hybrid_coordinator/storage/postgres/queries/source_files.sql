@@ -1,0 +1,35 @@
+-- The manifest of indexed files.
+
+-- name: manifest
+SELECT path, content_hash, chunk_ids FROM source_files WHERE project = $1 AND root = $2;
+
+-- name: put
+INSERT INTO source_files (project, root, path, content_hash, chunk_ids)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (project, root, path) DO UPDATE
+SET content_hash = excluded.content_hash,
+    chunk_ids = excluded.chunk_ids,
+    indexed_at = excluded.indexed_at;
+
+-- name: remove
+DELETE FROM source_files WHERE project = $1 AND root = $2 AND path = ANY ($3::text[]);
+
+-- name: roots
+SELECT DISTINCT project, root FROM source_files ORDER BY project, root;
+
+-- name: unfinished_roots
+SELECT DISTINCT project, root FROM source_files WHERE content_hash = '' ORDER BY project, root;
+
+-- name: mark_all_unfinished
+UPDATE source_files SET content_hash = '', chunk_ids = '{}';
+
+-- name: summary
+SELECT
+    project,
+    root,
+    count(*) AS files,
+    sum(cardinality(chunk_ids)) AS chunks,
+    max(indexed_at) AS indexed_at
+FROM source_files
+GROUP BY project, root
+ORDER BY project, root;

@@ -1,0 +1,169 @@
+-- The schema that the migrations add up to, to be read; it is never applied.
+
+CREATE TABLE interactions (
+    id          uuid PRIMARY KEY,
+    project     text NOT NULL,
+    session_id  text,
+    query       text NOT NULL,
+    response    text NOT NULL,
+    agent_type  text NOT NULL CHECK (agent_type IN ('remote', 'local')),
+    model_used  text NOT NULL,
+    tokens_used integer NOT NULL CHECK (tokens_used >= 0),
+    latency_ms  integer NOT NULL CHECK (latency_ms >= 0),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    -- Bumped by every change that the index must follow; `projected` is the revision it has.
+    revision    integer NOT NULL DEFAULT 1,
+    projected   integer NOT NULL DEFAULT 0
+);
+CREATE INDEX interactions_created ON interactions (created_at, id);
+CREATE INDEX interactions_project_created ON interactions (project, created_at, id);
+CREATE INDEX interactions_unprojected ON interactions (created_at, id) WHERE projected < revision;
+
+-- Which item was shown in which interaction. Items live in several places (code on disk,
+-- knowledge, other interactions), so item_id refers to no single table.
+CREATE TABLE exposures (
+    interaction_id uuid NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
+    item_id        uuid NOT NULL,
+    rank           smallint NOT NULL CHECK (rank >= 1),
+    PRIMARY KEY (interaction_id, item_id)
+);
+CREATE INDEX exposures_item ON exposures (item_id) INCLUDE (interaction_id);
+
+-- Append-only: the latest row of an interaction is its outcome.
+CREATE TABLE outcomes (
+    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    interaction_id uuid NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
+    outcome        text NOT NULL CHECK (outcome IN ('success', 'partial', 'failure', 'unknown')),
+    user_feedback  smallint NOT NULL CHECK (user_feedback IN (-1, 0, 1)),
+    evidence       text,
+    value_score    double precision NOT NULL CHECK (value_score BETWEEN 0 AND 1),
+    components     jsonb NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX outcomes_interaction ON outcomes (interaction_id, id DESC) INCLUDE (outcome);
+
+-- An interaction with its outcome and the number of items it was shown.
+CREATE VIEW current_interactions AS
+SELECT
+    interactions.*,
+    latest.outcome,
+    latest.user_feedback,
+    latest.evidence,
+    latest.value_score,
+    (
+        SELECT count(*) FROM exposures WHERE exposures.interaction_id = interactions.id
+    ) AS context_provided
+FROM interactions
+LEFT JOIN LATERAL (
+    SELECT outcome, user_feedback, evidence, value_score
+    FROM outcomes
+    WHERE outcomes.interaction_id = interactions.id
+    ORDER BY outcomes.id DESC
+    LIMIT 1
+) AS latest ON true;
+
+-- Append an outcome unless the latest one says the same. True if appended, NULL if there is
+-- no such interaction. A function, since the comparison must see what a caller who held the
+-- lock before has committed: each statement in here has its own snapshot, a single query has
+-- the one from before it waited.
+CREATE FUNCTION append_outcome(
+    of_interaction uuid,
+    new_outcome text,
+    new_feedback smallint,
+    new_evidence text,
+    new_value_score double precision,
+    new_components jsonb
+) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM interactions WHERE id = of_interaction FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM current_interactions
+    WHERE id = of_interaction
+        AND outcome = new_outcome
+        AND user_feedback = new_feedback
+        AND evidence IS NOT DISTINCT FROM new_evidence;
+    IF FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO outcomes
+        (interaction_id, outcome, user_feedback, evidence, value_score, components)
+    VALUES
+        (of_interaction, new_outcome, new_feedback, new_evidence, new_value_score, new_components);
+    UPDATE interactions SET revision = revision + 1 WHERE id = of_interaction;
+    RETURN true;
+END
+$$;
+
+-- Append-only deltas: the row of the highest version is what is known now.
+CREATE TABLE knowledge_items (
+    id         uuid NOT NULL,
+    version    integer NOT NULL CHECK (version >= 1),
+    delta      text NOT NULL CHECK (delta IN ('ADD', 'UPDATE', 'MERGE', 'DEPRECATE')),
+    collection text NOT NULL,
+    project    text NOT NULL,
+    title      text NOT NULL,
+    content    text NOT NULL,
+    fields     jsonb NOT NULL,
+    -- Of the entry: every version carries it on.
+    created_at timestamptz NOT NULL,
+    -- Of the version.
+    updated_at timestamptz NOT NULL,
+    projected  boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (id, version)
+);
+CREATE INDEX knowledge_items_unprojected ON knowledge_items (updated_at, id) WHERE NOT projected;
+
+CREATE VIEW current_knowledge AS
+SELECT DISTINCT ON (id) *
+FROM knowledge_items
+ORDER BY id, version DESC;
+
+-- The manifest of indexed files: what is in codebase-context, and of which content.
+CREATE TABLE source_files (
+    project      text NOT NULL,
+    root         text NOT NULL,
+    path         text NOT NULL,
+    content_hash text NOT NULL,
+    chunk_ids    uuid[] NOT NULL,
+    indexed_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (project, root, path)
+);
+
+-- What a model was asked and how it did.
+CREATE TABLE route_attempts (
+    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    interaction_id uuid NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
+    position       smallint NOT NULL CHECK (position >= 1),
+    model          text NOT NULL,
+    endpoint       text NOT NULL,
+    tier           text NOT NULL,
+    latency_ms     integer NOT NULL CHECK (latency_ms >= 0),
+    confidence     double precision,
+    outcome        text NOT NULL,
+    tokens_in      integer NOT NULL CHECK (tokens_in >= 0),
+    tokens_out     integer NOT NULL CHECK (tokens_out >= 0),
+    cost_usd       double precision,
+    created_at     timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX route_attempts_interaction ON route_attempts (interaction_id);
+
+-- Which embedding model built which collection of the index.
+CREATE TABLE collection_embedders (
+    collection text PRIMARY KEY,
+    model      text NOT NULL,
+    dimension  integer NOT NULL CHECK (dimension >= 1),
+    revision   text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE datasets (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    format     text NOT NULL,
+    directory  text NOT NULL,
+    examples   integer NOT NULL CHECK (examples >= 0),
+    manifest   jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);

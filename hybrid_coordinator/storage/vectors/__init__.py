@@ -1,0 +1,1 @@
+"""The index: one protocol, two Qdrant engines behind it."""

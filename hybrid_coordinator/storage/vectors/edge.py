@@ -1,0 +1,228 @@
+"""The index on Qdrant Edge: in this process, one shard a collection."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.errors import InvalidArgumentError, NotFoundError, StorageError
+from hybrid_coordinator.storage.vectors.edge_shard import DamagedError, Shard
+from hybrid_coordinator.storage.vectors.protocol import (
+    CollectionSpec,
+    Condition,
+    IndexPoint,
+    ScoredHit,
+    SparseText,
+    StoredPoint,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RESERVE_BYTES = 64 << 20
+"""More than one write and its flush take."""
+
+_THREADS = 4
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_LEFTOVER = re.compile(r".*\.(partial|dropped)")
+
+
+class EdgeIndex:
+    """A ``VectorIndex`` whose collections are directories under one directory.
+
+    ``damaged`` maps the collections whose files could not be loaded to the reason. Their
+    directories have been renamed to ``NAME.damaged-N``, so the collections are missing until
+    they are created and filled again.
+    """
+
+    def __init__(self, directory: Path, reserve_bytes: int = RESERVE_BYTES) -> None:
+        """Prepare an index with nothing loaded; use ``open``."""
+        self._directory = directory
+        self._reserve_bytes = reserve_bytes
+        self._shards: dict[str, Shard] = {}
+        self._damaged: dict[str, str] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="qdrant-edge")
+        self._changing = asyncio.Lock()
+        self._optimizing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, directory: Path, reserve_bytes: int = RESERVE_BYTES) -> EdgeIndex:
+        """Load every collection under ``directory``, which is created if it does not exist.
+
+        Writes are refused while the file system has less than ``reserve_bytes`` left.
+
+        Raises:
+            OwnershipError: another process has a collection open.
+            StorageError: the directory cannot be read or written.
+        """
+        names = await asyncio.to_thread(_prepare, directory)
+        index = cls(directory, reserve_bytes)
+        results = await asyncio.gather(
+            *(index._run(index._load, name) for name in names), return_exceptions=True
+        )
+        problems = [result for result in results if isinstance(result, BaseException)]
+        if problems:
+            await index.close()
+            raise problems[0]
+        return index
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        return self._damaged
+
+    async def create(self, spec: CollectionSpec) -> None:
+        if not _NAME.fullmatch(spec.name):
+            raise InvalidArgumentError("name", f"{spec.name!r} may hold letters, digits, _ and -")
+        async with self._changing:
+            if spec.name not in self._shards:
+                shard = self._shard(spec.name)
+                await self._run(shard.create, spec)
+                self._shards[spec.name] = shard
+
+    async def drop(self, collection: str) -> None:
+        async with self._changing:
+            shard = self._shards.pop(collection, None)
+            if shard is not None:
+                await self._run(self._remove, shard)
+
+    async def collections(self) -> list[str]:
+        return sorted(self._shards)
+
+    async def upsert(self, collection: str, points: Sequence[IndexPoint]) -> None:
+        if points:
+            await self._run(self._find(collection).upsert, points)
+
+    async def hybrid(
+        self,
+        collection: str,
+        *,
+        dense: Sequence[float] | None,
+        sparse: SparseText | None,
+        where: Condition,
+        limit: int,
+        candidates: int = 50,
+    ) -> list[ScoredHit]:
+        shard = self._find(collection)
+        if sparse is None or not sparse.indices:
+            return [] if dense is None else await self._run(shard.nearest, dense, where, limit)
+        if dense is None:
+            return await self._run(shard.matching, sparse, where, limit)
+        pool = max(candidates, limit)
+        return await self._run(shard.hybrid, dense, sparse, where, limit, pool)
+
+    async def nearest(
+        self, collection: str, dense: Sequence[float], *, where: Condition, limit: int
+    ) -> list[ScoredHit]:
+        return await self._run(self._find(collection).nearest, dense, where, limit)
+
+    async def matching(
+        self, collection: str, sparse: SparseText, *, where: Condition, limit: int
+    ) -> list[ScoredHit]:
+        shard = self._find(collection)
+        return await self._run(shard.matching, sparse, where, limit) if sparse.indices else []
+
+    async def set_payload(
+        self, collection: str, ids: Sequence[str], payload: Mapping[str, JsonValue]
+    ) -> None:
+        await self._run(self._find(collection).set_payload, ids, payload)
+
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        await self._run(self._find(collection).delete, ids)
+
+    async def delete_where(self, collection: str, where: Condition) -> None:
+        await self._run(self._find(collection).delete_where, where)
+
+    async def get(self, collection: str, ids: Sequence[str]) -> list[StoredPoint]:
+        return await self._run(self._find(collection).get, ids)
+
+    async def scroll(
+        self, collection: str, *, where: Condition, limit: int, after: str | None = None
+    ) -> tuple[list[StoredPoint], str | None]:
+        return await self._run(self._find(collection).scroll, where, limit, after)
+
+    async def count(self, collection: str, where: Condition) -> int:
+        return await self._run(self._find(collection).count, where)
+
+    async def facet(
+        self, collection: str, key: str, *, where: Condition, limit: int = 100
+    ) -> dict[str, int]:
+        return await self._run(self._find(collection).facet, key, where, limit)
+
+    async def optimize(self) -> None:
+        async with self._optimizing:
+            for shard in list(self._shards.values()):
+                try:
+                    await self._run(shard.optimize)
+                except NotFoundError:
+                    continue  # dropped since the list was made
+
+    async def ping(self) -> None:
+        for shard in list(self._shards.values()):
+            await self._run(shard.ping)
+
+    async def close(self) -> None:
+        try:
+            for shard in list(self._shards.values()):
+                await self._run(shard.close)
+        finally:
+            self._shards.clear()
+            # Waits for calls whose caller was cancelled; they finish in their own time.
+            await asyncio.to_thread(self._threads.shutdown)
+
+    async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: call(*args, **kwargs))
+
+    def _shard(self, name: str) -> Shard:
+        return Shard(name, self._directory / name, self._reserve_bytes)
+
+    def _find(self, collection: str) -> Shard:
+        shard = self._shards.get(collection)
+        if shard is None:
+            known = ", ".join(sorted(self._shards)) or "none"
+            raise NotFoundError(f"collection {collection!r} does not exist (known: {known})")
+        return shard
+
+    def _load(self, name: str) -> None:
+        shard = self._shard(name)
+        try:
+            shard.load()
+        except DamagedError as error:
+            kept = self._set_aside(shard.directory)
+            self._damaged[name] = f"{error} (its files are kept in {kept})"
+        else:
+            self._shards[name] = shard
+
+    def _set_aside(self, directory: Path) -> Path:
+        number = 1
+        while (kept := directory.with_name(f"{directory.name}.damaged-{number}")).exists():
+            number += 1
+        return directory.rename(kept)
+
+    def _remove(self, shard: Shard) -> None:
+        try:
+            shard.close()
+        finally:
+            # Renamed first, so that a process killed on the way leaves no half of a shard.
+            dropped = shard.directory.with_name(f"{shard.name}.dropped")
+            shutil.rmtree(dropped, ignore_errors=True)
+            shutil.rmtree(shard.directory.rename(dropped))
+
+
+def _prepare(directory: Path) -> list[str]:
+    """Make the directory, sweep what an interrupted create or drop left, name the collections."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        entries = [entry for entry in directory.iterdir() if entry.is_dir()]
+        for entry in entries:
+            if _LEFTOVER.fullmatch(entry.name):
+                shutil.rmtree(entry)
+    except OSError as error:
+        raise StorageError(f"index directory {directory}: {error}") from error
+    return sorted(entry.name for entry in entries if _NAME.fullmatch(entry.name))

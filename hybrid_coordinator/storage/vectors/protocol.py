@@ -1,0 +1,187 @@
+"""What the index must be able to do, whichever Qdrant engine does it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.errors import InvalidArgumentError
+
+TENANT_FIELD = "project"
+"""The payload field by which nearly every query filters."""
+
+RRF_K = 60
+"""The constant of reciprocal rank fusion, score = sum of 1 / (k + rank) (Cormack et al., 2009)."""
+
+
+class IndexKind(StrEnum):
+    """Payload index types that both engines have."""
+
+    KEYWORD = "keyword"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOL = "bool"
+    DATETIME = "datetime"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec:
+    """A collection to create: one dense vector (cosine), one BM25 sparse vector (IDF in the
+    engine), and payload indexes by field name."""
+
+    name: str
+    dimension: int
+    indexes: Mapping[str, IndexKind] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SparseText:
+    """A BM25-weighted sparse vector: term ids and weights of equal length, ids ascending."""
+
+    indices: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.indices) != len(self.values):
+            raise InvalidArgumentError("sparse", "there must be one weight for each term id")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPoint:
+    """A point to store. ``dense`` is None while the embedder is gone: the point is then found
+    by BM25 only."""
+
+    id: str
+    dense: Sequence[float] | None
+    sparse: SparseText
+    payload: Mapping[str, JsonValue]
+
+    def __post_init__(self) -> None:
+        # A stored NaN would make every comparison with this point meaningless.
+        if self.dense is not None and not math.isfinite(sum(self.dense)):
+            raise InvalidArgumentError("dense", f"point {self.id} holds NaN or infinity")
+
+
+Condition = Mapping[str, str | Sequence[str]]
+"""Payload fields that must equal a value, or one of several. Conditions are joined by AND."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredHit:
+    """A found point. ``score`` is the engine's, higher is better."""
+
+    id: str
+    score: float
+    payload: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPoint:
+    """A point read back by id or by scrolling, without its vectors."""
+
+    id: str
+    payload: Mapping[str, JsonValue]
+
+
+def ranked(hits: Iterable[ScoredHit]) -> list[ScoredHit]:
+    """Best first; hits of equal score in id order, so that every engine answers alike."""
+    return sorted(hits, key=lambda hit: (-hit.score, hit.id))
+
+
+class VectorIndex(Protocol):
+    """Points in named collections. All methods raise ``IndexUnavailableError`` when the engine
+    does not answer in time, ``StorageError`` when it refuses, ``NotFoundError`` on an unknown
+    collection."""
+
+    async def create(self, spec: CollectionSpec) -> None:
+        """Create the collection with its payload indexes; nothing happens if it exists."""
+        ...
+
+    async def drop(self, collection: str) -> None:
+        """Delete the collection with everything in it; nothing happens if it does not exist."""
+        ...
+
+    async def collections(self) -> list[str]:
+        """Names of the existing collections, sorted."""
+        ...
+
+    async def upsert(self, collection: str, points: Sequence[IndexPoint]) -> None:
+        """Store the points, replacing those of the same id. Durable when it returns."""
+        ...
+
+    async def hybrid(
+        self,
+        collection: str,
+        *,
+        dense: Sequence[float] | None,
+        sparse: SparseText | None,
+        where: Condition,
+        limit: int,
+        candidates: int = 50,
+    ) -> list[ScoredHit]:
+        """Best points by reciprocal rank fusion (in the engine) of the nearest by cosine and the
+        best by BM25, ``candidates`` from each; with one of the two None, by the other alone."""
+        ...
+
+    async def nearest(
+        self, collection: str, dense: Sequence[float], *, where: Condition, limit: int
+    ) -> list[ScoredHit]:
+        """Nearest points by cosine similarity; ``score`` is the similarity, in -1 to 1."""
+        ...
+
+    async def matching(
+        self, collection: str, sparse: SparseText, *, where: Condition, limit: int
+    ) -> list[ScoredHit]:
+        """Best points by BM25; ``score`` is the BM25 score, 0 or more."""
+        ...
+
+    async def set_payload(
+        self, collection: str, ids: Sequence[str], payload: Mapping[str, JsonValue]
+    ) -> None:
+        """Set these payload fields of the points, leaving the others."""
+        ...
+
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Delete the points; unknown ids are ignored."""
+        ...
+
+    async def delete_where(self, collection: str, where: Condition) -> None:
+        """Delete every point that meets the condition, which may not be empty."""
+        ...
+
+    async def get(self, collection: str, ids: Sequence[str]) -> list[StoredPoint]:
+        """The points of these ids that exist, in no particular order."""
+        ...
+
+    async def scroll(
+        self, collection: str, *, where: Condition, limit: int, after: str | None = None
+    ) -> tuple[list[StoredPoint], str | None]:
+        """A page of points in id order, and the cursor of the next page (None at the end)."""
+        ...
+
+    async def count(self, collection: str, where: Condition) -> int:
+        """How many points meet the condition, exactly."""
+        ...
+
+    async def facet(
+        self, collection: str, key: str, *, where: Condition, limit: int = 100
+    ) -> dict[str, int]:
+        """Counts by value of a keyword-indexed field."""
+        ...
+
+    async def optimize(self) -> None:
+        """Compact what deletes and updates left behind. May take seconds; safe to call while
+        other calls run."""
+        ...
+
+    async def ping(self) -> None:
+        """Return if the engine answers, raise if not."""
+        ...
+
+    async def close(self) -> None:
+        """Release the engine; no call may follow."""
+        ...

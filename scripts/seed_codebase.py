@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""Index one or more directories through the running coordinator.
+
+Usage: .venv/bin/python scripts/seed_codebase.py PATH [PATH ...]
+
+Each directory goes to the project of its git root. What has not changed is not indexed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.client import connected
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path)
+    options = parser.parse_args()
+    for path in options.paths:
+        with connected(Home.from_environment(), path.resolve()) as client:
+            report = client.tool("index_codebase", {"path": str(path.resolve())})
+        print(
+            f"{path}: {report['files']} files, {report['chunks']} chunks, "
+            f"{report['unchanged']} unchanged, {sum(report['skipped'].values())} skipped"
+        )
+
+
+if __name__ == "__main__":
+    main()

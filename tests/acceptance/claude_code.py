@@ -1,0 +1,69 @@
+"""Claude Code, the real one, in a home of its own and with a scripted model behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.support.stdio import CHECKOUT, SERVER
+
+NAME = "hybrid-coordinator"
+TOOL_PREFIX = f"mcp__{NAME}__"
+_BINARY = CHECKOUT / "tests" / "clients" / "node_modules" / ".bin" / "claude"
+
+
+class ClaudeCode:
+    """One installation: its HOME under ``directory``, at work in ``project``.
+
+    Nothing of the machine's environment but PATH reaches it; nothing it does leaves loopback.
+    """
+
+    def __init__(self, directory: Path, project: Path, hybrid_home: Path, api: str) -> None:
+        self._project = project
+        self._hybrid_home = hybrid_home
+        directory.mkdir()
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(directory),
+            "CLAUDE_CONFIG_DIR": str(directory / ".claude"),
+            "XDG_CONFIG_HOME": str(directory / ".config"),
+            "XDG_CACHE_HOME": str(directory / ".cache"),
+            "XDG_DATA_HOME": str(directory / ".local" / "share"),
+            "XDG_STATE_HOME": str(directory / ".local" / "state"),
+            "ANTHROPIC_BASE_URL": api,
+            "ANTHROPIC_API_KEY": "sk-ant-for-nobody",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "DISABLE_ERROR_REPORTING": "1",
+            "DISABLE_TELEMETRY": "1",
+        }
+
+    def run(self, *arguments: str, timeout: float = 120.0) -> str:
+        """Run `claude` with the arguments; its standard output."""
+        done = subprocess.run(
+            [str(_BINARY), *arguments],
+            cwd=self._project,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, f"claude {arguments}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def add_server(self) -> None:
+        """What the README tells people to run."""
+        home = f"HYBRID_HOME={self._hybrid_home}"
+        self.run("mcp", "add", NAME, "--env", home, "--", str(SERVER))
+
+    def prompt(self, text: str) -> dict[str, Any]:
+        """Run one prompt to its end; the client's own account of it."""
+        allowed = f"{TOOL_PREFIX}*"
+        return json.loads(
+            self.run("-p", text, "--output-format", "json", "--allowedTools", allowed)
+        )

@@ -1,0 +1,319 @@
+"""Finding model servers: the real llama-server, and the other kinds' wire formats on loopback."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hybrid_coordinator.inference.discovery import Discovery
+from hybrid_coordinator.inference.endpoints import (
+    Endpoint,
+    EndpointKind,
+    EndpointReport,
+    EndpointState,
+    LocalModel,
+)
+from hybrid_coordinator.inference.http import HttpClient
+from hybrid_coordinator.inference.probes import probe
+from tests.support.llama_server import CONTEXT, MODEL, SLOTS, LlamaServer, running, started
+from tests.support.model_server import HANG, Answer, ModelServer, RawBytes, Stream, as_json
+from tests.support.model_wire import (
+    HTML,
+    LMSTUDIO_UNKNOWN_PATH,
+    lmstudio_model,
+    ollama_answers,
+    ollama_model,
+    ollama_running,
+    ollama_stream,
+    openai_models,
+    vllm_model,
+)
+
+Http = Callable[..., HttpClient]
+
+LOADING = as_json(
+    {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}, 503
+)
+
+
+async def look(http_to: Http, kind: EndpointKind, url: str, timeout: float = 5.0) -> EndpointReport:
+    return await probe(http_to(url), Endpoint(kind, url), timeout)
+
+
+async def test_a_running_llama_server_is_ready_with_its_model(
+    http_to: Http, llama_server: LlamaServer
+):
+    report = await look(http_to, EndpointKind.LLAMA_CPP, llama_server.url)
+    assert report.state is EndpointState.READY
+    assert report.slots == SLOTS
+    (model,) = report.models
+    assert (model.name, model.context_length, model.loaded) == (MODEL, CONTEXT, True)
+    assert model.parameters is not None
+    assert model.parameters < 0.001
+
+
+async def test_a_llama_server_that_has_just_been_started_is_loading_or_not_up_yet(
+    http_to: Http, tiny_model: Path
+):
+    seen = []
+    with started(tiny_model) as server:
+        while not seen or seen[-1] is not EndpointState.READY:
+            seen.append((await look(http_to, EndpointKind.LLAMA_CPP, server.url)).state)
+            assert len(seen) < 10_000
+    assert set(seen) <= {EndpointState.DOWN, EndpointState.LOADING, EndpointState.READY}
+
+
+async def test_loading_is_told_from_down(http_to: Http):
+    async with ModelServer({"GET /health": LOADING, "GET /v1/models": LOADING}) as server:
+        report = await look(http_to, EndpointKind.LLAMA_CPP, server.url)
+    assert (report.state, report.reason) == (EndpointState.LOADING, "Loading model")
+
+
+async def test_a_frozen_llama_server_is_down_within_the_bound(http_to: Http, tiny_model: Path):
+    with running(tiny_model) as server:
+        server.freeze()
+        started_at = time.monotonic()
+        report = await look(http_to, EndpointKind.LLAMA_CPP, server.url, timeout=0.2)
+        assert time.monotonic() - started_at < 2
+    assert (report.state, report.reason) == (EndpointState.DOWN, "no answer within 0.2 s")
+
+
+async def test_a_llama_server_with_several_models_says_which_are_loaded(http_to: Http):
+    models = openai_models(
+        {"id": "qwen3-8b", "object": "model", "status": {"value": "loaded"}},
+        {"id": "gemma-3-4b", "object": "model", "status": {"value": "unloaded"}},
+    )
+    answers = {"GET /health": as_json({"status": "ok"}), "GET /v1/models": models}
+    async with ModelServer(answers) as server:
+        report = await look(http_to, EndpointKind.LLAMA_CPP, server.url)
+    assert report.models == (
+        LocalModel("qwen3-8b", loaded=True, parameters=8.0),
+        LocalModel("gemma-3-4b", loaded=False, parameters=4.0),
+    )
+
+
+async def test_ollama_lists_its_models_without_embedders_and_cloud_models(http_to: Http):
+    answers = ollama_answers(
+        ollama_stream(),
+        models=[
+            ollama_model("qwen2.5-coder:3b"),
+            ollama_model("llama3.2:latest", "3.2B", "llama"),
+            ollama_model("nomic-embed-text:latest", "137M", "nomic-bert"),
+            ollama_model(
+                "gpt-oss:120b-cloud", remote_model="gpt-oss:120b", remote_host="https://ollama.com"
+            ),
+        ],
+        loaded=[ollama_running("qwen2.5-coder:3b", 8192)],
+    )
+    async with ModelServer(answers) as server:
+        report = await look(http_to, EndpointKind.OLLAMA, server.url)
+    assert report.state is EndpointState.READY
+    assert report.models == (
+        LocalModel("qwen2.5-coder:3b", context_length=8192, loaded=True, parameters=3.1),
+        LocalModel("llama3.2:latest", loaded=False, parameters=3.2),
+    )
+
+
+async def test_ollama_without_models_is_ready_and_says_that_it_has_none(http_to: Http):
+    async with ModelServer(ollama_answers(ollama_stream(), models=[])) as server:
+        report = await look(http_to, EndpointKind.OLLAMA, server.url)
+    assert (report.state, report.reason) == (EndpointState.READY, "it has no model")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "listing"),
+    [
+        (EndpointKind.OLLAMA, "/api/tags", {"models": None}),
+        (
+            EndpointKind.DOCKER_MODEL_RUNNER,
+            "/engines/llama.cpp/v1/models",
+            {"object": "list", "data": None},
+        ),
+    ],
+)
+async def test_an_empty_list_that_is_written_as_null_is_a_list(
+    http_to: Http, kind: EndpointKind, path: str, listing: object
+):
+    async with ModelServer({f"GET {path}": as_json(listing)}) as server:
+        report = await look(http_to, kind, server.url)
+    assert (report.state, report.models) == (EndpointState.READY, ())
+
+
+async def test_lmstudio_tells_loaded_models_from_others(http_to: Http):
+    models = openai_models(
+        lmstudio_model("qwen2.5-7b-instruct", loaded_length=8192),
+        lmstudio_model("gemma-3-12b", state="not-loaded", kind="vlm"),
+        lmstudio_model("some-vectors", kind="embeddings"),
+    )
+    async with ModelServer({"GET /api/v0/models": models}) as server:
+        report = await look(http_to, EndpointKind.LMSTUDIO, server.url)
+    assert report.models == (
+        LocalModel("qwen2.5-7b-instruct", context_length=8192, loaded=True, parameters=7.0),
+        LocalModel("gemma-3-12b", loaded=False, parameters=12.0),
+    )
+
+
+async def test_an_older_lmstudio_is_read_through_its_openai_interface(http_to: Http):
+    answers = {
+        "GET /api/v0/models": LMSTUDIO_UNKNOWN_PATH,
+        "GET /v1/models": openai_models({"id": "phi-4", "object": "model"}),
+    }
+    async with ModelServer(answers) as server:
+        report = await look(http_to, EndpointKind.LMSTUDIO, server.url)
+    assert report.models == (LocalModel("phi-4"),)
+
+
+async def test_vllm_says_its_context_length(http_to: Http):
+    models = openai_models(vllm_model("Qwen/Qwen2.5-Coder-7B-Instruct", 32768))
+    async with ModelServer({"GET /v1/models": models}) as server:
+        report = await look(http_to, EndpointKind.VLLM, server.url)
+    assert report.models == (
+        LocalModel("Qwen/Qwen2.5-Coder-7B-Instruct", 32768, loaded=True, parameters=7.0),
+    )
+    assert report.slots > 1
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {
+            "GET /engines/llama.cpp/v1/models": openai_models(
+                {"id": "ai/smollm2", "object": "model", "created": 1, "owned_by": "docker"}
+            )
+        },
+        {"GET /models": as_json([{"id": "sha256:35", "tags": ["ai/smollm2"], "created": 1}])},
+    ],
+)
+async def test_docker_model_runner_in_both_its_lists(http_to: Http, answers: dict[str, Answer]):
+    async with ModelServer(answers) as server:
+        report = await look(http_to, EndpointKind.DOCKER_MODEL_RUNNER, server.url)
+    assert [model.name for model in report.models] == ["ai/smollm2"]
+
+
+@pytest.mark.parametrize("kind", list(EndpointKind))
+@pytest.mark.parametrize(
+    "everything",
+    [
+        HTML,
+        Answer(b""),
+        Answer(b"[]"),
+        Answer(b"\xff\xfe"),
+        Answer(b"[" * 100_000),
+        as_json({"models": "many", "data": 3}),
+        as_json({"error": "unauthorized"}, 401),
+        Answer(b"", status=302, headers={"Location": "http://192.0.2.1/"}),
+        RawBytes(b"SSH-2.0-OpenSSH_9.6\r\n"),
+        RawBytes(b""),
+        RawBytes(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
+    ],
+    ids=lambda answer: repr(getattr(answer, "body", answer))[:40],
+)
+async def test_what_is_no_model_server_is_wrong(
+    http_to: Http, kind: EndpointKind, everything: Answer | RawBytes
+):
+    async with ModelServer(_Everywhere(everything)) as server:
+        report = await look(http_to, kind, server.url)
+    assert report.state is EndpointState.WRONG
+    assert report.reason
+    assert report.models == ()
+
+
+class _Everywhere(dict):
+    def __init__(self, answer):
+        self._answer = answer
+
+    def get(self, _):
+        return self._answer
+
+
+async def test_a_body_without_an_end_is_wrong_and_not_kept(http_to: Http):
+    endless = Stream([b"x" * 1_000_000] * 20)
+    async with ModelServer({"GET /v1/models": endless}) as server:
+        report = await look(http_to, EndpointKind.VLLM, server.url)
+    assert report.state is EndpointState.WRONG
+    assert "sends more than" in report.reason
+
+
+async def test_nothing_there_is_down(http_to: Http, unused_url: str):
+    report = await look(http_to, EndpointKind.OLLAMA, unused_url)
+    assert (report.state, report.reason) == (EndpointState.DOWN, "connection refused")
+    assert str(report) == f"{unused_url} [Ollama]: down (connection refused)"
+
+
+@pytest.fixture
+def unused_url() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+class Clock:
+    """A clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_survey_is_kept_for_seconds_and_then_taken_again(http_to: Http):
+    clock = Clock()
+    async with ModelServer({"GET /v1/models": openai_models(vllm_model("m"))}) as server:
+        endpoint = Endpoint(EndpointKind.VLLM, server.url)
+        discovery = Discovery(http_to(server.url), [endpoint], timeout=5, clock=clock)
+        first = await discovery.survey()
+        clock.now += 4
+        assert await discovery.survey() is first
+        assert len(server.requests) == 1
+        clock.now += 2
+        assert await discovery.survey() == first
+        assert len(server.requests) == 2
+        discovery.forget()
+        await discovery.survey()
+        assert len(server.requests) == 3
+        clock.now += 1
+        await discovery.survey(begun_after=clock.now)
+        assert len(server.requests) == 4
+
+
+async def test_a_glance_does_not_wait_for_an_endpoint_that_hangs(http_to: Http):
+    clock = Clock()
+    models = openai_models(vllm_model("m"))
+    async with ModelServer({"GET /v1/models": [models, Stream([HANG])]}) as server:
+        endpoint = Endpoint(EndpointKind.VLLM, server.url)
+        discovery = Discovery(http_to(server.url), [endpoint], timeout=60, clock=clock)
+        first = await discovery.glance()
+        clock.now += 10
+        assert await discovery.glance() is first
+        await server.hanging.wait()  # the newer survey is being taken meanwhile
+        assert await discovery.glance() is first
+        assert len(server.requests) == 2
+        await discovery.close()
+
+
+async def test_endpoints_are_probed_at_the_same_time(http_to: Http):
+    hanging = Stream([HANG])
+    async with (
+        ModelServer({"GET /v1/models": hanging}) as one,
+        ModelServer({"GET /v1/models": hanging}) as two,
+    ):
+        endpoints = [Endpoint(EndpointKind.VLLM, each.url) for each in (one, two)]
+        discovery = Discovery(http_to(one.url, two.url), endpoints, timeout=0.3)
+        begun_at = time.monotonic()
+        reports = await discovery.survey()
+        assert time.monotonic() - begun_at < 0.55
+    assert [report.state for report in reports] == [EndpointState.DOWN] * 2
+
+
+async def test_proxies_of_the_environment_are_not_used(
+    http_to: Http, unused_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, unused_url)
+    async with ModelServer({"GET /v1/models": openai_models(vllm_model("m"))}) as server:
+        report = await look(http_to, EndpointKind.VLLM, server.url)
+    assert report.state is EndpointState.READY

@@ -1,0 +1,152 @@
+"""A small HTTP server on loopback that plays a model server: scripted answers, real wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+HANG = "hang"
+"""In a stream: send nothing more, and keep the connection."""
+CUT = "cut"
+"""In a stream: close the connection without the last chunk."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole response."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A response in chunks, each a write of its own."""
+
+    chunks: Sequence[bytes | str]
+    content_type: str = "text/event-stream"
+
+
+@dataclass(frozen=True)
+class RawBytes:
+    """Bytes that need not be HTTP."""
+
+    content: bytes
+
+
+Scripted = Answer | Stream | RawBytes
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+@dataclass
+class ModelServer:
+    """Answers by method and path, like ``{"GET /v1/models": Answer(...)}``; a list of answers is
+    used up from the front, the last one stays. Use as an async context manager."""
+
+    answers: Mapping[str, Scripted | list[Scripted]]
+    requests: list[Request] = field(default_factory=list)
+    most_at_once: int = 0
+    url: str = ""
+    _at_once: int = 0
+
+    async def __aenter__(self) -> Self:
+        self._released = asyncio.Event()
+        self.hanging = asyncio.Event()
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.release()
+        self._server.close()
+        await self._server.wait_closed()
+
+    def release(self) -> None:
+        """Let what hangs go on."""
+        self._released.set()
+
+    def bodies(self, path: str) -> list[dict[str, Any]]:
+        """What was posted to a path."""
+        return [request.body for request in self.requests if request.path == path]
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = await _read(reader)
+            self.requests.append(request)
+            if request.method == "POST":
+                self._at_once += 1
+                self.most_at_once = max(self.most_at_once, self._at_once)
+            await self._serve(self._choose(request), writer)
+            if request.method == "POST":
+                self._at_once -= 1
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client went away, which several tests have it do
+        finally:
+            writer.close()
+
+    def _choose(self, request: Request) -> Scripted:
+        found = self.answers.get(f"{request.method} {request.path}")
+        if found is None:
+            return Answer(b'{"error":"not found"}', status=404)
+        if isinstance(found, list):
+            return found.pop(0) if len(found) > 1 else found[0]
+        return found
+
+    async def _serve(self, answer: Scripted, writer: asyncio.StreamWriter) -> None:
+        if isinstance(answer, RawBytes):
+            writer.write(answer.content)
+        elif isinstance(answer, Answer):
+            extra = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+            writer.write(
+                f"HTTP/1.1 {answer.status} X\r\nContent-Type: {answer.content_type}\r\n{extra}"
+                f"Content-Length: {len(answer.body)}\r\nConnection: close\r\n\r\n".encode()
+            )
+            writer.write(answer.body)
+        else:
+            await self._serve_stream(answer, writer)
+        await writer.drain()
+
+    async def _serve_stream(self, stream: Stream, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            f"HTTP/1.1 200 OK\r\nContent-Type: {stream.content_type}\r\n"
+            "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n".encode()
+        )
+        for chunk in stream.chunks:
+            if chunk == CUT:
+                return
+            if chunk == HANG:
+                await writer.drain()
+                self.hanging.set()
+                await self._released.wait()
+                continue
+            assert isinstance(chunk, bytes)
+            writer.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+
+
+async def _read(reader: asyncio.StreamReader) -> Request:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    first, *lines = head.strip().split("\r\n")
+    method, path, _ = first.split(" ")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Request(method, path, headers, json.loads(body) if body else {})
+
+
+def as_json(value: object, status: int = 200) -> Answer:
+    """A JSON response."""
+    return Answer(json.dumps(value).encode(), status)
