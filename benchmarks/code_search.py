@@ -118,9 +118,7 @@ def ndcg(places: Sequence[Place], targets: Sequence[Target]) -> float:
     gain = 0.0
     for target in targets:
         for rank, place in enumerate(places[:DEPTH], start=1):
-            overlaps = (
-                place.start_line <= target.end_line and target.start_line <= place.end_line
-            )
+            overlaps = place.start_line <= target.end_line and target.start_line <= place.end_line
             if place.path == target.path and overlaps:
                 gain += 1 / math.log2(rank + 1)
                 break
@@ -235,12 +233,8 @@ async def measure(bench: Bench, packages: Sequence[str], questions: Sequence[Que
             (each.text, other) for each in symbols for other in foreign(each, packages)
         ],
         "talk about something else": [(text, other) for text in JUNK for other in packages],
-        "tasks it answers": [
-            (TASK.format(query=each.text), each.package) for each in questions
-        ],
-        "tasks it cannot answer": [
-            (TASK.format(query=text), other) for text, other in elsewhere
-        ],
+        "tasks it answers": [(TASK.format(query=each.text), each.package) for each in questions],
+        "tasks it cannot answer": [(TASK.format(query=text), other) for text, other in elsewhere],
     }
     print("\nRefused (no context given)")
     for name, asked in rows.items():

@@ -152,7 +152,9 @@ def measure_starts(rows: list[tuple[str, str, str, str]], rounds: int) -> None:
 
 
 def _seconds(times: list[float]) -> str:
-    return f"{statistics.median(times) / 1000:.2f} s (worst of {len(times)}: {max(times) / 1000:.2f})"
+    return (
+        f"{statistics.median(times) / 1000:.2f} s (worst of {len(times)}: {max(times) / 1000:.2f})"
+    )
 
 
 def measure_calls(rows: list[tuple[str, str, str, str]], chunks: int, calls: int) -> None:

@@ -51,7 +51,7 @@ class Engines:
         self._starting = asyncio.create_task(self._start())
 
     def state(self) -> str:
-        """"starting", "up", or what keeps them down."""
+        """ "starting", "up", or what keeps them down."""
         task = self._starting
         if task is None or not task.done():
             return "starting"
@@ -320,9 +320,7 @@ async def _build(
         projector=projector,
         indexer=CodeIndexer(index, embedder, bm25, files),
         tracker=Tracker(interactions, projector.wake, scrubber),
-        outcomes=OutcomeRecorder(
-            interactions, index, bm25, threshold, projector.wake, scrubber
-        ),
+        outcomes=OutcomeRecorder(interactions, index, bm25, threshold, projector.wake, scrubber),
         training_data=TrainingData(interactions, Datasets(database), scrubber),
         interactions=interactions,
         knowledge=knowledge,

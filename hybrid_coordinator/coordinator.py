@@ -261,7 +261,7 @@ class Coordinator:
             raise InvalidArgumentError(
                 "watch", "following changes is not available; call index_codebase again instead"
             )
-        if path.resolve() in (Path("/"), Path.home()):
+        if await asyncio.to_thread(path.resolve) in (Path("/"), Path.home()):
             raise InvalidArgumentError("path", f"{path} is no project; name a project's directory")
 
         async def counted(done: int, total: int) -> None:

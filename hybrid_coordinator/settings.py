@@ -143,9 +143,7 @@ def _read_yaml(file: Path) -> dict[str, object]:
     return content
 
 
-def _explain(
-    error: ValidationError, file: Path, origins: Mapping[tuple[str, str], str]
-) -> str:
+def _explain(error: ValidationError, file: Path, origins: Mapping[tuple[str, str], str]) -> str:
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
         place = tuple(str(part) for part in problem["loc"])

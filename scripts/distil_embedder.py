@@ -47,13 +47,13 @@ library_name: model2vec
 ---
 # {name}
 
-A static embedding model: one vector a token; the vector of a text is the sum of its tokens',
-brought to length 1. It needs no GPU, no torch and no download.
+A static embedding model: one vector a token; a text's vector is the sum of those of
+its tokens, brought to length 1. It needs no GPU, no torch and no download.
 
 | | |
 | --- | --- |
 | made from | sentence-transformers/all-MiniLM-L6-v2, as packaged in {teacher} {teacher_version} |
-| licence | Apache-2.0, as the teacher's |
+| licence | Apache-2.0, as the teacher's; see LICENSE |
 | made with | model2vec {model2vec_version}: each token through the teacher, PCA, SIF ({sif}) |
 | dimensions | {dimensions}, int8 |
 | vocabulary | {tokens:,} tokens; tokens that no text can produce are left out |

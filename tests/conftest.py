@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -14,6 +16,14 @@ from tests.support.stdio import command, processes_of
 __all__ = ["database", "dsn", "empty_dsn", "postgres_server"]  # fixtures
 
 _CI = bool(os.environ.get("CI"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A temporary directory of the run's own. Every start of pytest closes the common one to
+    other users, among them the one that Postgres runs as for root, in the midst of other runs."""
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="hybrid-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp))
 
 
 def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -203,10 +203,14 @@ def _stands_alone(found: re.Match[str], value: str) -> bool:
     end = found.start("bare") + len(value)
     rest = found.string[end : end + 8]
     if sign.strip() == ">":
-        return rest.startswith("</")
+        return found.string[max(0, found.start() - 1) : found.start()] == "<" and rest.startswith(
+            "</"
+        )
     if sign == "=":
         return found["name"].isupper() or not re.fullmatch(r"[A-Za-z_.]+:?\d?", value)
-    if sign[0] in ":\uff1a" and sign not in ":\uff1a" and _LINE_END.match(rest):
+    # "name: value", as YAML and people write it; the wide colon needs no space.
+    labelled = sign.startswith(": ") or sign.strip() == "\uff1a"
+    if labelled and _LINE_END.match(rest):
         return True
     return _is_random(value) and not _NAME.fullmatch(value)
 

@@ -59,7 +59,9 @@ class HttpStream:
                 if line:
                     yield line
             if len(pending) > _MAX_LINE_BYTES:
-                raise ModelReplyError(f"{self._url} sends a line without an end; no model does")
+                raise ModelReplyError(
+                    f"{self._url}: it sends a line without an end, as no model does"
+                )
         if pending:
             yield bytes(pending)
 
@@ -104,7 +106,7 @@ class HttpClient:
             ):
                 return HttpAnswer(response.status_code, await _read(url, response))
         except TimeoutError as error:
-            raise ModelUnavailableError(f"no answer within {timeout:g} s") from error
+            raise ModelUnavailableError(f"{url}: no answer within {timeout:g} s") from error
 
     @asynccontextmanager
     async def stream(self, url: str, body: Mapping[str, JsonValue]) -> AsyncIterator[HttpStream]:
@@ -129,7 +131,7 @@ class HttpClient:
             ) as response:
                 yield response
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _mapped(error) from error
+            raise _mapped(error, url) from error
 
 
 def _encode(body: Mapping[str, JsonValue]) -> bytes:
@@ -142,16 +144,16 @@ async def _read(url: str, response: httpx.Response) -> bytes:
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > _MAX_BODY_BYTES:
-            raise ModelReplyError(f"{url} sends more than {_MAX_BODY_BYTES} bytes")
+            raise ModelReplyError(f"{url}: it sends more than {_MAX_BODY_BYTES} bytes")
     return bytes(body)
 
 
-def _mapped(error: httpx.HTTPError | httpx.InvalidURL) -> HybridError:
+def _mapped(error: httpx.HTTPError | httpx.InvalidURL, url: str) -> HybridError:
     if isinstance(error, httpx.ConnectTimeout):
-        return ModelUnavailableError(f"no connection within {_CONNECT_SECONDS:g} s")
+        return ModelUnavailableError(f"{url}: no connection within {_CONNECT_SECONDS:g} s")
     if isinstance(error, httpx.ConnectError):
-        return ModelUnavailableError(_system_reason(error) or str(error))
-    return ModelReplyError(f"the connection was cut: {error or type(error).__name__}")
+        return ModelUnavailableError(f"{url}: {_system_reason(error) or error}")
+    return ModelReplyError(f"{url}: the connection was cut ({error or type(error).__name__})")
 
 
 def _system_reason(error: BaseException) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.errors import ModelReplyError, ModelUnavailableError
+from hybrid_coordinator.errors import HybridError, ModelReplyError, ModelUnavailableError
 from hybrid_coordinator.inference.endpoints import (
     Endpoint,
     EndpointKind,
@@ -87,9 +87,15 @@ async def probe(http: HttpClient, endpoint: Endpoint, timeout: float) -> Endpoin
     except TimeoutError:
         return prober.report(EndpointState.DOWN, f"no answer within {timeout:g} s")
     except ModelUnavailableError as error:
-        return prober.report(EndpointState.DOWN, str(error))
+        return prober.report(EndpointState.DOWN, _without_url(error))
     except ModelReplyError as error:
-        return prober.report(EndpointState.WRONG, str(error))
+        return prober.report(EndpointState.WRONG, _without_url(error))
+
+
+def _without_url(error: HybridError) -> str:
+    """What the error says, without the URL that the report names anyway."""
+    _, separator, said = str(error).partition(": ")
+    return said if separator else str(error)
 
 
 async def _llama_cpp(probe: _Probe) -> EndpointReport:

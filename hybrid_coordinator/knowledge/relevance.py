@@ -2,11 +2,13 @@
 
 The evidence is the share of a question's informative words that a found text holds. It needs no
 index statistics, so it works for a handful of entries as for 20,000 chunks, and it means the
-same under every embedding model. Cosine similarity was measured as further evidence and changed
-the rates below by less than two points, with another threshold for every model.
+same under every embedding model. The best cosine similarity as further evidence refuses two
+points more of the short questions that cannot be answered, but lets through three times as many
+of the long ones, and each model needs another threshold.
 
-Measured by ``benchmarks/code_search.py`` (questions on seven packages, each also asked of the
-packages that cannot answer it); the table in its output shows the rates at these constants.
+Measured by ``benchmarks/code_search.py`` (142 questions on seven packages, each also asked of
+the packages that cannot answer it). At the constants below 4% of the answerable questions are
+refused, and 86% of the others; neighbouring values trade one for the other.
 """
 
 from __future__ import annotations
@@ -20,12 +22,13 @@ from pathlib import Path
 
 from hybrid_coordinator.domain.words import words
 
-_PREFIX = 6
-"""Words are compared by their first letters, so that `authentication`, `authenticates` and
-`Authenticator` agree. Six are as good as a list of English suffixes, five are worse."""
-
-_SHORTEST_PREFIX = 4
+_SHORTEST = 4
 """Shorter words (`url`, `api`) are compared whole."""
+
+_INFLECTION = re.compile(rf"(?<=.{{{_SHORTEST}}})(?:ing|ed|es|er|or|s|e|y|ies|ied)$")
+_PREFIX = 6
+"""Words are compared by their first letters less the ending, so that `sign` and `signed`, or
+`authentication` and `Authenticator`, agree. Longer beginnings do no better, five letters worse."""
 
 _LEAST_WEIGHT = 1.5
 """A question whose words weigh less in all is measured against this: one word that many programs
@@ -35,20 +38,20 @@ _LOOKED_AT = 2_000
 """Characters of a text that are looked at: one chunk of code. In a much longer text every word
 turns up somewhere."""
 
-_COVERED_ON_AVERAGE = 0.35
-_COVERED_BY_ONE = 0.7
-"""A collection of many pieces on one subject speaks of a question if the five best pieces hold
-this share of its words on average, or one piece nearly all. One piece alone is weak evidence:
-the same rate of good questions refused then lets through half as many foreign ones again."""
+EVIDENCE = 10
+"""How many of the best pieces of code ``relevant_pieces`` looks at. With 5, a fifth more of the
+questions that cannot be answered get through."""
+
+_COVERED_ON_AVERAGE = 0.34
+_COVERED_BY_ONE = 0.75
+"""A code base speaks of a question if the best pieces hold this share of its words on average,
+or one piece nearly all. One piece at 0.5 is weak evidence: common words meet somewhere."""
 
 _COVERED_BY_ENTRY = 0.5
 _COVERED_BOTH_WAYS = 0.8
 """A single entry is similar to a question if it holds half of the question's words, or if the
 share of the question's words in the entry and of the title's words in the question make up this
 much together: that is how a long task finds an entry with a short title."""
-
-EVIDENCE = 5
-"""How many of the best pieces ``speaks_of`` looks at; with 3 or 8 the error rates are higher."""
 
 _SENTENCE_END = re.compile(r"[.?!:;]+\s+|\n+")
 _IDENTIFIER = re.compile(r"\w+")
@@ -68,7 +71,7 @@ class _Term:
         """Whether the lower-case text holds it; ``joined_text`` is the text less underscores."""
         if self.joined:
             return self.key in joined_text
-        if len(self.key) >= _SHORTEST_PREFIX:
+        if len(self.key) >= _SHORTEST:
             return self.key in text
         return re.search(rf"(?<![^\W_]){re.escape(self.key)}(?![^\W_])", text) is not None
 
@@ -101,13 +104,15 @@ class Question:
         return share, tuple(term.word for term in held)
 
 
-def speaks_of(coverages: Sequence[float]) -> bool:
-    """Whether a collection on one subject (a code base) is about a question, from the coverage
-    by each of the best pieces found in it."""
+def relevant_pieces(coverages: Sequence[float]) -> list[bool]:
+    """Which of the best pieces found in a code base are about a question, from the coverage by
+    each, best rank first: all of them or none, since the code base is on one subject. Where
+    there are few, each is judged like any single entry: the others say nothing about it."""
     best = coverages[:EVIDENCE]
-    if not best:
-        return False
-    return sum(best) / len(best) >= _COVERED_ON_AVERAGE or max(best) >= _COVERED_BY_ONE
+    if len(best) < EVIDENCE:
+        return [coverage >= _COVERED_BY_ENTRY for coverage in coverages]
+    answers = sum(best) / len(best) >= _COVERED_ON_AVERAGE or max(best) >= _COVERED_BY_ONE
+    return [answers] * len(coverages)
 
 
 def is_similar(coverage: float, title: str, asked: str) -> bool:
@@ -143,9 +148,7 @@ def _terms(sentence: str) -> Iterator[_Term]:
 
 def comparable(word: str) -> str:
     """The start of a word that its inflections share."""
-    if len(word) <= _SHORTEST_PREFIX:
-        return word
-    return word[: max(_SHORTEST_PREFIX, min(_PREFIX, len(word) - 1))]
+    return _INFLECTION.sub("", word)[:_PREFIX]
 
 
 @cache

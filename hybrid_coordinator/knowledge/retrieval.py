@@ -21,7 +21,7 @@ from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder, Vector
 from hybrid_coordinator.knowledge.explaining import explain
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
-from hybrid_coordinator.knowledge.relevance import EVIDENCE, Question, is_similar, speaks_of
+from hybrid_coordinator.knowledge.relevance import EVIDENCE, Question, is_similar, relevant_pieces
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import ScoredHit, SparseText, VectorIndex
@@ -110,8 +110,10 @@ class Retriever:
 
         Raises:
             EmbeddingMismatchError: another embedding model built the index.
+            EmbedderUnavailableError: the index has never been built, and cannot be without it.
             UnavailableError, StorageError: none of the collections can be searched.
         """
+        await self._setup.ensure()
         asked = _bounded(query)
         question = Question(asked)
         if only_relevant and not question:
@@ -134,7 +136,6 @@ class Retriever:
 
     async def _vector(self, asked: str, notices: list[str]) -> Vector | None:
         try:
-            await self._setup.ensure()
             async with asyncio.timeout(_EMBED_SECONDS):
                 (vector,) = await self._embedder.embed([asked])
         except (EmbedderUnavailableError, TimeoutError) as error:
@@ -223,10 +224,11 @@ def _weigh(hit: ScoredHit, definition: CollectionDefinition, question: Question)
 
 
 def _relevant(name: CollectionName, found: list[_Found], query: _Query) -> list[_Found]:
-    """Code is one subject, and is judged by its best pieces together; entries that were learned
-    are about something each."""
+    """Code is judged by its best pieces together; entries that were learned are about something
+    each."""
     if name is CollectionName.CODEBASE_CONTEXT:
-        return found if speaks_of([one.coverage for one in found]) else []
+        worth = relevant_pieces([one.coverage for one in found])
+        return [one for one, relevant in zip(found, worth, strict=True) if relevant]
     return [one for one in found if is_similar(one.coverage, one.title, query.asked)]
 
 

@@ -16,19 +16,19 @@ from hybrid_coordinator.domain.value import (
     outcome_component,
     value_score,
 )
-from hybrid_coordinator.errors import NotFoundError, UnavailableError
+from hybrid_coordinator.errors import NotFoundError, StorageError, UnavailableError
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
-_MATCHED = 20
+_MATCHED = 10
 """Earlier interactions to compare with that share words with the task."""
 
 _RECENT = 10
 """And the latest ones from the record, which the index may not have yet."""
 
 _INDEX_SECONDS = 0.5
-"""How long the index may take. A slow one costs candidates, never the outcome."""
+"""How long the index may take, in seconds. A slow one costs candidates, never the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class OutcomeRecorder:
                     # Later ones may be among the best; they are left out below.
                     limit=2 * _MATCHED,
                 )
-        except (UnavailableError, NotFoundError, TimeoutError):
+        except (UnavailableError, StorageError, NotFoundError, TimeoutError):
             return {}  # the latest ones of the record must do
         # Ids are UUIDv7: in the order of their making.
         earlier = [hit for hit in hits if hit.id < interaction.id][:_MATCHED]

@@ -22,9 +22,9 @@ _FENCED = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1|\Z)", re.MULTILINE | re.D
 _INLINE = re.compile(r"`[^`\n]*`|\bhttps?://\S+")
 _WORD = re.compile(r"\w+")
 _REFUSAL = re.compile(
-    r"\A\W*(?:(?:i'?m|i am) (?:really |very |so )?(?:sorry|unable|not able)|sorry\b|as an ai\b"
-    r"|i (?:can'?t|cannot|can not|won'?t|must decline)|unfortunately,? i\b|je suis désolé|lo siento"
-    r"|es tut mir leid|извините|抱歉|对不起)",
+    r"\A\W*(?:(?:i'?m|i am) (?:really |very |so )?(?:sorry|unable|not able)"
+    r"|sorry(?:[,.!]| but\b)|as an ai\b|i (?:can'?t|cannot|can not|won'?t|must decline)"
+    r"|unfortunately,? i\b|je suis désolé|lo siento|es tut mir leid|извините|抱歉|对不起)",
     re.IGNORECASE,
 )
 _HEDGE = re.compile(
@@ -39,7 +39,7 @@ _HEDGE = re.compile(
 
 
 def coherence(answer: str, prompt: str, *, is_data: bool = False) -> float:
-    """A figure in 0-1, 0 for a loop, an echo or garbage. Never raises.
+    """A figure in 0-1, 0 for a loop, an echo, garbage or nothing. Never raises.
 
     ``is_data`` says that the answer is JSON that was asked for: only loops count then.
     """
@@ -47,7 +47,7 @@ def coherence(answer: str, prompt: str, *, is_data: bool = False) -> float:
     if is_data:
         return loops
     prose = _INLINE.sub(" ", _FENCED.sub(" ", answer))
-    if _echoes(answer, prompt) or _garbled(prose):
+    if not answer.strip() or _echoes(answer, prompt) or _garbled(prose):
         return 0.0
     value = loops * (1 - _unreadable(answer))
     words = len(_WORD.findall(answer))

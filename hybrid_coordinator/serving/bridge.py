@@ -90,23 +90,28 @@ class Bridge:
     def _send(self, line: bytes, key: str | None, *, opening: bool) -> None:
         for _ in range(2):
             connection = self._connection(opening=opening)
-            if key is not None:
-                with self._state:
-                    self._in_flight[key] = (self._in_flight[key][0], connection)
             try:
                 connection.sendall(line)
             except OSError:
-                # The closing newline was not taken, so the request was not either: it may be
-                # sent again, unless the reader has noticed first and answered it.
+                # The closing newline was not taken, so the request was not either: send it again.
                 self._drop(connection)
-                if key is None or key not in self._in_flight:
-                    return
-            else:
-                return
+                continue
+            if key is not None:
+                self._expect_answer(key, connection)
+            return
         self._fail(
             "the coordinator closes its connections at once; run `hybrid-coordinator doctor`",
-            lambda lost: lost is connection,
+            lambda connection: connection is None,
         )
+
+    def _expect_answer(self, key: str, connection: socket.socket) -> None:
+        """Note which connection owes the answer, unless it has come already."""
+        with self._state:
+            if key in self._in_flight:
+                self._in_flight[key] = (self._in_flight[key][0], connection)
+            lost = self._socket is not connection
+        if lost:  # after the request was taken, and before it was noted
+            self._fail(_LOST, lambda owing: owing is connection)
 
     def _forget_cancelled(self, message: dict[str, object]) -> None:
         """A cancelled request need not be answered, so nobody waits for it at the end."""

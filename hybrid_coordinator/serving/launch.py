@@ -35,18 +35,36 @@ class CoordinatorStartError(UnavailableError):
 
 
 def connect(home: Home, directory: Path | None = None) -> socket.socket | None:
-    """A connection to the running coordinator, or None if none is listening.
+    """A connection that the running coordinator has taken up, or None if none is listening.
 
-    The caller works in ``directory``, by default the current one.
+    The caller works in ``directory``, by default the current one. The coordinator's own greeting
+    is waited for: a process that is ending may still accept connections that it will never
+    serve, and a request sent into one would be lost.
     """
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.settimeout(START_TIMEOUT_SECONDS)
     try:
         client.connect(str(home.socket_path))
         client.sendall(greeting(directory))
+        answered = _read_line(client)
     except OSError:
+        answered = b""
+    if not answered:
         client.close()
         return None
+    client.settimeout(None)
     return client
+
+
+def _read_line(client: socket.socket) -> bytes:
+    """A short line, byte by byte: what follows it belongs to another reader. Empty at the end."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = client.recv(1)
+        if not byte:
+            return b""
+        line += byte
+    return bytes(line)
 
 
 def connect_or_start(home: Home, directory: Path | None = None) -> socket.socket:

@@ -17,7 +17,8 @@ from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.mcp.control import add_control_methods
 from hybrid_coordinator.serving.mcp.server import build_server
-from hybrid_coordinator.serving.mcp.transport import MAX_LINE_BYTES, read_caller, serve as serve_mcp
+from hybrid_coordinator.serving.mcp.transport import MAX_LINE_BYTES, greet
+from hybrid_coordinator.serving.mcp.transport import serve as serve_mcp
 from hybrid_coordinator.settings import SettingsStore
 
 _log = logging.getLogger(__name__)
@@ -53,9 +54,7 @@ class Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        server = await asyncio.start_unix_server(
-            self._accept, sock=listener, limit=MAX_LINE_BYTES
-        )
+        server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_LINE_BYTES)
         self._engines.begin()
         self._watch_idleness()
         async with server:
@@ -83,7 +82,7 @@ class Process:
             self._watch_idleness()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        caller, first = await read_caller(reader)
+        caller, first = await greet(reader, writer)
         directory = Path(caller.directory) if caller.directory else Path.home()
         session = Session.at(uuid.uuid4().hex, directory)
         server = build_server(self._engines, session)

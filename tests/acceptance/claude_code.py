@@ -39,6 +39,8 @@ class ClaudeCode:
             "DISABLE_AUTOUPDATER": "1",
             "DISABLE_ERROR_REPORTING": "1",
             "DISABLE_TELEMETRY": "1",
+            # The first turn waits for the server, however busy the machine is.
+            "MCP_CONNECTION_NONBLOCKING": "0",
         }
 
     def run(self, *arguments: str, timeout: float = 120.0) -> str:

@@ -44,12 +44,17 @@ def finish(_: Conversation) -> Sequence[Block]:
     return [say("All done.")]
 
 
-def test_the_client_connects(tmp_path: Path, home: Path, project: Path) -> None:
+def test_the_client_connects_and_stop_leaves_no_process(
+    tmp_path: Path, home: Path, project: Path
+) -> None:
     claude = ClaudeCode(tmp_path / "user", project, home, api="http://127.0.0.1:9")
     claude.add_server()
     listed = claude.run("mcp", "list")
     assert "hybrid-coordinator: " in listed
     assert "Connected" in listed
+    assert processes_of(home) != []
+    assert command(home, "stop").returncode == 0
+    assert processes_of(home) == []
 
 
 def test_a_session_indexes_asks_tracks_and_says_how_it_went(
@@ -165,12 +170,3 @@ def test_a_killed_coordinator_costs_the_session_nothing_acknowledged(
     rated = model.last.tool_result("toolu_rate")
     assert not rated.is_error, rated.text
     assert rated.json()["value_score"] > 0
-
-
-def test_stop_leaves_no_process_behind(tmp_path: Path, home: Path, project: Path) -> None:
-    claude = ClaudeCode(tmp_path / "user", project, home, api="http://127.0.0.1:9")
-    claude.add_server()
-    claude.run("mcp", "list")
-    assert processes_of(home) != []
-    assert command(home, "stop").returncode == 0
-    assert processes_of(home) == []

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hybrid_coordinator.domain.secrets import Scrubber
@@ -105,6 +105,9 @@ def test_what_surrounds_a_secret_stays() -> None:
     assert Scrubber().scrub("curl -u admin:hunter22 https://h/") == (
         "curl -u admin:<SECRET:password> https://h/"
     )
+    assert (
+        Scrubber().scrub("数据库密码\uff1ahunter22") == "数据库密码\uff1a<SECRET:assigned-secret>"
+    )
     assert Scrubber().scrub("mytool --password hunter22 --port 8080") == (
         "mytool --password <SECRET:option> --port 8080"
     )
@@ -158,6 +161,20 @@ def test_false_alarms_on_clean_code_are_rare() -> None:
     assert alarms / lines < 5 / 100_000
 
 
+def test_a_secret_after_an_escaped_line_break_is_found() -> None:
+    document = {"log": "first\nghp_" + "a1B2" * 9 + "\nlast"}
+    scrubbed = Scrubber().scrub(json.dumps(document))
+    assert json.loads(scrubbed) == {"log": "first\n<SECRET:github-token>\nlast"}
+
+
+def test_xml_elements_are_read() -> None:
+    assert Scrubber().scrub("<password>hunter2!</password>") == (
+        "<password><SECRET:assigned-secret></password>"
+    )
+    once = "DB_PASSWORD=<SECRET:assigned-secret> hunter2!</b>"
+    assert Scrubber().scrub(once) == once
+
+
 def test_known_values_go_wherever_they_stand() -> None:
     scrubber = Scrubber(["correct horse battery", 'quo"ted-value', "short"])
     assert scrubber.scrub("(correct horse battery)") == "(<SECRET:known-value>)"
@@ -182,6 +199,7 @@ documents = st.lists(pieces, max_size=12).map("".join)
 
 
 @given(documents)
+@example("curl -u a:curl -u b:hunter22")  # the first finding hides the second
 def test_scrubbing_twice_changes_nothing(text: str) -> None:
     once = Scrubber(["known-value-1"]).scrub(text)
     assert Scrubber(["known-value-1"]).scrub(once) == once

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName
@@ -221,11 +221,12 @@ def test_a_wrong_item_of_a_list_is_named(
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
-    max_leaves=5,
+    max_leaves=3,
 )
 
 
 @given(st.data())
+@settings(deadline=None)
 def test_what_is_accepted_is_strict_json_and_accepted_again(data: st.DataObject) -> None:
     definition = DEFINITIONS[data.draw(st.sampled_from(list(DEFINITIONS)))]
     names = st.sampled_from([*definition.fields, "unknown"])

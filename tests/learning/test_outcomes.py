@@ -16,6 +16,7 @@ from hybrid_coordinator.learning.outcomes import OutcomeRecorder
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
+from hybrid_coordinator.storage.vectors.client import ClientIndex
 from hybrid_coordinator.storage.vectors.edge import EdgeIndex
 from hybrid_coordinator.storage.vectors.protocol import IndexPoint
 from tests.domain.task_examples import FIXES, TRIFLES
@@ -157,6 +158,30 @@ async def test_without_the_index_the_record_must_do(desk: Desk) -> None:
     result = await desk.recorder.update(await desk.add(TASK, ANSWER), SUCCESS)
     assert result.components.novelty == 0
     assert result.high_value
+
+
+async def test_an_index_that_does_not_answer_holds_up_no_outcome(
+    records: InteractionRecords,
+) -> None:
+    connected = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read(-1)
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    index = ClientIndex.connect(f"http://127.0.0.1:{port}", timeout=60)
+    recorder = OutcomeRecorder(records, index, Bm25Encoder(), 0.7, lambda: None, Scrubber())
+    tracked = await records.add(interaction(TASK, ANSWER))
+    async with asyncio.timeout(10):
+        result = await recorder.update(tracked, SUCCESS)
+    assert connected.is_set()
+    assert result.high_value
+    await index.close()
+    server.close()
+    await server.wait_closed()
 
 
 async def test_secrets_in_the_evidence_are_not_written(desk: Desk) -> None:

@@ -37,7 +37,9 @@ def test_good_arguments_pass(name: str) -> None:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_an_unknown_name_is_refused_with_the_names_there_are(name: str) -> None:
-    with pytest.raises(InvalidArgumentError, match="nonsense: unknown parameter; allowed: ") as error:
+    with pytest.raises(
+        InvalidArgumentError, match="nonsense: unknown parameter; allowed: "
+    ) as error:
         args.validated(TOOLS[name].arguments, GOOD[name] | {"nonsense": 1})
     assert all(known in str(error.value) for known in TOOLS[name].arguments.model_fields)
 

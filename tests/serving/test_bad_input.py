@@ -76,9 +76,7 @@ def test_200_kb_texts_are_taken_and_stored_whole(opened: StdioSession) -> None:
     assert 0 <= scored["value_score"] <= 1
     rows = opened.request("hybrid/export", {"kind": "interactions"})["rows"]
     assert [len(row["query"]) for row in rows] == [len(BIG)]
-    stored = opened.tool(
-        "store_knowledge", collection="best-practices", title="Big", content=BIG
-    )
+    stored = opened.tool("store_knowledge", collection="best-practices", title="Big", content=BIG)
     assert stored["action"] == "created"
 
 
@@ -117,9 +115,7 @@ def test_collection_fields_are_checked_and_named(opened: StdioSession) -> None:
     with pytest.raises(ToolError, match=r"fields\.solution_verified: "):
         opened.tool("store_knowledge", **base, fields={"solution_verified": "yes"})
     with pytest.raises(ToolError, match="^collection: .*track_interaction"):
-        opened.tool(
-            "store_knowledge", collection="interaction-history", title="t", content="c"
-        )
+        opened.tool("store_knowledge", collection="interaction-history", title="t", content="c")
 
 
 def test_bad_paths_are_errors_that_name_them(opened: StdioSession, tmp_path: Path) -> None:
@@ -151,5 +147,5 @@ def test_links_that_loop_or_leave_the_root_are_not_followed(
     (project / "out").symlink_to(outside)
     report = opened.tool("index_codebase", path=".")
     assert report["files"] == 1
-    assert opened.tool("search_knowledge", query="outside_secret")["items"] == []
-    assert opened.tool("search_knowledge", query="visible")["items"][0]["source"] == "a.py:1-2"
+    found = opened.tool("search_knowledge", query="outside_secret visible", limit=20)["items"]
+    assert [item["source"] for item in found] == ["a.py:1-2"]

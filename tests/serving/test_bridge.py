@@ -63,7 +63,9 @@ def test_a_killed_owner_is_started_again_by_the_next_request(home: Path) -> None
         assert opened.request("tools/list")["tools"]
         assert owner_of(home) != first
         initializations = [m for m in opened.messages if "serverInfo" in m.get("result", {})]
-        assert len(initializations) == 1, "the replayed handshake's answer must not reach the client"
+        assert len(initializations) == 1, (
+            "the replayed handshake's answer must not reach the client"
+        )
 
 
 def test_requests_in_flight_are_answered_with_an_error_that_says_so(home: Path) -> None:
@@ -202,8 +204,10 @@ def test_requests_piped_in_at_once_are_all_answered(home: Path) -> None:
         (b"[1, 2]", -32600, "not a JSON-RPC"),
         (b'{"jsonrpc": "2.0", "id": 7, "method": 5}', -32600, "not a JSON-RPC"),
         (
-            b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"augment_query",'
-            b'"arguments":{"query":"half a \\ud83d pair"}}}',
+            (
+                b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"augment_query",'
+                b'"arguments":{"query":"half a \\ud83d pair"}}}'
+            ),
             -32602,
             "params.arguments.query",
         ),
@@ -248,5 +252,3 @@ def _proportional_memory(process_id: int) -> int:
     import psutil
 
     return int(psutil.Process(process_id).memory_full_info().pss)
-
-

@@ -86,7 +86,9 @@ def test_parameters_and_defaults(tool: dict[str, Any]) -> None:
     expected = PARAMETERS[tool["name"]]
     schema = tool["inputSchema"]
     assert list(schema["properties"]) == list(expected)
-    assert schema.get("required", []) == [name for name, value in expected.items() if value is REQUIRED]
+    assert schema.get("required", []) == [
+        name for name, value in expected.items() if value is REQUIRED
+    ]
     defaults = {n: v for n, v in expected.items() if v is not None and v is not REQUIRED}
     assert {n: p["default"] for n, p in schema["properties"].items() if "default" in p} == defaults
 

@@ -24,10 +24,11 @@ DIGEST = "0a109f422b47e3a30ba2b10eca18548e944e8a23073ee3f3e947efcf3c45e59f"
 
 @dataclass(frozen=True)
 class Answer:
-    """Fault: this status and body."""
+    """Fault: this status, body and further header."""
 
     status: int
     body: bytes
+    header: str = ""
 
 
 Edit = Callable[[dict[str, Any]], object]
@@ -77,7 +78,7 @@ class EmbeddingServer:
             await self._released.wait()
             return
         if isinstance(fault, Answer):
-            _write(writer, fault.status, fault.body)
+            _write(writer, fault.status, fault.body, fault.header)
             return
         status, answer = self._answer(request)
         changed = fault(answer) if callable(fault) else None
@@ -138,9 +139,9 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     return Request(method, path, headers, json.loads(body) if body else {})
 
 
-def _write(writer: asyncio.StreamWriter, status: int, body: bytes) -> None:
+def _write(writer: asyncio.StreamWriter, status: int, body: bytes, header: str = "") -> None:
     head = (
         f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n"
     )
-    writer.write(head.encode() + body)
+    writer.write(f"{head}{header}\r\n".encode() + body)

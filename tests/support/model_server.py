@@ -13,6 +13,8 @@ HANG = "hang"
 CUT = "cut"
 """In a stream: close the connection without the last chunk."""
 
+_WAIT_SECONDS = 10.0
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -53,26 +55,33 @@ class Request:
 @dataclass
 class ModelServer:
     """Answers by method and path, like ``{"GET /v1/models": Answer(...)}``; a list of answers is
-    used up from the front, the last one stays. Use as an async context manager."""
+    used up from the front, the last one stays. ``port`` 0 is any free one. Use as an async
+    context manager."""
 
     answers: Mapping[str, Scripted | list[Scripted]]
     requests: list[Request] = field(default_factory=list)
+    port: int = 0
     most_at_once: int = 0
     url: str = ""
     _at_once: int = 0
 
     async def __aenter__(self) -> Self:
         self._released = asyncio.Event()
-        self.hanging = asyncio.Event()
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
+        self._hanging = asyncio.Event()
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.release()
         self._server.close()
         await self._server.wait_closed()
+
+    async def until_hanging(self) -> None:
+        """Return once an answer has come to its ``HANG``."""
+        async with asyncio.timeout(_WAIT_SECONDS):
+            await self._hanging.wait()
 
     def release(self) -> None:
         """Let what hangs go on."""
@@ -129,7 +138,7 @@ class ModelServer:
                 return
             if chunk == HANG:
                 await writer.drain()
-                self.hanging.set()
+                self._hanging.set()
                 await self._released.wait()
                 continue
             assert isinstance(chunk, bytes)

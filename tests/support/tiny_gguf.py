@@ -17,16 +17,16 @@ CHAT_TEMPLATE = (
 )
 
 
-def write_tiny_gguf(path: Path, *, context_length: int = 4096, byte_tokens: bool = False) -> None:
+def write_tiny_gguf(path: Path, *, context_length: int = 4096, only_bytes: bool = False) -> None:
     """Write a one-layer llama model whose vocabulary is one token for each printable ASCII
     character, space and newline.
 
-    With ``byte_tokens`` the vocabulary also holds the 256 byte tokens, so the model generates
-    invalid UTF-8, as a model of random weights must.
+    With ``only_bytes`` the vocabulary also holds the 256 byte tokens, and the model generates
+    nothing else, which makes invalid UTF-8.
     """
     tokens = ["<unk>", "<s>", "</s>"]
     types = [gguf.TokenType.UNKNOWN, gguf.TokenType.CONTROL, gguf.TokenType.CONTROL]
-    if byte_tokens:
+    if only_bytes:
         tokens += [f"<0x{byte:02X}>" for byte in range(256)]
         types += [gguf.TokenType.BYTE] * 256
     # SentencePiece writes a space as U+2581.
@@ -54,14 +54,15 @@ def write_tiny_gguf(path: Path, *, context_length: int = 4096, byte_tokens: bool
     writer.add_unk_token_id(0)
     writer.add_add_space_prefix(False)
     writer.add_chat_template(CHAT_TEMPLATE)
-    _add_weights(writer, len(tokens))
+    _add_weights(writer, len(tokens), silent=len(text) if only_bytes else 0)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def _add_weights(writer: gguf.GGUFWriter, vocabulary: int) -> None:
+def _add_weights(writer: gguf.GGUFWriter, vocabulary: int, *, silent: int) -> None:
+    """Random weights; the last ``silent`` tokens of the vocabulary are never the likeliest."""
     random = np.random.default_rng(7)
 
     def matrix(rows: int, columns: int) -> np.ndarray:
@@ -70,7 +71,9 @@ def _add_weights(writer: gguf.GGUFWriter, vocabulary: int) -> None:
     ones = np.ones(WIDTH, dtype=np.float32)
     writer.add_tensor("token_embd.weight", matrix(vocabulary, WIDTH))
     writer.add_tensor("output_norm.weight", ones)
-    writer.add_tensor("output.weight", matrix(vocabulary, WIDTH))
+    output = matrix(vocabulary, WIDTH)
+    output[vocabulary - silent :] = 0
+    writer.add_tensor("output.weight", output)
     for layer in range(LAYERS):
         name = f"blk.{layer}."
         writer.add_tensor(f"{name}attn_norm.weight", ones)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hybrid_coordinator.knowledge.code.grammars import ParseError
 from hybrid_coordinator.knowledge.code.headings import split_markdown, split_rst
+from hybrid_coordinator.knowledge.code.indents import split_yaml
 from hybrid_coordinator.knowledge.code.languages import Language
 from hybrid_coordinator.knowledge.code.pieces import (
     MAX_LINE_SHOWN,
@@ -82,6 +83,8 @@ def _split(lines: Lines, text: str, language: Language) -> list[Piece]:
         return split_markdown(lines)
     if language.name == "rst":
         return split_rst(lines)
+    if language.name == "yaml":
+        return split_yaml(lines)
     if language.grammar is not None and text.strip():
         return split_by_syntax(lines, text.encode("utf-8"), language.grammar)
     return list(split_by_lines(lines, Piece(0, len(lines))))

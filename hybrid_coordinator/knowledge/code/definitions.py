@@ -77,8 +77,8 @@ _KINDS = _by_type(
         "block": "operation_definition fragment_definition template_element script_element rule",
     }
 )
-_DATA_KINDS = _by_type({"block": "pair block_mapping_pair table table_array_element section"})
-_DATA_GRAMMARS = frozenset({"json", "jsonc", "json5", "yaml", "toml", "ini"})
+_DATA_KINDS = _by_type({"block": "pair table table_array_element section"})
+_DATA_GRAMMARS = frozenset({"json", "jsonc", "json5", "toml", "ini"})
 
 _WRAPPERS = frozenset(
     {

@@ -94,7 +94,9 @@ class IgnoreScope:
 
 
 def _lines(content: bytes) -> list[bytes]:
-    return content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n")
+    # Git ends the last line with a line break where it has none.
+    text = content.removeprefix(b"\xef\xbb\xbf") + b"\n"
+    return text.replace(b"\r\n", b"\n").split(b"\n")
 
 
 def _union(rules: Sequence[_Rule]) -> re.Pattern[bytes] | None:
@@ -162,7 +164,7 @@ def _joined(pieces: Sequence[str]) -> str:
 
 _IN_NAME = "[^/]*?"
 _ACROSS = "(?:.*?/)??"
-_ALL_BELOW = ".+?"
+_ALL = ".*?"
 
 
 def _star(pattern: str, at: int) -> tuple[str, int]:
@@ -170,9 +172,11 @@ def _star(pattern: str, at: int) -> tuple[str, int]:
     end = at
     while end < len(pattern) and pattern[end] == "*":
         end += 1
-    if end - at > 1 and (at == 0 or pattern[at - 1] == "/"):
+    # Git compares what stands before the first special character by itself, and so takes that
+    # for the start of a part of the path.
+    if end - at > 1 and (pattern[at - 1 : at] == "/" or not re.search(r"[*?\[\\]", pattern[:at])):
         if end == len(pattern):
-            return _ALL_BELOW, end
+            return _ALL, end
         if pattern[end] == "/":
             return _ACROSS, end + 1
     return _IN_NAME, end

@@ -71,7 +71,7 @@ _TABLE: Mapping[str, tuple[str | None, str]] = {
     "less": (None, ".less"),
     "lua": ("lua", ".lua"),
     "make": ("make", ".mk makefile gnumakefile"),
-    "markdown": ("markdown", ".md .markdown .mdx .mdc"),
+    "markdown": (None, ".md .markdown .mdx .mdc"),
     "meson": (None, "meson.build meson_options.txt"),
     "nim": (None, ".nim .nims"),
     "nix": ("nix", ".nix"),
@@ -88,7 +88,7 @@ _TABLE: Mapping[str, tuple[str | None, str]] = {
     "python": ("python", ".py .pyi .pyw .py3 sconstruct sconscript"),
     "r": ("r", ".r"),
     "racket": ("racket", ".rkt"),
-    "rst": ("rst", ".rst"),
+    "rst": (None, ".rst"),
     "ruby": ("ruby", ".rb .rake .gemspec .ru rakefile gemfile podfile vagrantfile fastfile"),
     "rust": ("rust", ".rs"),
     "sass": (None, ".sass"),
@@ -114,7 +114,7 @@ _TABLE: Mapping[str, tuple[str | None, str]] = {
     "vue": ("vue", ".vue"),
     "wat": ("wat", ".wat"),
     "xml": ("xml", ".xml .xsd .xsl .xslt .wsdl .plist .csproj .fsproj .vbproj .props .targets"),
-    "yaml": ("yaml", ".yaml .yml .clang-format"),
+    "yaml": (None, ".yaml .yml .clang-format"),
     "zig": ("zig", ".zig .zon"),
 }
 _BY_NAME: Mapping[str, Language] = {

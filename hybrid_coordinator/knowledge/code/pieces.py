@@ -87,7 +87,7 @@ _MARK = r"(?:/[*/]+!?|\*+/?|#+!?|--+|;+|%+|<!--+|\{-|\(\*|[rbuRBU]?(?:\"{3}|'{3}
 _OPENING = re.compile(rf"^\s*{_MARK}\s*")
 _CLOSING = re.compile(r"\s*(?:\*+/|--+>|-\}|\*\)|\"{3}|'{3})\s*$")
 _BOILERPLATE = re.compile(
-    r"copyright|licen[sc]e|spdx|^!|-\*-|coding[:=]|^use strict|eslint|pylint|noqa|^<|^\[?!\[|^---$",
+    r"copyright|licen[sc]e|spdx|^!|-\*-|coding[:=]|^use strict|eslint|pylint|noqa|^<|^\[?!\[|^---$|^from __future__",
     re.IGNORECASE,
 )
 
@@ -126,14 +126,14 @@ def trim(lines: Lines, pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 def join_small(lines: Lines, pieces: Iterable[Piece]) -> Iterator[Piece]:
     """Join neighbours while the result is no longer than a chunk may be: parts of the same
-    definition, and any two of which one is small. What opens a definition that goes on in the
+    definition or of none, entries of the same data, and any two of which one is small. What opens a definition that goes on in the
     next piece stays with that."""
     held: Piece | None = None
     for piece, following in pairwise([*pieces, None]):
         assert piece is not None
         if held is None:
             held = piece
-        elif _opens(piece, held, following) or not _belong_together(lines, held, piece):
+        elif _opens(lines, piece, held, following) or not _belong_together(lines, held, piece):
             yield held
             held = piece
         else:
@@ -142,30 +142,43 @@ def join_small(lines: Lines, pieces: Iterable[Piece]) -> Iterator[Piece]:
         yield held
 
 
-def _opens(piece: Piece, held: Piece, following: Piece | None) -> bool:
-    """Whether ``piece`` begins a definition that ``held`` has nothing to do with and
-    ``following`` goes on with."""
-    if piece.owner is None or held.owner is None or following is None or following.owner is None:
+def _opens(lines: Lines, piece: Piece, held: Piece, following: Piece | None) -> bool:
+    """Whether ``piece`` begins a definition that ``following`` goes on with, and ``held`` is
+    something else that can stand by itself."""
+    if piece.owner is None or following is None or following.owner is None:
         return False
-    return piece.owner in following.owner.chain() and held.owner not in piece.owner.chain()
+    if held.owner is None:
+        apart = lines.size(held.start, held.end) > _SMALL_CHARACTERS
+    else:
+        apart = held.owner not in piece.owner.chain()
+    return apart and piece.owner in following.owner.chain()
 
 
 def _belong_together(lines: Lines, one: Piece, other: Piece) -> bool:
     if lines.size(one.start, other.end) > MAX_CHUNK_CHARACTERS:
         return False
-    if one.owner is not None and one.owner == other.owner:
+    if one.owner == other.owner or _are_data(one.owner, other.owner):
         return True
     sizes = lines.size(one.start, one.end), lines.size(other.start, other.end)
     return min(sizes) <= _SMALL_CHARACTERS
 
 
+def _are_data(one: Definition | None, other: Definition | None) -> bool:
+    """Whether both are entries of one block of data, which say little each by itself."""
+    if one is None or other is None or not one.kind == other.kind == "block":
+        return False
+    return one.chain()[0] == other.chain()[0]
+
+
 def common_owner(lines: Lines, one: Piece, other: Piece) -> Definition | None:
-    """What two neighbours define together: the innermost definition around both, and where
-    there is none, that of the longer."""
+    """What two neighbours define together: the innermost definition around both; that of the
+    longer where there is none but a module, or where the other is but the tail of it."""
     if one.owner is None or other.owner is None:
         return one.owner or other.owner
+    size = lines.size(other.start, other.end)
+    if other.owner in one.owner.chain() and size <= _SMALL_CHARACTERS:
+        return one.owner
     shared = [a for a, b in zip(one.owner.chain(), other.owner.chain(), strict=False) if a == b]
-    if shared:
+    if shared and shared[-1].kind != "module":
         return shared[-1]
-    longer = lines.size(one.start, one.end) >= lines.size(other.start, other.end)
-    return one.owner if longer else other.owner
+    return one.owner if lines.size(one.start, one.end) >= size else other.owner

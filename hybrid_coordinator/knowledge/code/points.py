@@ -17,7 +17,7 @@ from hybrid_coordinator.knowledge.code.read import SkipReason, SourceText, read_
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import SparseText
 
-_BATCH_CHUNKS = 256
+_BATCH_CHUNKS = 512
 _BATCH_SECONDS = 0.25
 """Progress is told about this often while files are read that have not changed."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hybrid_coordinator.knowledge.code.definitions import defined_by
@@ -25,13 +25,9 @@ MAX_NODES = 100_000
 """Nodes looked at in one file; the rest is cut by lines. A megabyte of source needs a tenth."""
 
 _TRANSPARENT = frozenset(
-    "block_mapping block_node body declarations document source_code statement_list stream".split()  # noqa: SIM905
+    "body declarations document source_code statement_list".split()  # noqa: SIM905
 )
 """Nodes that hold what a file holds and mean nothing themselves."""
-
-_MODULE_BODIES = frozenset(
-    "body_statement compound_statement declaration_list do_block statement_block structure".split()  # noqa: SIM905
-)
 
 _LEADING = frozenset(
     "annotation attribute_item attribute_list decorator inner_attribute_item pragma".split()  # noqa: SIM905
@@ -44,13 +40,15 @@ _TYPE_KINDS = frozenset({"class", "interface", "enum", "type"})
 @dataclass(frozen=True, slots=True)
 class _Part:
     """A node with the lines that go with it (from 0, end exclusive), and the innermost
-    definition that they are in: the node's own, where ``defines`` says so."""
+    definition that they are in: the node's own, where ``defines`` says so. ``body`` says that it
+    is a part of a definition that is being divided, whose boundaries are inside it."""
 
     node: Node
     start: int
     end: int
     owner: Definition | None
-    defines: bool
+    defines: bool = False
+    body: bool = False
 
 
 def split_by_syntax(lines: Lines, source: bytes, grammar: str) -> list[Piece]:
@@ -77,7 +75,7 @@ class _Splitter:
 
     def pieces(self, root: Node) -> Iterator[Piece]:
         # Not recursive: hostile sources nest a hundred thousand deep.
-        pending = [_Part(root, 0, len(self._lines), None, defines=False)]
+        pending = [_Part(root, 0, len(self._lines), None)]
         first = True
         while pending:
             part = pending.pop()
@@ -97,10 +95,8 @@ class _Splitter:
             return False
         if self._lines.size(part.start, part.end) > MAX_CHUNK_CHARACTERS:
             return True
-        in_module = part.owner is not None and part.owner.kind == "module"
-        return part.node.type in _TRANSPARENT or (
-            in_module and (part.defines or part.node.type in _MODULE_BODIES)
-        )
+        is_module = part.defines and part.owner is not None and part.owner.kind == "module"
+        return is_module or part.body or part.node.type in _TRANSPARENT
 
     def _parts(self, whole: _Part) -> Iterator[_Part]:
         """The lines of ``whole``, all of them, by child node. A line that two children share
@@ -118,23 +114,22 @@ class _Splitter:
                 last, at, comment = comment, comment.end, None
             if _leads(node):
                 start, first = (comment.start, comment.node) if comment else (at, node)
-                comment = _Part(first, start, end, whole.owner, defines=False)
+                comment = _Part(first, start, end, whole.owner)
                 continue
             yield from _given(last)
             start = comment.start if comment is not None else at
-            last, comment, at = self._part(node, start, end, comment, whole.owner), None, end
+            last, comment, at = self._part(node, start, end, comment, whole), None, end
         if comment is not None:
             yield from _given(last)
             last = comment
         if last is not None:
-            yield _Part(last.node, last.start, whole.end, last.owner, last.defines)
+            yield replace(last, end=whole.end)
 
-    def _part(
-        self, node: Node, start: int, end: int, comment: _Part | None, parent: Definition | None
-    ) -> _Part:
+    def _part(self, node: Node, start: int, end: int, comment: _Part | None, whole: _Part) -> _Part:
+        parent = whole.owner
         defined = defined_by(node, self._source, self._grammar)
         if defined is None:
-            return _Part(node, start, end, parent, defines=False)
+            return _Part(node, start, end, parent, body=whole.defines)
         doc = self._doc(defined.node)
         if not doc and comment is not None:
             doc = self._lines.first(comment.start, comment.end)
@@ -150,7 +145,8 @@ class _Splitter:
             line=line,
             parent=parent,
         )
-        return _Part(node, start, end, owner, defines=True)
+        # Its own node, so that dividing it does not find it a second time.
+        return _Part(defined.node, start, end, owner, defines=True)
 
     def _doc(self, node: Node) -> str:
         """The first line of the string that a body begins with, as Python has it."""

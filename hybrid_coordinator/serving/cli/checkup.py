@@ -67,9 +67,7 @@ def _check(home: Home) -> Iterator[PartHealth]:
 
 
 def _python() -> PartHealth:
-    return PartHealth(
-        "python", ok=True, detail=f"{sys.version.split()[0]}, package {__version__}"
-    )
+    return PartHealth("python", ok=True, detail=f"{sys.version.split()[0]}, package {__version__}")
 
 
 def _directory(home: Home) -> PartHealth:

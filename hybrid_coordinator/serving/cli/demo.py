@@ -17,6 +17,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 Json = dict[str, Any]
 """A JSON object at the protocol's edge."""
 
+_SOURCE = Path(__file__).resolve().parents[2]
 _QUESTION = "Where is the value score of an interaction computed, and how are its parts weighted?"
 _ANSWER = (
     "It is a pure function in hybrid_coordinator/domain/value.py.\n\n"
@@ -38,7 +39,7 @@ def run() -> int:
         try:
             asyncio.run(_loop(environment, Path(home)))
         finally:
-            subprocess.run(  # noqa: S603 - our own interpreter and module
+            subprocess.run(
                 [sys.executable, "-m", "hybrid_coordinator.serving.cli", "stop"],
                 env=environment,
                 check=True,
@@ -52,27 +53,28 @@ def run() -> int:
 def server_command() -> str:
     """What an agent's configuration has to name."""
     script = Path(__file__).resolve().parents[3] / "server.py"
-    return str(script) if script.exists() else f"{Path(sys.executable).parent}/hybrid-coordinator mcp"
+    return (
+        str(script) if script.exists() else f"{Path(sys.executable).parent}/hybrid-coordinator mcp"
+    )
 
 
 async def _loop(environment: dict[str, str], home: Path) -> None:
-    source = Path(__file__).resolve().parents[2]
     command, *arguments = server_command().split()
     server = StdioServerParameters(
-        command=command, args=arguments, env=environment, cwd=source.parent
+        command=command, args=arguments, env=environment, cwd=_SOURCE.parent
     )
     started = time.perf_counter()
     async with stdio_client(server) as (read, write), ClientSession(read, write) as session:
         await session.initialize()
         print(f"MCP handshake with a cold start: {_ms(started)}")
-        await _show_loop(session, source, home)
+        await _show_loop(session, home)
 
 
-async def _show_loop(session: ClientSession, source: Path, home: Path) -> None:
+async def _show_loop(session: ClientSession, home: Path) -> None:
     started = time.perf_counter()
-    report = await _call(session, "index_codebase", {"path": str(source)})
+    report = await _call(session, "index_codebase", {"path": str(_SOURCE)})
     print(
-        f"\n1. index_codebase {source.name}/: {report['files']} files, {report['chunks']} chunks, "
+        f"\n1. index_codebase {_SOURCE.name}/: {report['files']} files, {report['chunks']} chunks, "
         f"{_ms(started)}"
     )
 
@@ -106,7 +108,9 @@ async def _show_loop(session: ClientSession, source: Path, home: Path) -> None:
     )
     parts = ", ".join(f"{name} {value:.2f}" for name, value in outcome["components"].items())
     worth = "high value" if outcome["high_value"] else "not high value"
-    print(f"\n4. update_outcome success: value score {outcome['value_score']:.2f} ({worth}: {parts})")
+    print(
+        f"\n4. update_outcome success: value score {outcome['value_score']:.2f} ({worth}: {parts})"
+    )
 
     learned = await _call(session, "augment_query", {"query": _NEXT_QUESTION})
     print(f'\n5. augment_query "{_NEXT_QUESTION}" brings back what was learned:')

@@ -130,5 +130,3 @@ def _status(options: argparse.Namespace) -> int:
         print(f"  socket       {state['socket']}")
         print(f"  connections  {state['connections']}")
     return 0 if state["running"] else 1
-
-

@@ -25,14 +25,21 @@ def _not_blank(text: str) -> str:
 
 
 Text = Annotated[
-    str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_clean), AfterValidator(_not_blank)
+    str,
+    Field(min_length=1, max_length=MAX_TEXT),
+    AfterValidator(_clean),
+    AfterValidator(_not_blank),
 ]
 AnyText = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_clean)]
 Name = Annotated[
     str, Field(min_length=1, max_length=512), AfterValidator(_clean), AfterValidator(_not_blank)
 ]
 Collection = Literal[
-    "codebase-context", "skills-patterns", "error-solutions", "best-practices", "interaction-history"
+    "codebase-context",
+    "skills-patterns",
+    "error-solutions",
+    "best-practices",
+    "interaction-history",
 ]
 # Allowed values are listed to clients once, in store_knowledge and in errors: every copy of such
 # a list is paid for in every conversation.
@@ -77,7 +84,7 @@ class AskLocalLlm(Arguments):
 
 class TrackInteraction(Arguments):
     query: Text
-    response: AnyText
+    response: Text
     agent_type: Agent
     model_used: Name
     context_ids: list[Name] = Field(default_factory=list, max_length=1000)

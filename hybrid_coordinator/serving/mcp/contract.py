@@ -108,7 +108,7 @@ TOOLS: Mapping[str, ToolContract] = {
     for tool in (
         ToolContract(
             "augment_query",
-            "Call first on a task or question: finds the code, past work and fixes that bear on it.",
+            "Call first on a task or question: finds code, past work and fixes that bear on it.",
             args.AugmentQuery,
             {
                 "augmented_prompt": "string",

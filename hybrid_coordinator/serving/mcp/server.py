@@ -48,7 +48,9 @@ def build_server(source: CoordinatorSource, session: Session) -> Server[Any]:
     ) -> types.ListToolsResult:
         return TOOL_LIST
 
-    async def call_tool(context: Context, call: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call_tool(
+        context: Context, call: types.CallToolRequestParams
+    ) -> types.CallToolResult:
         handler = HANDLERS.get(call.name)
         if handler is None:
             raise MCPError(

@@ -1,7 +1,7 @@
 """The socket transport: MCP's newline-delimited JSON-RPC over one connection.
 
 The lines are those of MCP's stdio transport (specification 2025-06-18, Transports), preceded by
-one greeting line in which a bridge says who is calling.
+one greeting line each way: who is calling, and that the call is taken up.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from mcp.server.lowlevel import Server
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
+from hybrid_coordinator import __version__
+
 _log = logging.getLogger(__name__)
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
@@ -33,10 +35,12 @@ class Caller:
     process_id: int | None
 
 
-async def read_caller(reader: asyncio.StreamReader) -> tuple[Caller, bytes]:
-    """The connection's greeting, and the first line behind it (empty at the end of input).
+async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[Caller, bytes]:
+    """Read the connection's greeting and answer it. Returns who is calling, and the first line
+    behind the greeting (empty at the end of input).
 
-    A client that sends no greeting is served all the same: its first line is its first message.
+    A client that sends no greeting gets none, and is served all the same: its first line is its
+    first message.
     """
     line = await _read_line(reader)
     try:
@@ -51,6 +55,8 @@ async def read_caller(reader: asyncio.StreamReader) -> tuple[Caller, bytes]:
         directory if isinstance(directory, str) else None,
         pid if isinstance(pid, int) else None,
     )
+    writer.write(json.dumps({"hybrid_coordinator": {"version": __version__}}).encode() + b"\n")
+    await writer.drain()
     return caller, await _read_line(reader)
 
 

@@ -33,7 +33,7 @@ Row: TypeAlias = "asyncpg.Record"
 Revive = Callable[[], Awaitable[None]]
 
 _MAX_CONNECTIONS = 10
-_STARTUP_POLL_SECONDS = 0.05
+_RETRY_SECONDS = 0.05
 _CLEANUP_SECONDS = 0.5
 """How long a connection has to come to rest after a failure before it is cut."""
 _ROWS_PER_FETCH = 200
@@ -134,8 +134,8 @@ class Database:
     async def connect(cls, dsn: str, *, timeout: float, revive: Revive | None = None) -> Database:
         """Connect to ``dsn``. ``timeout`` in seconds bounds connecting and every statement.
 
-        ``revive`` belongs to an embedded server: it is called, once a call, when the server is
-        gone, and the call goes on after it.
+        ``revive`` belongs to an embedded server: it is called when the server is gone, and the
+        call goes on after it.
 
         Raises:
             SettingsError: ``dsn`` is no connection URL.
@@ -230,25 +230,25 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
-        revive = self._revive
         while True:
             try:
                 return await self._pool.acquire(timeout=deadline - loop.time())
-            except CannotConnectNowError:
-                if loop.time() + _STARTUP_POLL_SECONDS >= deadline:
-                    raise
-                await asyncio.sleep(_STARTUP_POLL_SECONDS)
             except TimeoutError as error:
                 raise RecordUnavailableError(
                     f"{self._place} gave no connection within {self._timeout:g} s; "
                     "try again, or look whether it is overloaded or cut off"
                 ) from error
-            except LOST_CONNECTION:
-                if revive is None:
+            except (CannotConnectNowError, *LOST_CONNECTION) as error:
+                if loop.time() + _RETRY_SECONDS > deadline:
                     raise
-                await revive()
-                revive = None
-                deadline = loop.time() + self._timeout
+                if not isinstance(error, CannotConnectNowError):
+                    if self._revive is None:
+                        raise
+                    began = loop.time()
+                    await self._revive()
+                    deadline += loop.time() - began
+            # A server that is dying may have looked alive, so this may take some turns.
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _use_json(connection: asyncpg.Connection[asyncpg.Record]) -> None:

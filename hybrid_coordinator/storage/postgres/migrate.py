@@ -59,15 +59,21 @@ async def _pending(
     session: Session, queries: _Queries, migrations: list[_Migration]
 ) -> list[_Migration]:
     applied = await session.fetch(queries.applied)
-    known = {migration.name: migration for migration in migrations}
-    for row in applied:
+    names = {migration.name for migration in migrations}
+    for position, row in enumerate(applied):
         name = row["name"]
-        if name not in known:
+        if name not in names:
             raise StorageError(
                 f"the database is newer than this program: it has migration {name}; upgrade "
                 "hybrid-coordinator, or use another database"
             )
-        if known[name].checksum != row["checksum"]:
+        known = migrations[position]
+        if known.name != name:
+            raise StorageError(
+                f"migration {known.name} comes before {name}, which this database has already; "
+                "reinstall hybrid-coordinator, a new migration needs the next number"
+            )
+        if known.checksum != row["checksum"]:
             raise StorageError(
                 f"migration {name} was changed after this database applied it; reinstall "
                 "hybrid-coordinator, a change to the schema needs a new migration"

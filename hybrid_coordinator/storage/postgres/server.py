@@ -21,6 +21,7 @@ from hybrid_coordinator.home import MAX_SOCKET_PATH_BYTES
 from hybrid_coordinator.storage.postgres.account import Account, postgres_account
 from hybrid_coordinator.storage.postgres.cluster import (
     SUPERUSER,
+    SYNC_METHOD,
     ensure_cluster,
     environment,
     program,
@@ -30,7 +31,7 @@ _PORT = 5432
 _POLL_SECONDS = 0.01
 _READY_SECONDS = 120.0
 """Crash recovery replays up to max_wal_size; on a slow disk that takes a while."""
-_STOP_SECONDS = 60.0
+_STOP_SECONDS = 10.0
 _LOG_TAIL_BYTES = 2000
 
 _SETTINGS: Mapping[str, str] = {
@@ -50,6 +51,10 @@ _SETTINGS: Mapping[str, str] = {
     "max_wal_senders": "0",
     "min_wal_size": "32MB",
     "max_wal_size": "128MB",
+    # After a crash the caller starts it anew, so there is one way to recover, and not one more
+    # in which a request to stop is forgotten.
+    "restart_after_crash": "off",
+    "recovery_init_sync_method": SYNC_METHOD,
     # A small log, that holds no statement and so no one's words.
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
@@ -115,23 +120,23 @@ class PostgresServer:
         deadline = time.monotonic() + _READY_SECONDS
         account = postgres_account()
         ensure_cluster(self._directory, account)
-        if not self._adoptable():
-            self._clear_leftovers()
-            self._spawn(account)
-        self._wait_until_ready(deadline)
+        if self._adoptable() and self._gets_ready(deadline):
+            return
+        self._clear_leftovers()
+        self._spawn(account)
+        if not self._gets_ready(deadline):
+            raise StorageError(self._explain_exit())
 
     def stop(self) -> bool:
         """Stop the server and everything it started. Returns whether it was running."""
         server = self._find()
         if server is not None:
-            for number, seconds in (
-                (signal.SIGINT, _STOP_SECONDS),  # cut connections, write everything, leave
-                (signal.SIGQUIT, _STOP_SECONDS),  # leave; the next start recovers
-                (signal.SIGKILL, _STOP_SECONDS),
-            ):
+            # Cut connections, write everything and leave; else leave at once, which loses
+            # nothing, since the next start recovers.
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
                 server.send_signal(number)
                 try:
-                    server.wait(seconds)
+                    server.wait(_STOP_SECONDS)
                     break
                 except psutil.TimeoutExpired:
                     continue
@@ -217,16 +222,12 @@ class PostgresServer:
                 "HYBRID_HOME must be a directory that you can write, with space left"
             ) from error
 
-    def _wait_until_ready(self, deadline: float) -> None:
-        while True:
-            if self._child is not None and self._child.poll() is not None:
-                self._child = None
-                raise StorageError(self._explain_exit())
+    def _gets_ready(self, deadline: float) -> bool:
+        """Wait until the server accepts statements; False if it is gone instead."""
+        while self._is_alive():
             known = _Postmaster.read(self._directory)
-            if known is not None and known.status == "ready" and self._find() is not None:
-                return
-            if self._child is None and self._find() is None:
-                raise StorageError(self._explain_exit())
+            if known is not None and known.status == "ready" and known.accepts():
+                return True
             if time.monotonic() > deadline:
                 raise RecordUnavailableError(
                     f"Postgres in {self._directory} is still not ready after "
@@ -234,6 +235,12 @@ class PostgresServer:
                     f"(its log: {self._log})"
                 )
             time.sleep(_POLL_SECONDS)
+        return False
+
+    def _is_alive(self) -> bool:
+        if self._child is not None:
+            return self._child.poll() is None
+        return self._find() is not None
 
     def _explain_exit(self) -> str:
         try:

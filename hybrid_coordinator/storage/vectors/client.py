@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from json import JSONDecodeError
 
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
@@ -253,6 +254,9 @@ class ClientIndex:
             raise self._unavailable(f"no answer within {self._timeout:g} s") from error
         except ResponseHandlingException as error:
             raise self._unavailable(repr(error.source)) from error
+        except (JSONDecodeError, AssertionError) as error:
+            # A proxy's page, say; the client asserts that an answer holds a result.
+            raise self._unavailable(f"not an answer of Qdrant's ({error})") from error
         except UnexpectedResponse as error:
             raise self._refused(error) from error
         except QdrantException as error:  # told to come back later

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +31,6 @@ RESERVE_BYTES = 64 << 20
 
 _THREADS = 4
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_LEFTOVER = re.compile(r".*\.(partial|dropped)")
 
 
 class EdgeIndex:
@@ -48,7 +48,7 @@ class EdgeIndex:
         self._shards: dict[str, Shard] = {}
         self._damaged: dict[str, str] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="qdrant-edge")
-        self._changing = asyncio.Lock()
+        self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._optimizing = asyncio.Lock()
 
     @classmethod
@@ -79,14 +79,14 @@ class EdgeIndex:
     async def create(self, spec: CollectionSpec) -> None:
         if not _NAME.fullmatch(spec.name):
             raise InvalidArgumentError("name", f"{spec.name!r} may hold letters, digits, _ and -")
-        async with self._changing:
+        async with self._changing[spec.name]:
             if spec.name not in self._shards:
                 shard = self._shard(spec.name)
                 await self._run(shard.create, spec)
                 self._shards[spec.name] = shard
 
     async def drop(self, collection: str) -> None:
-        async with self._changing:
+        async with self._changing[collection]:
             shard = self._shards.pop(collection, None)
             if shard is not None:
                 await self._run(self._remove, shard)
@@ -167,13 +167,16 @@ class EdgeIndex:
             await self._run(shard.ping)
 
     async def close(self) -> None:
-        try:
-            for shard in list(self._shards.values()):
-                await self._run(shard.close)
-        finally:
-            self._shards.clear()
-            # Waits for calls whose caller was cancelled; they finish in their own time.
-            await asyncio.to_thread(self._threads.shutdown)
+        shards = list(self._shards.values())
+        self._shards.clear()
+        closed = await asyncio.gather(
+            *(self._run(shard.close) for shard in shards), return_exceptions=True
+        )
+        # Waits for calls whose caller was cancelled; they finish in their own time.
+        await asyncio.to_thread(self._threads.shutdown)
+        for problem in closed:
+            if isinstance(problem, BaseException):
+                raise problem
 
     async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
@@ -219,10 +222,12 @@ def _prepare(directory: Path) -> list[str]:
     """Make the directory, sweep what an interrupted create or drop left, name the collections."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        entries = [entry for entry in directory.iterdir() if entry.is_dir()]
-        for entry in entries:
-            if _LEFTOVER.fullmatch(entry.name):
-                shutil.rmtree(entry)
+        for marker in directory.glob("*.partial"):
+            shutil.rmtree(marker.with_suffix(""), ignore_errors=True)
+            marker.unlink()
+        for dropped in directory.glob("*.dropped"):
+            shutil.rmtree(dropped)
+        entries = sorted(entry.name for entry in directory.iterdir() if entry.is_dir())
     except OSError as error:
         raise StorageError(f"index directory {directory}: {error}") from error
-    return sorted(entry.name for entry in entries if _NAME.fullmatch(entry.name))
+    return [name for name in entries if _NAME.fullmatch(name)]

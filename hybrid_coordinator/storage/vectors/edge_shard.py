@@ -37,6 +37,10 @@ _SPARSE = "bm25"
 _POINTS_A_WRITE = 256
 """Bounds what one write to the log takes: memory, and disk beyond the reserve."""
 
+_POINTS_A_FLUSH = 4096
+"""Bounds the log, which a start after a crash replays. A flush takes milliseconds, or many times
+that on a busy disk, so not every write pays for one."""
+
 _CIRCUMSTANCES = tuple(
     os.strerror(code)
     for code in (
@@ -65,6 +69,11 @@ _INDEX_TYPES = {
 
 class DamagedError(StorageError):
     """The shard's files cannot be loaded."""
+
+
+def partial_marker(directory: Path) -> Path:
+    """The file that says that a shard's directory is unfinished."""
+    return directory.with_name(f"{directory.name}.partial")
 
 
 def _config(spec: CollectionSpec | None) -> qe.EdgeConfig:
@@ -146,22 +155,24 @@ class Shard:
         self.name = name
         self.directory = directory
         self._reserve_bytes = reserve_bytes
+        self._unflushed = 0
         self._engine: qe.EdgeShard
 
     def create(self, spec: CollectionSpec) -> None:
-        """Make the files and open them. A process killed on the way leaves a ``.partial``
-        directory, never half a shard."""
-        partial = self.directory.with_name(self.directory.name + ".partial")
+        """Make the files and open them. While the marker lies beside them they are unfinished,
+        and the next start sweeps them away."""
+        marker = partial_marker(self.directory)
         with self._mapped():
             self._check_space()
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            engine = qe.EdgeShard.create(str(partial), _config(spec))
+            marker.touch()
+            shutil.rmtree(self.directory, ignore_errors=True)  # what an earlier try left
+            self.directory.mkdir()
+            engine = qe.EdgeShard.create(str(self.directory), _config(spec))
             for field, kind in spec.indexes.items():
                 engine.update(qe.UpdateOperation.create_field_index(field, _INDEX_TYPES[kind]))
-            engine.close()
-            partial.replace(self.directory)
-            self._engine = qe.EdgeShard.load(str(self.directory), _config(None))
+            engine.flush()
+            marker.unlink()
+            self._engine = engine
 
     def load(self) -> None:
         """Open the files.
@@ -180,32 +191,29 @@ class Shard:
             raise DamagedError(str(error)) from error
 
     def upsert(self, points: Sequence[IndexPoint]) -> None:
-        """Store the points in writes of bounded size; on disk when it returns."""
+        """Store the points, in writes of bounded size."""
         for start in range(0, len(points), _POINTS_A_WRITE):
             with self._mapped():
                 batch = [_point(point) for point in points[start : start + _POINTS_A_WRITE]]
-            self._write(qe.UpdateOperation.upsert_points(batch))
-        self.flush()
+                change = qe.UpdateOperation.upsert_points(batch)
+            self._write(change, len(batch))
 
     def set_payload(self, ids: Sequence[str], payload: Mapping[str, JsonValue]) -> None:
         with self._mapped():
             # By filter, since by id the engine fails on the first one that is gone.
             change = qe.UpdateOperation.set_payload_by_filter(_by_ids(ids), dict(payload))
-        self._write(change)
-        self.flush()
+        self._write(change, len(ids))
 
     def delete(self, ids: Sequence[str]) -> None:
         with self._mapped():
             change = qe.UpdateOperation.delete_points(list(ids))
-        self._write(change)
-        self.flush()
+        self._write(change, len(ids))
 
     def delete_where(self, where: Condition) -> None:
         condition = _filter(where)
         if condition is None:
             raise InvalidArgumentError("where", "is empty; name at least one field")
-        self._write(qe.UpdateOperation.delete_points_by_filter(condition))
-        self.flush()
+        self._write(qe.UpdateOperation.delete_points_by_filter(condition), 1)
 
     def hybrid(
         self, dense: Sequence[float], sparse: SparseText, where: Condition, limit: int, pool: int
@@ -286,11 +294,9 @@ class Shard:
         self.flush()
 
     def flush(self) -> None:
-        """Bring the segments to disk and cut the log, which grows without bound otherwise.
-
-        The log alone outlives the process, not a power failure: the engine does not sync it.
-        """
+        """Bring the segments to disk and cut the log, which only grows until then."""
         with self._mapped():
+            self._unflushed = 0
             self._engine.flush()
 
     def ping(self) -> None:
@@ -298,20 +304,26 @@ class Shard:
             self._engine.info()
 
     def close(self) -> None:
-        with self._mapped():
-            # Closing flushes too, but holds the interpreter while it does.
-            self._engine.flush()
-            self._engine.close()
+        try:
+            self.flush()  # closing flushes too, but holds the interpreter while it does
+        finally:
+            with self._mapped():
+                self._engine.close()
 
     def _query(self, request: qe.QueryRequest) -> list[ScoredHit]:
         with self._mapped():
             found = self._engine.query(request)
         return ranked(ScoredHit(str(hit.id), hit.score, hit.payload or {}) for hit in found)
 
-    def _write(self, change: qe.UpdateOperation) -> None:
+    def _write(self, change: qe.UpdateOperation, points: int) -> None:
+        """Apply a change. It is in the log when this returns, which outlives the process; a
+        power failure may take what was not flushed."""
         with self._mapped():
             self._check_space()
             self._engine.update(change)
+        self._unflushed += points
+        if self._unflushed >= _POINTS_A_FLUSH:
+            self.flush()
 
     def _check_space(self, beyond: int = 0) -> None:
         free = shutil.disk_usage(self.directory.parent).free

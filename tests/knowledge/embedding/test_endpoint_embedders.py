@@ -174,7 +174,6 @@ async def test_openai_rows_are_ordered_by_their_index(server: EmbeddingServer) -
         pytest.param(Answer(200, b""), "the answer: Invalid JSON", id="empty"),
         pytest.param(Answer(200, b"[]"), "the answer: ", id="a list"),
         pytest.param(Answer(200, b"{}"), "Field required", id="no vectors"),
-        pytest.param(Answer(302, b""), "302", id="a redirect"),
         pytest.param(Answer(200, b" " * (17 << 20)), "more than 16777216 bytes", id="huge"),
         pytest.param(drop_vector, "1 vectors for 2 texts", id="one too few"),
         pytest.param(lambda a: vectors_of(a).clear(), "0 vectors for 2 texts", id="none"),
@@ -198,6 +197,32 @@ async def test_what_is_no_vector_is_an_error_and_passes(
     assert server.url in str(raised.value)
     # The next call asks again and is well.
     assert await embedder.embed(["one", "two"]) == expected
+
+
+async def test_texts_do_not_follow_a_redirect(
+    server: EmbeddingServer, embedder: EndpointEmbedder
+) -> None:
+    await embedder.identity()
+    async with EmbeddingServer() as elsewhere:
+        location = f"Location: {elsewhere.url}{server.requests[0].path}\r\n"
+        server.faults.append(Answer(307, b"", location))
+        with pytest.raises(EmbedderUnavailableError, match="status 307"):
+            await embedder.embed(["text"])
+        assert elsewhere.requests == []
+
+
+async def test_a_proxy_of_the_environment_gets_nothing(
+    server: EmbeddingServer, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with EmbeddingServer() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        embedder = build(server.url)
+        await embedder.embed(["text"])
+        assert proxy.requests == []
+        await embedder.close()
 
 
 async def test_a_fault_in_a_later_batch_gives_no_vectors_at_all(

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from model2vec import StaticModel
 
@@ -119,6 +119,7 @@ async def test_vectors_are_those_of_model2vec(embedder: StaticEmbedder) -> None:
 
 
 @given(st.lists(st.text(st.characters(), max_size=80), max_size=6))
+@settings(deadline=None)
 async def test_every_text_gets_a_vector_of_length_1(
     embedder: StaticEmbedder, texts: list[str]
 ) -> None:

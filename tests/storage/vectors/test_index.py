@@ -29,16 +29,7 @@ from hybrid_coordinator.storage.vectors.protocol import (
 DIMENSION = 8
 NAME = "codebase-context"
 SPEC = CollectionSpec(
-    NAME,
-    DIMENSION,
-    {
-        "project": IndexKind.KEYWORD,
-        "language": IndexKind.KEYWORD,
-        "start_line": IndexKind.INTEGER,
-        "success_rate": IndexKind.FLOAT,
-        "verified": IndexKind.BOOL,
-        "last_used": IndexKind.DATETIME,
-    },
+    NAME, DIMENSION, {"project": IndexKind.KEYWORD, "language": IndexKind.KEYWORD}
 )
 BM25 = Bm25Encoder()
 
@@ -84,6 +75,13 @@ async def test_creating_twice_keeps_the_points(index: VectorIndex) -> None:
     await index.upsert(NAME, [point(1, "hello")])
     await index.create(SPEC)
     assert await index.count(NAME, {}) == 1
+
+
+async def test_every_kind_of_payload_index_can_be_made(index: VectorIndex) -> None:
+    await index.create(CollectionSpec("all-kinds", 4, {kind.value: kind for kind in IndexKind}))
+    payload = {"keyword": "a", "integer": 1, "float": 0.5, "bool": True, "datetime": "2026-01-02"}
+    await index.upsert("all-kinds", [IndexPoint(identifier(1), None, SparseText((), ()), payload)])
+    assert await index.facet("all-kinds", "keyword", where={}) == {"a": 1}
 
 
 async def test_collections_are_listed_by_name(index: VectorIndex) -> None:
@@ -434,16 +432,25 @@ async def test_both_engines_rank_alike(tmp_path: Path) -> None:
     # Without deletions: Edge, as the server, counts deleted points in the document frequencies
     # until they are compacted, the engine in memory does not.
     rng = random.Random(11)
-    vocabulary = [f"term{n}" for n in range(400)]
-    likelihood = [1 / (n + 1) for n in range(400)]
+    terms = range(400)
+    likelihood = [1 / (term + 1) for term in terms]
+
+    def words(count: int) -> SparseText:
+        # Random weights, since documents of equal weight may come in any order.
+        chosen = sorted(set(rng.choices(terms, likelihood, k=count)))
+        return SparseText(tuple(chosen), tuple(rng.uniform(0.5, 2.0) for _ in chosen))
+
+    def direction() -> list[float]:
+        return [rng.gauss(0, 1) for _ in range(DIMENSION)]
+
     points = [
-        point(
-            n,
-            " ".join(rng.choices(vocabulary, likelihood, k=rng.randint(5, 200))),
-            [rng.gauss(0, 1) for _ in range(DIMENSION)] if n % 10 else None,
-            project=f"p{n % 3}",
+        IndexPoint(
+            identifier(n),
+            direction() if n % 10 else None,
+            words(rng.randint(5, 200)),
+            {"project": f"p{n % 3}"},
         )
-        for n in range(1, 601)
+        for n in range(1, 301)
     ]
     async with (
         opened("edge", tmp_path / "qdrant") as edge,
@@ -451,9 +458,8 @@ async def test_both_engines_rank_alike(tmp_path: Path) -> None:
     ):
         for index in (edge, client):
             await index.upsert(NAME, points)
-        for _ in range(40):
-            dense = [rng.gauss(0, 1) for _ in range(DIMENSION)]
-            sparse = BM25.query(" ".join(rng.choices(vocabulary, k=4)))
+        for _ in range(20):
+            dense, sparse = direction(), words(6)
             where = {"project": ["p0", "p2"]} if rng.random() < 0.5 else {}
             for parts in ((dense, sparse), (dense, None), (None, sparse)):
                 one, two = [

@@ -39,9 +39,8 @@ SELECT * FROM current_knowledge WHERE id = ANY ($1::uuid[]);
 -- An older version that was never projected is passed over: the newest one says it all.
 SELECT * FROM knowledge_items
 WHERE NOT projected
-    AND NOT EXISTS (
-        SELECT FROM knowledge_items AS newer
-        WHERE newer.id = knowledge_items.id AND newer.version > knowledge_items.version
+    AND version = (
+        SELECT max(every.version) FROM knowledge_items AS every WHERE every.id = knowledge_items.id
     )
 ORDER BY updated_at, id
 LIMIT $1;

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Write docs/tools.md, docs/cli.md and docs/settings.md from the code.
+
+Usage: .venv/bin/python scripts/generate_docs.py [--check]
+
+With --check nothing is written, and the exit status is 1 where a page is not what the code says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from hybrid_coordinator.serving.cli import build_parser
+from hybrid_coordinator.serving.mcp.contract import TOOLS
+from hybrid_coordinator.settings import Settings, environment_names
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+_NOTE = "<!-- Written by scripts/generate_docs.py from the code; edit the code. -->\n"
+
+
+def tools_page() -> str:
+    """The tools with every parameter and bound."""
+    lines = ["# Tools", "", _NOTE, "What an MCP client can call. Bad values are errors that name"]
+    lines[-1] += " the field and what is allowed. Results are structured content."
+    for tool in TOOLS.values():
+        hint = "Reads only." if tool.read_only else "Writes; destroys nothing."
+        lines += ["", f"## `{tool.name}`", "", f"{tool.description} {hint}", ""]
+        lines += ["| parameter | type | default | bounds |", "| --- | --- | --- | --- |"]
+        schema = tool.arguments.model_json_schema()
+        required = schema.get("required", [])
+        for name, value in schema["properties"].items():
+            kind, bounds = _type_and_bounds(tool.arguments, name, value)
+            default = "required" if name in required else _default(value)
+            lines.append(f"| `{name}` | {kind} | {default} | {bounds} |")
+        fields = ", ".join(f"`{name}` ({kind})" for name, kind in tool.result.items())
+        lines += ["", f"Result: {fields}."]
+    return "\n".join(lines) + "\n"
+
+
+def _default(schema: dict[str, Any]) -> str:
+    default = schema.get("default")
+    return "" if default in (None, [], {}) else f"`{default}`".lower()
+
+
+_BOUNDS = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "over {}",
+    "minLength": "{}+ characters",
+    "maxLength": "at most {} characters",
+    "maxItems": "at most {} of them",
+}
+
+
+def _type_and_bounds(model: type[BaseModel], name: str, schema: dict[str, Any]) -> tuple[str, str]:
+    for choice in schema.get("anyOf", ()):
+        if choice.get("type") != "null":
+            schema = choice
+    bounds = [text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema]
+    allowed = schema.get("enum") or schema.get("items", {}).get("enum") or _literal(model, name)
+    if schema.get("const") is not None:
+        allowed = [schema["const"]]
+    if allowed:
+        bounds.append("one of " + ", ".join(f"`{value}`" for value in allowed))
+    kind = schema.get("type", "string")
+    return kind, "; ".join(bounds)
+
+
+def _literal(model: type[BaseModel], name: str) -> list[str]:
+    """Allowed values that the tool list leaves out to stay short."""
+    from typing import get_args
+
+    pending, values = [model.model_fields[name].annotation], []
+    while pending:
+        for part in get_args(pending.pop()):
+            if isinstance(part, str):
+                values.append(part)
+            elif get_args(part):
+                pending.append(part)
+    return values
+
+
+def cli_page() -> str:
+    """The help of every command."""
+    import os
+
+    os.environ["COLUMNS"] = "88"  # argparse wraps to the terminal
+    parser = build_parser()
+    lines = ["# Commands", "", _NOTE, "```text", parser.format_help().rstrip(), "```"]
+    for name, command in _commands(parser):
+        lines += ["", f"## `{name}`", "", "```text", command.format_help().rstrip(), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _commands(
+    parser: argparse.ArgumentParser,
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to list them
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            yield from action.choices.items()
+
+
+def settings_page() -> str:
+    """Every key of hybrid.yaml with its variables."""
+    variables: dict[tuple[str, str], list[str]] = {}
+    for variable, place in environment_names().items():
+        variables.setdefault(place, []).append(f"`{variable}`")
+    lines = [
+        "# Settings",
+        "",
+        _NOTE,
+        "`hybrid.yaml` in the home (`HYBRID_HOME`, by default",
+        "`~/.local/share/hybrid-coordinator`). Every key can be set by the environment, it wins;",
+        "lists are comma-separated there. Unknown keys are errors. A bad edit keeps the settings",
+        "in force and is named in `notices`.",
+    ]
+    for section, info in Settings.model_fields.items():
+        lines += ["", f"## `{section}`", "", (type(info.default).__doc__ or "").strip(), ""]
+        lines += ["| key | default | variables |", "| --- | --- | --- |"]
+        for key, field in type(info.default).model_fields.items():
+            default = (
+                ", ".join(field.default) if isinstance(field.default, tuple) else field.default
+            )
+            shown = "" if default is None else f"`{default}`"
+            lines.append(f"| `{key}` | {shown} | {', '.join(variables[section, key])} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"tools.md": tools_page, "cli.md": cli_page, "settings.md": settings_page}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    stale = [name for name, page in PAGES.items() if _read(name) != page()]
+    for name in stale:
+        if check:
+            print(f"docs/{name} is not what the code says: run scripts/generate_docs.py")
+        else:
+            (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
+            print(f"wrote docs/{name}")
+    return 1 if check and stale else 0
+
+
+def _read(name: str) -> str:
+    file = DOCS / name
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""Checking answers: what each check finds, and that none raises on any text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid_coordinator.domain.reply import AnswerChecks
+from hybrid_coordinator.errors import InvalidArgumentError
+from hybrid_coordinator.routing.checks import Schema, check_answer, confidence
+from hybrid_coordinator.routing.fences import find_fences, parses
+from hybrid_coordinator.routing.schemas import compile_schema
+
+PERSON: dict[str, Any] = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+    "required": ["name", "age"],
+}
+THRESHOLD = 0.7
+
+GOOD = "Use a set: membership tests take constant time, and duplicates vanish."
+LOOP = "The answer is that the answer is that " * 30
+NOISE = (
+    "$3jkQ!z8@Lm#0pX%5vR^2wT&7yU*9iO(1aS)4dF_6gH+K~b{N}c|V:x;Z<e>r?B[q]M"
+    "n/t=Y-u`o8P.lW,fJ2E!sA@5D#hG$1C%k"
+)
+
+
+def check(answer: str, *, prompt: str = "How do I drop duplicates?", **more: Any) -> AnswerChecks:
+    return check_answer(answer, prompt=prompt, **more)
+
+
+def person() -> Schema:
+    return Schema.of(PERSON, compile_schema(PERSON))
+
+
+def test_a_good_answer_passes_every_check():
+    checks = check(GOOD)
+    assert checks == AnswerChecks(format=1.0, completeness=1.0, coherence=1.0)
+    assert confidence(checks) == 1.0
+
+
+def test_good_code_passes():
+    answer = 'Here:\n\n```python\ndef f(xs):\n    return re.findall("\\d", xs)\n```\n'
+    assert confidence(check(answer)) == 1.0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param("```python\ndef f(:\n```", id="python that does not parse"),
+        pytest.param('```json\n{"a": 1,}\n```', id="json that does not parse"),
+        pytest.param("```js\nif (x) { y(\n```", id="brackets that do not close"),
+        pytest.param("```python\nprint(1)\n", id="a fence that does not close"),
+        pytest.param(LOOP, id="a loop of words"),
+        pytest.param("ab, cd; " * 60, id="a loop at the end"),
+        pytest.param(NOISE, id="noise"),
+        pytest.param("I'm sorry, but I can't help with that.", id="a bare refusal"),
+        pytest.param("How do I drop duplicates? Please tell me now", id="an echo"),
+        pytest.param("\ufffd\ufffda\ufffdb\ufffd c \ufffd\ufffd", id="broken text"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_a_bad_answer_is_below_the_threshold(answer: str):
+    prompt = "How do I drop duplicates? Please tell me"
+    assert confidence(check(answer, prompt=prompt)) < THRESHOLD
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param("42", id="a number"),
+        pytest.param("Yes", id="a word"),
+        pytest.param("def f(x):\n    return x", id="bare code"),
+        pytest.param("```\nanything ( at all\n```", id="a fence without a language"),
+        pytest.param("```python\n>>> f(1)\n1\n>>> f(2)\n2\n```", id="a Python session"),
+        pytest.param("```python\n    return x\n```", id="an indented piece of Python"),
+        pytest.param("```ts\nconst s = '(';  // :-(\n```", id="brackets in literals"),
+        pytest.param("- one\n- two\n- three", id="a list"),
+        pytest.param("Sorry is a card game; here are its rules: draw, move, bump.", id="sorry"),
+        pytest.param("| a | b |\n|---|---|\n| 1 | 2 |\n" + "-" * 300, id="a table and a rule"),
+        pytest.param("\u96c6\u5408\u4f1a\u53bb\u6389\u91cd\u590d\u9879\u3002", id="Chinese"),
+        pytest.param(f"See https://example.com/{NOISE.replace('<', '')}", id="a long URL"),
+        pytest.param(
+            "for i in range(3):\n    print(i)\n" * 3 + "done()", id="code that repeats itself"
+        ),
+    ],
+)
+def test_an_odd_but_sound_answer_is_not_below_the_threshold(answer: str):
+    assert confidence(check(answer)) >= THRESHOLD
+
+
+def test_hedging_lowers_coherence():
+    assert check("It cannot be determined from this.").coherence == 0.5
+
+
+def test_a_cut_answer_is_incomplete():
+    assert check(GOOD, finish_reason="length").completeness < 0.5
+    assert check("First, open the file, then call the method on").completeness == 0.5
+    assert check("The code is:").completeness < 0.5
+
+
+def test_a_quantity_that_is_asked_for_must_be_there():
+    asked = "How many days are in a leap year?"
+    assert check("There are many days in it.", prompt=asked).completeness == 0.5
+    assert check("There are 366 days in it.", prompt=asked).completeness == 1.0
+
+
+def test_json_that_matches_the_schema_passes():
+    assert confidence(check('{"name": "Ada", "age": 36}', schema=person())) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "form", "completeness"),
+    [
+        ('{"name": "Ada", "age": "old"}', 0.1, 1.0),
+        ('{"name": "Ada"}', 0.1, 0.5),
+        ("[1, 2]", 0.1, 0.0),
+        ("Ada is 36.", 0.0, 0.0),
+        ('```json\n{"name": "Ada", "age": 36}\n```', 0.0, 0.0),
+        ("[" * 100_000, 0.0, 0.0),
+    ],
+    ids=["wrong type", "field missing", "not an object", "prose", "fenced", "too deep"],
+)
+def test_json_that_does_not_match_is_below_the_threshold(
+    answer: str, form: float, completeness: float
+):
+    checks = check(answer, schema=person())
+    assert (checks.format, checks.completeness) == (form, completeness)
+    assert confidence(checks) < THRESHOLD
+
+
+def test_self_critique_weighs_a_fifth_where_it_ran():
+    checks = AnswerChecks(format=1.0, completeness=1.0, coherence=1.0, self_critique=0.0)
+    assert confidence(checks) == pytest.approx(0.8)
+
+
+SCHEMAS = st.sampled_from([None, {}, PERSON, {"$ref": "#"}, {"$ref": "#/nowhere"}])
+ANSWERS = st.one_of(
+    st.text(max_size=2000),
+    st.text(alphabet="`~\n pyjson{}[]()\"'.,\\#", max_size=400),
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["name", "age"]), inner),
+    ).map(json.dumps),
+)
+
+
+@given(ANSWERS, st.text(max_size=200), st.sampled_from(["stop", "length", ""]), SCHEMAS)
+def test_any_answer_is_checked_within_bounds(
+    answer: str, prompt: str, reason: str, given_schema: dict[str, Any] | None
+):
+    schema = None
+    if given_schema is not None:
+        schema = Schema.of(given_schema, compile_schema(given_schema))
+    checks = check_answer(answer, prompt=prompt, finish_reason=reason, schema=schema)
+    assert 0 <= checks.format <= 1
+    assert 0 <= checks.completeness <= 1
+    assert 0 <= checks.coherence <= 1
+    assert 0 <= confidence(checks) <= 1
+
+
+SHARES = st.floats(0, 1)
+
+
+@given(SHARES, SHARES, SHARES, st.none() | SHARES)
+def test_confidence_is_between_its_checks(a: float, b: float, c: float, d: float | None):
+    shares = [a, b, c] if d is None else [a, b, c, d]
+    assert min(shares) - 1e-9 <= confidence(AnswerChecks(a, b, c, d)) <= max(shares) + 1e-9
+
+
+@given(st.text(alphabet="ab`~ \n#", max_size=200))
+def test_fences_are_taken_from_the_text(text: str):
+    for fence in find_fences(text):
+        assert fence.text in text
+
+
+@pytest.mark.parametrize(
+    "code", ["-" * 100_000 + "1", "a" + ".b" * 50_000, "(" * 10_000, "\0", "\ud800", "f'{" * 999]
+)
+def test_code_that_breaks_parsers_does_not_parse(code: str):
+    (fence,) = find_fences(f"```python\n{code}\n```")
+    assert not parses(fence)
+
+
+def test_fences_of_other_marks_and_lengths_nest():
+    text = "~~~md\n```py\nx\n```\n~~~\n````\n```\n````"
+    assert [(fence.language, fence.text) for fence in find_fences(text)] == [
+        ("md", "```py\nx\n```"),
+        ("", "```"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"type": "nonsense"}, "not a JSON schema"),
+        ({"properties": {"a": {"pattern": "("}}}, "not a JSON schema"),
+        ({"$schema": 5}, "must be a string"),
+        ({"properties": {"a": {"$ref": "http://127.0.0.1:1/x"}}}, "is not fetched"),
+    ],
+)
+def test_what_is_no_schema_is_the_callers_error(schema: dict[str, Any], said: str):
+    with pytest.raises(InvalidArgumentError, match=r"^json_schema: ") as caught:
+        compile_schema(schema)
+    assert said in str(caught.value)
+
+
+def test_a_schema_of_an_older_draft_is_read_as_that_draft():
+    schema = {"$schema": "http://json-schema.org/draft-04/schema#", "maximum": 3,
+              "exclusiveMaximum": True}  # fmt: skip
+    matches = compile_schema(schema)
+    assert matches(2)
+    assert not matches(3)

@@ -1,0 +1,451 @@
+"""Handing jobs to local models: choice, fallback, checks, progress, and what leaves the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hybrid_coordinator.domain.ask import AskRequest, FileText
+from hybrid_coordinator.domain.reply import Reply
+from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
+from hybrid_coordinator.errors import (
+    InvalidArgumentError,
+    ModelReplyError,
+    ModelUnavailableError,
+)
+from hybrid_coordinator.inference.endpoints import (
+    Endpoint,
+    EndpointKind,
+    EndpointReport,
+    EndpointState,
+    LocalModel,
+    Role,
+)
+from hybrid_coordinator.inference.starting import unavailable
+from hybrid_coordinator.routing.candidates import candidates
+from hybrid_coordinator.routing.delegate import LocalModels
+from hybrid_coordinator.routing.prompts import build_messages
+from hybrid_coordinator.settings import InferenceSettings
+from tests.support.llama_server import MODEL, LlamaServer, running
+from tests.support.model_server import CUT, HANG, Answer, ModelServer, Stream
+from tests.support.model_wire import (
+    ollama_answers,
+    ollama_model,
+    openai_answer,
+    openai_delta,
+    vllm_answers,
+)
+
+Models = Callable[..., LocalModels]
+CHAT = "/v1/chat/completions"
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"done": {"type": "boolean"}},
+    "required": ["done"],
+    "additionalProperties": False,
+}
+REFUSAL = "I'm sorry, but I can't help with that."
+
+
+async def reply(models: LocalModels, prompt: str = "Is it done?", **more: Any) -> Reply:
+    answer, _ = await models.ask(AskRequest(prompt, **more))
+    return answer
+
+
+# The real llama-server
+
+
+async def test_a_real_model_answers_with_real_counts(models_at: Models, llama_server: LlamaServer):
+    models = models_at(llama_cpp=(llama_server.url,))
+    answer, records = await models.ask(AskRequest("Is it done?", json_schema=SCHEMA))
+    assert set(json.loads(answer.response)) == {"done"}
+    assert (answer.model, answer.endpoint) == (MODEL, llama_server.url)
+    assert (answer.task_type, answer.complexity) == (TaskType.QUESTION, Complexity.SIMPLE)
+    assert (answer.tier, answer.confidence, answer.cost_usd) == (Tier.LOCAL_FAST, 1.0, 0.0)
+    assert answer.tokens_in > 100  # a token a character
+    assert answer.tokens_out >= len('{"done":true}')
+    assert answer.first_token_ms is not None
+    assert answer.tokens_per_second is not None
+    assert answer.latency_ms >= answer.first_token_ms
+    assert answer.notices == ()
+    (record,) = records
+    assert answer.attempts == (record.attempt,)
+    assert record.attempt.outcome == "ok"
+    assert (record.tokens_in, record.tokens_out) == (answer.tokens_in, answer.tokens_out)
+
+
+async def test_noise_of_random_weights_has_low_confidence_and_says_so(
+    models_at: Models, llama_server: LlamaServer
+):
+    models = models_at(llama_cpp=(llama_server.url,))
+    answer = await reply(models, "Tell me something", max_tokens=800, temperature=2.0)
+    assert answer.confidence < 0.7
+    assert answer.attempts[0].outcome == "low_confidence"
+    assert any(notice.startswith("low confidence") for notice in answer.notices)
+
+
+async def test_the_second_endpoint_answers_when_the_first_is_killed_in_between(
+    models_at: Models, tiny_model: Path, llama_server: LlamaServer
+):
+    with running(tiny_model) as other:
+        models = models_at(llama_cpp=(other.url, llama_server.url))
+        assert await models.any_ready()
+        other.kill()
+        answer = await reply(models, json_schema=SCHEMA)
+    assert answer.endpoint == llama_server.url
+    assert [attempt.outcome for attempt in answer.attempts] == ["ModelUnavailableError", "ok"]
+    assert answer.notices[0].startswith(f"{MODEL} at {other.url} failed: ")
+
+
+# Choosing and falling back
+
+
+async def test_after_an_error_the_next_endpoint_answers(models_at: Models):
+    broken = Stream([openai_delta(content="half"), CUT])
+    async with (
+        ModelServer(vllm_answers(broken, model="a")) as one,
+        ModelServer(vllm_answers(openai_answer("Yes."), model="b")) as two,
+    ):
+        answer, records = await models_at(vllm=(one.url, two.url)).ask(AskRequest("Is it done?"))
+    assert (answer.response, answer.model) == ("Yes.", "b")
+    assert [attempt.outcome for attempt in answer.attempts] == ["ModelReplyError", "ok"]
+    assert [attempt.confidence for attempt in answer.attempts] == [None, 1.0]
+    assert [record.tokens_out for record in records] == [0, 1]
+
+
+async def test_after_a_timeout_the_next_endpoint_answers(models_at: Models):
+    async with (
+        ModelServer(vllm_answers(Stream([HANG]), model="a")) as one,
+        ModelServer(vllm_answers(openai_answer("Yes."), model="b")) as two,
+    ):
+        models = models_at(vllm=(one.url, two.url), reply_timeout_seconds=0.3)
+        answer = await reply(models)
+    assert answer.response == "Yes."
+    assert answer.attempts[0].outcome == "ModelUnavailableError"
+    assert answer.attempts[0].latency_ms >= 300
+
+
+async def test_after_a_weak_answer_another_model_is_tried_and_the_better_answer_returned(
+    models_at: Models,
+):
+    async with (
+        ModelServer(vllm_answers(openai_answer(REFUSAL), model="a")) as one,
+        ModelServer(vllm_answers(openai_answer("Yes."), model="b")) as two,
+    ):
+        answer = await reply(models_at(vllm=(one.url, two.url)))
+    assert (answer.response, answer.confidence) == ("Yes.", 1.0)
+    assert [attempt.outcome for attempt in answer.attempts] == ["low_confidence", "ok"]
+    assert answer.notices == ()
+
+
+async def test_the_same_model_elsewhere_is_no_second_opinion(models_at: Models):
+    async with (
+        ModelServer(vllm_answers(openai_answer(REFUSAL))) as one,
+        ModelServer(vllm_answers(openai_answer("Yes."))) as two,
+    ):
+        answer = await reply(models_at(vllm=(one.url, two.url)))
+    assert (answer.response, len(answer.attempts)) == (REFUSAL, 1)
+    assert answer.notices[-1].startswith("low confidence: 0.66, and 0.70 is asked for")
+
+
+async def test_the_best_of_two_weak_answers_is_returned_and_no_third_is_asked(models_at: Models):
+    answers = [openai_answer(REFUSAL), openai_answer("ab, cd; " * 60), openai_answer("Yes.")]
+    async with (
+        ModelServer(vllm_answers(answers[0], model="a")) as one,
+        ModelServer(vllm_answers(answers[1], model="b")) as two,
+        ModelServer(vllm_answers(answers[2], model="c")) as three,
+    ):
+        answer = await reply(models_at(vllm=(one.url, two.url, three.url)))
+    assert answer.response == REFUSAL
+    assert len(answer.attempts) == 2
+    assert three.bodies(CHAT) == []
+
+
+async def test_when_every_endpoint_fails_each_cause_is_named(models_at: Models):
+    broken = Stream([openai_delta(content="half"), CUT])
+    async with (
+        ModelServer(vllm_answers(broken, model="a")) as one,
+        ModelServer(vllm_answers(Stream([]), model="b")) as two,
+    ):
+        with pytest.raises(ModelReplyError) as caught:
+            await reply(models_at(vllm=(one.url, two.url)))
+    for url in (one.url, two.url):
+        assert url in str(caught.value)
+
+
+async def test_a_schema_that_is_none_is_refused_before_any_model_is_asked(models_at: Models):
+    async with ModelServer(vllm_answers(openai_answer("{}"))) as server:
+        with pytest.raises(InvalidArgumentError, match=r"^json_schema: not a JSON schema"):
+            await reply(models_at(vllm=(server.url,)), json_schema={"type": "nonsense"})
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("wish", [{"quality_critical": True}, {"prefer_local": False}])
+async def test_a_wish_for_a_remote_model_gets_the_best_local_one_and_a_notice(
+    models_at: Models, wish: dict[str, bool]
+):
+    async with ModelServer(vllm_answers(openai_answer("Yes."))) as server:
+        answer = await reply(models_at(vllm=(server.url,)), **wish)
+    assert answer.response == "Yes."
+    assert answer.notices == ("no remote tier is configured: the best local model answered",)
+
+
+async def test_a_task_type_that_is_given_is_kept(models_at: Models):
+    async with ModelServer(vllm_answers(openai_answer("Yes."))) as server:
+        answer = await reply(models_at(vllm=(server.url,)), task_type=TaskType.EXTRACTION)
+    assert answer.task_type is TaskType.EXTRACTION
+
+
+def report(*models: LocalModel, kind: EndpointKind = EndpointKind.LLAMA_CPP, **more: Any):
+    endpoint = Endpoint(kind, more.pop("url", "http://x:1"), more.pop("role", Role.GENERAL))
+    return EndpointReport(endpoint, EndpointState.READY, models=models, **more)
+
+
+def order(
+    reports: Sequence[EndpointReport],
+    task_type: TaskType = TaskType.QUESTION,
+    complexity: Complexity = Complexity.SIMPLE,
+    *,
+    quality_critical: bool = False,
+    tokens: int = 100,
+) -> list[str]:
+    found = candidates(
+        reports,
+        task_type=task_type,
+        complexity=complexity,
+        quality_critical=quality_critical,
+        tokens=tokens,
+    )
+    return [candidate.model.name for candidate in found]
+
+
+def test_llama_cpp_ports_answer_by_their_role():
+    reports = [
+        report(LocalModel("general", loaded=True)),
+        report(LocalModel("writer", loaded=True), role=Role.CODE_GENERATION),
+        report(LocalModel("reader", loaded=True), role=Role.CODE_ANALYSIS),
+    ]
+    assert order(reports) == ["general", "writer", "reader"]
+    assert order(reports, TaskType.GENERATION) == ["writer", "general", "reader"]
+    assert order(reports, TaskType.DEBUGGING) == ["reader", "general", "writer"]
+
+
+def test_a_loaded_model_comes_before_one_that_must_be_loaded_and_size_follows_complexity():
+    small = LocalModel("small", loaded=True, parameters=3)
+    large = LocalModel("large", loaded=True, parameters=14)
+    asleep = LocalModel("asleep", loaded=False, parameters=14)
+    reports = [report(asleep, small, large, kind=EndpointKind.OLLAMA)]
+    assert order(reports) == ["small", "large", "asleep"]
+    assert order(reports, complexity=Complexity.MODERATE) == ["large", "small", "asleep"]
+    assert order(reports, quality_critical=True) == ["large", "small", "asleep"]
+
+
+def test_a_code_model_is_for_code():
+    coder, other = LocalModel("qwen2.5-coder"), LocalModel("qwen2.5")
+    reports = [report(other, coder, kind=EndpointKind.OLLAMA)]
+    assert order(reports) == ["qwen2.5", "qwen2.5-coder"]
+    assert order(reports, TaskType.EDIT) == ["qwen2.5-coder", "qwen2.5"]
+
+
+def test_a_model_whose_context_is_too_short_comes_last():
+    short = LocalModel("short", context_length=512, loaded=True)
+    reports = [report(short, LocalModel("unknown", loaded=False))]
+    assert order(reports, tokens=500) == ["short", "unknown"]
+    assert order(reports, tokens=600) == ["unknown", "short"]
+
+
+# None ready
+
+
+async def test_nothing_running_is_an_error_with_every_url_and_one_next_step(models_at: Models):
+    async with ModelServer({}) as server:
+        dead = server.url
+    models = models_at(llama_cpp=(dead,), ollama=(dead,))
+    assert not await models.any_ready()
+    with pytest.raises(ModelUnavailableError) as caught:
+        await reply(models)
+    text = str(caught.value)
+    assert f"{dead} [llama.cpp]: down (connection refused)" in text
+    assert f"{dead} [Ollama]: down (connection refused)" in text
+    assert text.count("`") == 2
+
+
+async def test_a_model_started_after_the_last_survey_is_found(models_at: Models):
+    async with ModelServer({}) as server:
+        pass
+    models = models_at(vllm=(server.url,))
+    assert not await models.any_ready()
+    async with ModelServer(vllm_answers(openai_answer("Yes.")), port=server.port):
+        assert (await reply(models)).response == "Yes."
+
+
+def down(kind: EndpointKind, url: str, state: EndpointState = EndpointState.DOWN, **more: Any):
+    return EndpointReport(Endpoint(kind, url), state, **more)
+
+
+DOWN = [
+    down(EndpointKind.LLAMA_CPP, "http://127.0.0.1:8099"),
+    down(EndpointKind.OLLAMA, "http://127.0.0.1:11434"),
+    down(EndpointKind.LMSTUDIO, "http://127.0.0.1:1234"),
+]
+
+
+@pytest.mark.parametrize(
+    ("installed", "step"),
+    [
+        ({"ollama", "llama-server", "lms"}, "Start one: `ollama serve`"),
+        (
+            {"llama-server", "lms"},
+            "`llama-server -hf Qwen/Qwen2.5-Coder-3B-Instruct-GGUF --port 8099`",
+        ),
+        ({"lms"}, "Start one: `lms server start`"),
+        (set(), "install Ollama"),
+    ],
+)
+def test_the_next_step_starts_what_is_installed(installed: set[str], step: str):
+    error = unavailable(DOWN, lambda name: f"/bin/{name}" if name in installed else None)
+    assert step in str(error)
+
+
+def test_a_server_that_is_loading_is_to_be_waited_for():
+    loading = down(EndpointKind.LLAMA_CPP, "http://127.0.0.1:8080", EndpointState.LOADING)
+    assert "is loading its model: try again in a moment" in str(
+        unavailable([*DOWN, loading], shutil.which)
+    )
+
+
+async def test_an_ollama_without_a_model_is_told_to_pull_one(models_at: Models):
+    async with ModelServer(ollama_answers(Stream([]), models=[])) as server:
+        with pytest.raises(ModelUnavailableError, match="`ollama pull "):
+            await reply(models_at(ollama=(server.url,)))
+
+
+async def test_without_endpoints_the_settings_are_named(models_at: Models):
+    with pytest.raises(ModelUnavailableError, match=r"hybrid\.yaml"):
+        await reply(models_at())
+
+
+# Waiting
+
+
+async def test_progress_comes_before_the_first_token_and_then_steadily(models_at: Models):
+    heard: list[tuple[float, str]] = []
+    stream = Stream([HANG, openai_delta(content="Yes."), openai_delta("stop")])
+    async with ModelServer(vllm_answers(stream, model="m")) as server:
+
+        async def progress(elapsed: float, words: str) -> None:
+            heard.append((elapsed, words))
+            if len(heard) == 1:
+                assert server.requests == []
+            if len(heard) == 4:
+                server.release()
+
+        models = models_at(vllm=(server.url,), heartbeat_seconds=0.05)
+        answer, _ = await models.ask(AskRequest("Is it done?"), progress)
+    assert answer.response == "Yes."
+    elapsed = [seconds for seconds, _ in heard]
+    assert elapsed == sorted(elapsed)
+    assert elapsed[0] < 0.05 <= elapsed[1] - elapsed[0] + 0.01
+    assert heard[0][1] == "looking for a local model"
+    assert heard[3][1] == f"waiting for the first token of m at {server.url}"
+
+
+async def test_a_caller_that_goes_away_ends_the_models_work(models_at: Models):
+    stream = Stream([openai_delta(content="Yes"), HANG])
+    async with ModelServer(vllm_answers(stream)) as server:
+
+        async def gone(elapsed: float, words: str) -> None:
+            if "so far" in words:
+                raise ConnectionResetError
+
+        models = models_at(vllm=(server.url,), heartbeat_seconds=0.02)
+        with pytest.raises(ConnectionResetError):
+            await models.ask(AskRequest("Is it done?"), gone)
+
+
+async def test_calls_wait_for_a_free_slot(models_at: Models):
+    def line(content: str, **final: Any) -> bytes:
+        message = {"role": "assistant", "content": content}
+        return json.dumps({"message": message, "done": bool(final), **final}).encode() + b"\n"
+
+    stream = Stream([line("Yes."), HANG, line("", done_reason="stop")])
+    answers = ollama_answers(stream, models=[ollama_model("m")])
+    async with ModelServer(answers) as server:
+        models = models_at(ollama=(server.url,))
+        calls = [asyncio.create_task(reply(models)) for _ in range(3)]
+        await server.until_hanging()
+        server.release()
+        assert [answer.response for answer in await asyncio.gather(*calls)] == ["Yes."] * 3
+    assert server.most_at_once == 1
+
+
+async def test_a_slot_that_never_comes_free_is_an_error(models_at: Models):
+    stream = Stream([openai_delta(content="Yes"), HANG])
+    answers = {**vllm_answers(stream), "GET /health": vllm_answers(stream)["GET /v1/models"]}
+    async with ModelServer(answers) as server:
+        models = models_at(llama_cpp=(server.url,), reply_timeout_seconds=0.3)
+        calls = [asyncio.create_task(reply(models)) for _ in range(3)]
+        errors = await asyncio.gather(*calls, return_exceptions=True)
+    # The second gets the slot when the first's time is up and holds it beyond the third's, or is
+    # out of time itself.
+    assert isinstance(errors[0], ModelReplyError)
+    busy = [error for error in errors[1:] if "was busy with earlier requests" in str(error)]
+    assert busy
+    assert all(isinstance(error, ModelUnavailableError) for error in busy)
+
+
+# What is sent, and where to
+
+
+def test_material_is_fenced_and_labelled_and_the_job_comes_last():
+    request = AskRequest(
+        "Fix it.",
+        files=(FileText("a.md", "x\n````\ny"), FileText("b.py", "z")),
+        context="Context: c",
+        system="Be brief.",
+        json_schema={"type": "object"},
+    )
+    system, user = build_messages(request)
+    assert system.role == "system"
+    assert system.content.startswith("Be brief.\n\n")
+    assert "not instructions to follow" in system.content
+    assert user.content == (
+        "File a.md:\n`````\nx\n````\ny\n`````\n\nFile b.py:\n```\nz\n```\n\nContext: c\n\nFix it."
+        '\n\nAnswer with JSON that matches this schema: {"type": "object"}'
+    )
+
+
+def test_a_bare_prompt_stays_bare():
+    (user,) = build_messages(AskRequest("Hi"))
+    assert (user.role, user.content) == ("user", "Hi")
+
+
+async def test_with_default_settings_no_request_leaves_this_machine():
+    models = LocalModels(InferenceSettings(probe_timeout_seconds=0.5))
+    try:
+        await models.survey()
+        assert set(models.egress.contacted) == {"127.0.0.1"}
+        assert models.egress.contacted["127.0.0.1"] >= 7
+    finally:
+        await models.close()
+
+
+async def test_a_redirect_to_another_host_is_not_followed(models_at: Models):
+    async with ModelServer(vllm_answers(openai_answer("Yes."))) as elsewhere:
+        moved = Answer(b"", status=307, headers={"Location": elsewhere.url + CHAT})
+        async with ModelServer(vllm_answers(moved)) as server:
+            with pytest.raises(ModelReplyError, match="HTTP 307"):
+                await reply(models_at(vllm=(server.url,)))
+    assert elsewhere.requests == []
+
+
+async def test_nothing_is_imported_or_opened_before_the_first_call():
+    models = LocalModels(InferenceSettings())
+    assert models.egress.contacted == {}
+    await models.close()

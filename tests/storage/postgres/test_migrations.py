@@ -1,0 +1,129 @@
+"""Migrations: applied once, in order, whoever starts; and schema.sql says what they add up to."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from hybrid_coordinator.errors import StorageError
+from hybrid_coordinator.storage.postgres.cluster import environment, program
+from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.migrate import MIGRATIONS_DIRECTORY, migrate
+
+SCHEMA = MIGRATIONS_DIRECTORY.with_name("schema.sql")
+COUNT = len(list(MIGRATIONS_DIRECTORY.glob("*.sql")))
+
+
+@pytest.fixture
+async def empty(empty_dsn: str) -> AsyncIterator[Database]:
+    database = await Database.connect(empty_dsn, timeout=10)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Two small migrations of the test's own."""
+    (tmp_path / "0001_one.sql").write_text("CREATE TABLE one (a int);\nINSERT INTO one VALUES (1);")
+    (tmp_path / "0002_two.sql").write_text("ALTER TABLE one ADD b int; UPDATE one SET b = a + 1;")
+    return tmp_path
+
+
+def dump(dsn: str) -> list[str]:
+    """The schema as pg_dump writes it, less comments and what differs from run to run."""
+    result = subprocess.run(
+        [program("pg_dump"), "--schema-only", "--exclude-table=schema_migrations", dsn],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = (line.rstrip() for line in result.stdout.splitlines())
+    return [line for line in lines if line and not re.match(r"--|\\(un)?restrict", line)]
+
+
+def libpq(dsn: str) -> str:
+    """asyncpg's URL as libpq reads it."""
+    return dsn.replace("&target_session_attrs=any", "")
+
+
+async def test_schema_sql_is_the_sum_of_the_migrations(dsn: str, empty_dsn: str) -> None:
+    connection = await asyncpg.connect(empty_dsn)
+    await connection.execute(SCHEMA.read_text())
+    await connection.close()
+    summed = dump(libpq(dsn))
+    assert "CREATE TABLE public.interactions (" in summed
+    assert dump(libpq(empty_dsn)) == summed
+
+
+async def test_each_migration_is_applied_once(empty: Database) -> None:
+    assert await migrate(empty) == COUNT
+    assert await migrate(empty) == 0
+    assert await empty.fetch_value("SELECT count(*) FROM schema_migrations") == COUNT
+
+
+async def test_migrations_run_in_order_and_later_ones_are_added(
+    empty: Database, directory: Path
+) -> None:
+    assert await migrate(empty, directory) == 2
+    (directory / "0003_three.sql").write_text("ALTER TABLE one ADD c int; UPDATE one SET c = b + 1")
+    assert await migrate(empty, directory) == 1
+    (row,) = await empty.fetch("SELECT a, b, c FROM one")
+    assert tuple(row) == (1, 2, 3)
+
+
+async def test_many_who_start_at_once_apply_each_migration_once(
+    empty: Database, directory: Path
+) -> None:
+    counts = await asyncio.gather(*(migrate(empty, directory) for _ in range(8)))
+    assert sum(counts) == 2
+    assert await empty.fetch_value("SELECT count(*) FROM one") == 1
+
+
+async def test_a_failing_migration_leaves_the_one_before_it(
+    empty: Database, directory: Path
+) -> None:
+    broken = directory / "0002_two.sql"
+    whole = broken.read_text()
+    broken.write_text("ALTER TABLE one ADD b int; SELECT no_such_function();")
+    with pytest.raises(StorageError, match="no_such_function"):
+        await migrate(empty, directory)
+    assert await empty.fetch_value("SELECT count(*) FROM schema_migrations") == 1
+    broken.write_text(whole)
+    assert await migrate(empty, directory) == 1
+
+
+async def test_an_applied_migration_that_was_edited_is_noticed(
+    empty: Database, directory: Path
+) -> None:
+    await migrate(empty, directory)
+    (directory / "0001_one.sql").write_text("CREATE TABLE one (a bigint);")
+    with pytest.raises(StorageError, match="0001_one was changed"):
+        await migrate(empty, directory)
+
+
+async def test_a_database_newer_than_the_program_is_left_alone(
+    empty: Database, directory: Path, tmp_path: Path
+) -> None:
+    await migrate(empty, directory)
+    older = tmp_path / "older"
+    older.mkdir()
+    shutil.copy(directory / "0001_one.sql", older)
+    with pytest.raises(StorageError, match="newer than this program.*0002_two"):
+        await migrate(empty, older)
+
+
+async def test_a_migration_missing_in_the_middle_is_noticed(
+    empty: Database, directory: Path
+) -> None:
+    await migrate(empty, directory)
+    (directory / "0001_z.sql").write_text("CREATE TABLE late (a int);")
+    with pytest.raises(StorageError, match="0001_z comes before 0002_two"):
+        await migrate(empty, directory)

@@ -1,0 +1,115 @@
+"""Queries on the hot path use their indexes once there is something to search."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from hybrid_coordinator.storage.postgres.database import Database, Session
+from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+
+FILL = """
+INSERT INTO interactions
+    (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, projected)
+SELECT
+    md5(n::text)::uuid, 'p' || n % 50, 'q', 'r', 'remote', 'm', 0, 0, (n > 100)::integer
+FROM generate_series(1, 20000) AS n;
+INSERT INTO exposures (interaction_id, item_id, rank)
+SELECT md5(n::text)::uuid, md5('item' || n % 2000 || '-' || rank)::uuid, rank
+FROM generate_series(1, 20000) AS n, generate_series(1, 3) AS rank;
+INSERT INTO outcomes (interaction_id, outcome, user_feedback, value_score, components)
+SELECT md5(n::text)::uuid, 'success', 0, 0.5, '{}'
+FROM generate_series(1, 20000) AS n;
+INSERT INTO knowledge_items
+    (id, version, delta, collection, project, title, content, fields, created_at, updated_at,
+     projected)
+SELECT md5(n::text)::uuid, 1, 'ADD', 'skills-patterns', 'p', 't', 'c', '{}', now(), now(), n > 100
+FROM generate_series(1, 20000) AS n;
+ANALYZE interactions, exposures, outcomes, knowledge_items;
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What of a plan matters here."""
+
+    scanned: frozenset[str]
+    """Tables that are read from end to end."""
+    indexes: frozenset[str]
+    sorts: int
+
+
+def nodes(plan: dict[str, object]) -> Iterator[dict[str, object]]:
+    yield plan
+    for child in plan.get("Plans", []):  # type: ignore[attr-defined]
+        yield from nodes(child)
+
+
+async def explain(session: Session, sql: str, *args: object) -> Plan:
+    text = await session.fetch_value(f"EXPLAIN (FORMAT JSON) {sql}", *args)
+    found = list(nodes(json.loads(text)[0]["Plan"]))
+    return Plan(
+        frozenset(str(n["Relation Name"]) for n in found if n["Node Type"] == "Seq Scan"),
+        frozenset(str(n["Index Name"]) for n in found if "Index Name" in n),
+        sum(n["Node Type"] in ("Sort", "Incremental Sort") for n in found),
+    )
+
+
+@pytest.fixture
+async def session(database: Database) -> AsyncIterator[Session]:
+    async with database.session() as session:
+        await session.execute(FILL)
+        yield session
+
+
+async def test_hot_queries_read_no_table_from_end_to_end(
+    session: Session, database: Database
+) -> None:
+    interactions = InteractionRecords(database)._queries
+    knowledge = KnowledgeRecords(database)._queries
+    one = [uuid.UUID("c4ca4238-a0b9-2382-0dcc-509a6f75849b")]
+
+    stats = await explain(session, interactions.item_stats, one * 5)
+    assert stats.scanned == frozenset()
+    assert stats.indexes == {"exposures_item", "outcomes_interaction"}
+
+    waiting = await explain(session, interactions.unprojected, 64)
+    assert waiting.scanned == frozenset()
+    assert "interactions_unprojected" in waiting.indexes
+    assert waiting.sorts <= 1  # the LIMIT 1 of the latest outcome
+
+    found = await explain(session, interactions.get_many, one)
+    assert (found.scanned, "interactions_pkey" in found.indexes) == (frozenset(), True)
+
+    page = await explain(session, interactions.page, one[0], 100)
+    assert (page.scanned, page.sorts) == (frozenset(), 0)
+
+    recent = await explain(session, interactions.recent_queries, one[0], 50)
+    assert recent.scanned == frozenset()
+    assert "interactions_project_created" in recent.indexes
+
+    count = await explain(session, interactions.count_unprojected)
+    assert count.scanned == frozenset()
+
+    entries = await explain(session, knowledge.unprojected, 64)
+    assert entries.scanned == frozenset()
+    assert "knowledge_items_unprojected" in entries.indexes
+
+    count = await explain(session, knowledge.count_unprojected)
+    assert count.scanned == frozenset()
+
+    entries = await explain(session, knowledge.get_many, one)
+    assert (entries.scanned, entries.indexes) == (frozenset(), {"knowledge_items_pkey"})
+
+    sql = interactions.with_outcome
+    every = await explain(session, sql, ["success"], 0.5, None)
+    assert (every.scanned, every.sorts) == (frozenset(), 0)
+    assert every.indexes >= {"interactions_created", "outcomes_interaction"}
+    one = await explain(session, sql, ["success"], 0.5, "p7")
+    assert one.scanned == frozenset()
+    assert one.indexes >= {"interactions_project_created", "outcomes_interaction"}
