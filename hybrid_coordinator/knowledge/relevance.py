@@ -8,7 +8,7 @@ of the long ones, and each model needs another threshold.
 
 Measured by ``benchmarks/code_search.py`` (142 questions on seven packages, each also asked of
 the packages that cannot answer it). At the constants below 4% of the answerable questions are
-refused, and 86% of the others; neighbouring values trade one for the other.
+refused, and 85% of the others; neighbouring values trade one for the other.
 """
 
 from __future__ import annotations
@@ -42,16 +42,22 @@ EVIDENCE = 10
 """How many of the best pieces of code ``relevant_pieces`` looks at. With 5, a fifth more of the
 questions that cannot be answered get through."""
 
-_COVERED_ON_AVERAGE = 0.34
+_COVERED_ON_AVERAGE = 0.33
 _COVERED_BY_ONE = 0.75
 """A code base speaks of a question if the best pieces hold this share of its words on average,
 or one piece nearly all. One piece at 0.5 is weak evidence: common words meet somewhere."""
 
 _COVERED_BY_ENTRY = 0.5
+_COVERED_BY_TITLE = 0.2
+_SHORT_ENTRY = 400
+"""A single entry is similar to a question if it holds half of the question's words; some of them
+in its title, where it has more characters than these: a page holds many words in passing."""
+
+_TITLE_COVERED = 0.3
 _COVERED_BOTH_WAYS = 0.8
-"""A single entry is similar to a question if it holds half of the question's words, or if the
-share of the question's words in the entry and of the title's words in the question make up this
-much together: that is how a long task finds an entry with a short title."""
+"""It is similar too if the question holds some of the entry's title, and the share of the title
+in the question and of the question in the entry make up this much together: that is how a long
+task finds an entry with a short title."""
 
 _SENTENCE_END = re.compile(r"[.?!:;]+\s+|\n+")
 _IDENTIFIER = re.compile(r"\w+")
@@ -67,13 +73,36 @@ class _Term:
     weight: float
     joined: bool = False
 
-    def occurs(self, text: str, joined_text: str) -> bool:
-        """Whether the lower-case text holds it; ``joined_text`` is the text less underscores."""
+    def occurs(self, text: _Text) -> bool:
+        """Whether the text holds it."""
         if self.joined:
-            return self.key in joined_text
-        if len(self.key) >= _SHORTEST:
-            return self.key in text
-        return re.search(rf"(?<![^\W_]){re.escape(self.key)}(?![^\W_])", text) is not None
+            return self.key in text.joined
+        at = text.lowered.find(self.key)
+        while at >= 0:
+            end = at + len(self.key)
+            is_whole = len(self.key) >= _SHORTEST or text.has_boundary(end)
+            if is_whole and text.has_boundary(at):
+                return True
+            at = text.lowered.find(self.key, at + 1)
+        return False
+
+
+class _Text:
+    """A text to look for words in."""
+
+    def __init__(self, text: str) -> None:
+        self.lowered = text.lower()
+        self.joined = self.lowered.replace("_", "")
+        # A few letters grow in lower case; without the capitals only camelCase goes unseen.
+        self._written = text if len(text) == len(self.lowered) else self.lowered
+
+    def has_boundary(self, place: int) -> bool:
+        """Whether a word may begin or end here: at either end of the text, beside what is
+        neither letter nor digit, and at a capital."""
+        if place in (0, len(self._written)):
+            return True
+        before, after = self._written[place - 1], self._written[place]
+        return not (before.isalnum() and after.isalnum()) or after.isupper()
 
 
 class Question:
@@ -95,9 +124,8 @@ class Question:
     def weigh(self, text: str) -> tuple[float, tuple[str, ...]]:
         """The weighted share, in 0-1, of the words of one sentence that the text holds; and the
         question's words in it, the most informative first."""
-        lowered = text[:_LOOKED_AT].lower()
-        joined = lowered.replace("_", "")
-        held = [term for term in self._terms.values() if term.occurs(lowered, joined)]
+        looked_at = _Text(text[:_LOOKED_AT])
+        held = [term for term in self._terms.values() if term.occurs(looked_at)]
         words_held = {term.word for term in held}
         share = max((_share(terms, words_held) for terms in self._sentences), default=0.0)
         held.sort(key=lambda term: -term.weight)
@@ -115,13 +143,15 @@ def relevant_pieces(coverages: Sequence[float]) -> list[bool]:
     return [answers] * len(coverages)
 
 
-def is_similar(coverage: float, title: str, asked: str) -> bool:
-    """Whether one entry, which holds this share of the words of what was ``asked``, is on its
-    own about the same thing."""
-    if coverage >= _COVERED_BY_ENTRY:
+def is_similar(question: Question, asked: str, title: str, text: str) -> bool:
+    """Whether one entry is, on its own, about the same thing as the question ``asked``."""
+    covered, _ = question.weigh(f"{title}\n{text}")
+    if covered >= _COVERED_BY_ENTRY and (
+        len(text) <= _SHORT_ENTRY or question.weigh(title)[0] >= _COVERED_BY_TITLE
+    ):
         return True
-    title_in_question, _ = Question(title).weigh(asked)
-    return coverage + title_in_question >= _COVERED_BOTH_WAYS
+    title_covered, _ = Question(title).weigh(asked)
+    return title_covered >= _TITLE_COVERED and covered + title_covered >= _COVERED_BOTH_WAYS
 
 
 def _share(terms: Sequence[_Term], held: set[str]) -> float:

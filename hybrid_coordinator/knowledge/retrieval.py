@@ -229,7 +229,8 @@ def _relevant(name: CollectionName, found: list[_Found], query: _Query) -> list[
     if name is CollectionName.CODEBASE_CONTEXT:
         worth = relevant_pieces([one.coverage for one in found])
         return [one for one, relevant in zip(found, worth, strict=True) if relevant]
-    return [one for one in found if is_similar(one.coverage, one.title, query.asked)]
+    question, asked = query.question, query.asked
+    return [one for one in found if is_similar(question, asked, one.title, one.text)]
 
 
 def _item(name: CollectionName, found: _Found, stats: ItemStats) -> ContextItem:

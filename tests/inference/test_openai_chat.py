@@ -250,6 +250,12 @@ async def test_no_answer_at_all_hits_the_reply_bound(http_to: Http):
     assert "no token within 0.2 s" in str(error)
 
 
+async def test_an_answer_that_takes_longer_than_the_reply_bound_is_an_error(http_to: Http):
+    error = await failure(http_to, Stream([openai_delta(content="a"), HANG]), reply_seconds=0.5)
+    assert isinstance(error, ModelReplyError)
+    assert "was not done within 0.5 s" in str(error)
+
+
 async def test_pings_do_not_keep_a_stalled_answer_alive(http_to: Http):
     pings: list[bytes | str] = [b": ping\n\n"] * 5
     error = await failure(

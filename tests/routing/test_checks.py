@@ -94,6 +94,17 @@ def test_an_odd_but_sound_answer_is_not_below_the_threshold(answer: str):
     assert confidence(check(answer)) >= THRESHOLD
 
 
+def test_a_loop_at_the_end_of_a_long_answer_is_seen():
+    words = " ".join(f"word{number}" for number in range(400))
+    assert check(words).coherence == 1.0
+    assert check(f"{words} {'and on ' * 40}").coherence == 0.0
+
+
+def test_a_paragraph_that_comes_again_and_again_is_seen():
+    paragraph = " ".join(f"word{number}" for number in range(60))
+    assert check("\n\n".join([paragraph] * 6)).coherence < 0.1
+
+
 def test_hedging_lowers_coherence():
     assert check("It cannot be determined from this.").coherence == 0.5
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +22,7 @@ from hybrid_coordinator.domain.indexing import IndexReport
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import EmbedderUnavailableError
 from hybrid_coordinator.knowledge.code.points import Batch, Draft, DraftedFile, Drafter
+from hybrid_coordinator.knowledge.code.run import Run
 from hybrid_coordinator.knowledge.code.walk import Listing, list_files, reaches, resolve_root
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder, Vector
 from hybrid_coordinator.storage.postgres.source_files import SourceFile, SourceFiles
@@ -68,13 +76,32 @@ class CodeIndexer:
         began = time.monotonic()
         start = await asyncio.to_thread(resolve_root, root)
         async with self._locks.setdefault(project, asyncio.Lock()):
-            tree, listing = await self._tree(project, start)
-            run = _Run(Counter({str(reason): n for reason, n in listing.skipped.items()}))
-            await self._update(tree, listing, run, progress)
+            tree = await self._tree(project, start)
+            manifest = await self._files.manifest(project, str(tree.root))
+            lost = await self._lost_points(project, manifest.values())
+            if lost:
+                tree, known = replace(tree, start=tree.root), {}
+            else:
+                known = {path: file.content_hash for path, file in manifest.items()}
+            listing = await asyncio.to_thread(list_files, tree.root, tree.start)
+            run = Run(listing.skipped, lost)
+            drafter = Drafter(tree.root, project, self._bm25)
+            async with aclosing(_ahead(drafter.batches(listing.paths, known))) as batches:
+                async for batch in batches:
+                    await self._store(tree, batch.changed, manifest, run)
+                    run.add(batch)
+                    if progress is not None:
+                        await progress(run.looked_at, len(listing.paths))
+            gone = [
+                file
+                for path, file in manifest.items()
+                if tree.covers(path) and path not in run.seen
+            ]
+            await self._forget(project, str(tree.root), gone)
             await self._absorb(tree, listing)
-        return run.report(time.monotonic() - began)
+        return run.report(len(gone), time.monotonic() - began)
 
-    async def _tree(self, project: str, start: Path) -> tuple[_Tree, Listing]:
+    async def _tree(self, project: str, start: Path) -> _Tree:
         """The tree that ``start`` belongs to: the one it is the root of, else the outermost
         indexed one whose ignore rules let the walk get to it, else one of its own."""
         roots = [Path(root) for owner, root in await self._files.roots() if owner == project]
@@ -84,30 +111,24 @@ class CodeIndexer:
                 if start.is_relative_to(root) and await asyncio.to_thread(reaches, root, start):
                     own = root
                     break
-        return _Tree(project, own, start), await asyncio.to_thread(list_files, own, start)
+        return _Tree(project, own, start)
 
-    async def _update(
-        self, tree: _Tree, listing: Listing, run: _Run, progress: Progress | None
-    ) -> None:
-        manifest = await self._files.manifest(tree.project, str(tree.root))
-        before = {path: file for path, file in manifest.items() if tree.covers(path)}
-        known = {path: file.content_hash for path, file in before.items()}
-        drafter = Drafter(tree.root, tree.project, self._bm25)
-        done = 0
-        async with aclosing(_ahead(drafter.batches(listing.paths, known))) as batches:
-            async for batch in batches:
-                await self._store(tree, batch.changed, before, run)
-                run.add(batch)
-                done += batch.looked_at
-                if progress is not None:
-                    await progress(done, len(listing.paths))
-        gone = [file for path, file in before.items() if path not in run.seen]
-        await self._forget(tree.project, str(tree.root), gone)
-        run.removed = len(gone)
+    async def _lost_points(self, project: str, files: Iterable[SourceFile]) -> int:
+        """How many points the index lacks of what the record says, as after a dropped collection
+        or a restored backup."""
+        recorded = sum(len(file.chunk_ids) for file in files if file.content_hash != UNFINISHED)
+        if not recorded:
+            return 0
+        return max(0, recorded - await self._index.count(_COLLECTION, {"project": project}))
 
     async def _store(
-        self, tree: _Tree, changed: Sequence[DraftedFile], before: dict[str, SourceFile], run: _Run
+        self,
+        tree: _Tree,
+        changed: Sequence[DraftedFile],
+        before: Mapping[str, SourceFile],
+        run: Run,
     ) -> None:
+        """Store the points of changed files, with the record ahead of the index at each step."""
         if not changed:
             return
         fresh = {file.path: tuple(draft.id for draft in file.drafts) for file in changed}
@@ -126,10 +147,10 @@ class CodeIndexer:
             ],
         )
         await self._delete([point for points in stale.values() for point in points])
-        hashes = {file.path: file.content_hash for file in changed} if run.embeds else {}
+        hashes = {file.path: file.recorded_hash for file in changed} if run.embeds else {}
         await self._record(tree, fresh, hashes)
 
-    async def _embed(self, drafts: Sequence[Draft], run: _Run) -> Sequence[Vector | None]:
+    async def _embed(self, drafts: Sequence[Draft], run: Run) -> Sequence[Vector | None]:
         """A vector for each draft; None for all once the embedder has failed in this run."""
         if run.embeds:
             try:
@@ -201,55 +222,3 @@ class _Tree:
         """Whether the file ``path``, relative to the root, belongs to the part."""
         part = self.start.relative_to(self.root).as_posix()
         return part == "." or path == part or path.startswith(f"{part}/")
-
-
-@dataclass(slots=True)
-class _Run:
-    """What has been done so far, for the report."""
-
-    skipped: Counter[str]
-    files: int = 0
-    chunks: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    unembedded: int = 0
-    embedder_problem: str | None = None
-    seen: set[str] = field(default_factory=set)
-    problems: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def embeds(self) -> bool:
-        """Whether the embedder has answered so far."""
-        return self.embedder_problem is None
-
-    def add(self, batch: Batch) -> None:
-        """Count a batch that is stored."""
-        self.files += len(batch.changed)
-        self.chunks += sum(len(file.drafts) for file in batch.changed)
-        self.unchanged += len(batch.unchanged)
-        self.unembedded += 0 if self.embeds else len(batch.changed)
-        self.seen.update(batch.unchanged, (file.path for file in batch.changed))
-        self.skipped.update({str(reason): count for reason, count in batch.skipped.items()})
-        self.problems.update(batch.problems)
-
-    def report(self, seconds: float) -> IndexReport:
-        """The report of the finished run."""
-        notices = [
-            f"{count} file{'s' if count > 1 else ''} cut by lines, not by syntax: {problem}."
-            for problem, count in sorted(self.problems.items())
-        ]
-        if self.embedder_problem is not None:
-            notices.insert(
-                0,
-                f"{self.unembedded} files are found by their words only, since there is no "
-                f"embedder: {self.embedder_problem} Index again once it answers.",
-            )
-        return IndexReport(
-            files=self.files,
-            chunks=self.chunks,
-            unchanged=self.unchanged,
-            removed=self.removed,
-            skipped=dict(sorted(self.skipped.items())),
-            seconds=seconds,
-            notices=tuple(notices),
-        )

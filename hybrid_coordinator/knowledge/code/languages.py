@@ -18,6 +18,8 @@ class Language:
 TEXT = Language("text")
 """Any text whose language is not known."""
 
+# The grammars of yaml and typst end the process on hostile text (deep nesting overflows a buffer
+# of their scanners), and markdown and rst are cut at headings: none of them is used.
 # language: grammar, then suffixes (with a dot) and whole file names (without one, or quoted
 # by their dot as in ".bashrc"). Both are compared in lower case.
 _TABLE: Mapping[str, tuple[str | None, str]] = {
@@ -107,7 +109,7 @@ _TABLE: Mapping[str, tuple[str | None, str]] = {
     "toml": ("toml", ".toml pipfile"),
     "tsx": ("tsx", ".tsx"),
     "typescript": ("typescript", ".ts .mts .cts"),
-    "typst": ("typst", ".typ"),
+    "typst": (None, ".typ"),
     "vim": ("vim", ".vim .vimrc"),
     "visualbasic": (None, ".vb .vbs"),
     "vhdl": (None, ".vhd .vhdl"),

@@ -87,7 +87,8 @@ _MARK = r"(?:/[*/]+!?|\*+/?|#+!?|--+|;+|%+|<!--+|\{-|\(\*|[rbuRBU]?(?:\"{3}|'{3}
 _OPENING = re.compile(rf"^\s*{_MARK}\s*")
 _CLOSING = re.compile(r"\s*(?:\*+/|--+>|-\}|\*\)|\"{3}|'{3})\s*$")
 _BOILERPLATE = re.compile(
-    r"copyright|licen[sc]e|spdx|^!|-\*-|coding[:=]|^use strict|eslint|pylint|noqa|^<|^\[?!\[|^---$|^from __future__",
+    r"copyright|licen[sc]e|spdx|^!|-\*-|coding[:=]|eslint|pylint|noqa"
+    r"|^use strict|^from __future__|^<|^\[?!\[|^---$",
     re.IGNORECASE,
 )
 
@@ -126,8 +127,8 @@ def trim(lines: Lines, pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 def join_small(lines: Lines, pieces: Iterable[Piece]) -> Iterator[Piece]:
     """Join neighbours while the result is no longer than a chunk may be: parts of the same
-    definition or of none, entries of the same data, and any two of which one is small. What opens a definition that goes on in the
-    next piece stays with that."""
+    definition or of none, entries of the same data, and any two of which one is small. What
+    opens a definition that goes on in the next piece stays with that."""
     held: Piece | None = None
     for piece, following in pairwise([*pieces, None]):
         assert piece is not None

@@ -17,6 +17,10 @@ from hybrid_coordinator.knowledge.code.read import SkipReason, SourceText, read_
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import SparseText
 
+_RECIPE = "1"
+"""Counted up whenever chunks or their texts are made in another way, so that files are indexed
+anew although they have not changed."""
+
 _BATCH_CHUNKS = 512
 _BATCH_SECONDS = 0.25
 """Progress is told about this often while files are read that have not changed."""
@@ -34,10 +38,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class DraftedFile:
-    """A file that is new or has changed, with the points to store for it."""
+    """A file that is new or has changed, with the points to store for it. ``recorded_hash`` says
+    of what content they were made, and how."""
 
     path: str
-    content_hash: str
+    recorded_hash: str
     drafts: tuple[Draft, ...]
 
 
@@ -63,7 +68,7 @@ class Drafter:
         self._bm25 = bm25
 
     def batches(self, paths: Sequence[str], known: Mapping[str, str]) -> Iterator[Batch]:
-        """Go through ``paths`` (relative to the root); ``known`` has content hashes by path.
+        """Go through ``paths`` (relative to the root); ``known`` has recorded hashes by path.
 
         Yields often enough to tell progress, and as soon as there are some hundred points.
         """
@@ -83,7 +88,8 @@ class Drafter:
         if isinstance(source, SkipReason):
             batch.skipped[source] += 1
             return 0
-        if source.content_hash == known_hash:
+        recorded_hash = f"{_RECIPE}:{source.content_hash}"
+        if recorded_hash == known_hash:
             batch.unchanged.append(path)
             return 0
         language = detect_language(path, source.text.partition("\n")[0])
@@ -92,7 +98,7 @@ class Drafter:
             batch.problems[result.problem] += 1
         framework = detect_framework(language.name, source.text)
         drafts = tuple(self._draft(source, chunk, framework) for chunk in result.chunks)
-        batch.changed.append(DraftedFile(path, source.content_hash, drafts))
+        batch.changed.append(DraftedFile(path, recorded_hash, drafts))
         return len(drafts)
 
     def _draft(self, source: SourceText, chunk: Chunk, framework: str | None) -> Draft:

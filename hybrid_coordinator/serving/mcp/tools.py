@@ -89,8 +89,8 @@ async def update_outcome(
     result = await coordinator.update_outcome(given.interaction_id, outcome)
     return {
         "interaction_id": result.interaction_id,
-        "value_score": round(result.value_score, 4),
-        "components": {name: round(part, 4) for name, part in asdict(result.components).items()},
+        "value_score": result.value_score,
+        "components": asdict(result.components),
         "high_value": result.high_value,
         "queued": list(result.queued),
     }

@@ -44,6 +44,17 @@ class Account:
             if not mode & stat.S_IXOTH:
                 parent.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
+    def read(self, tree: Path) -> None:
+        """Let this account read and run what is in ``tree``, which pip, as root with a strict
+        umask, keeps for root."""
+        if self.is_ours:
+            return
+        for path in (tree, *tree.rglob("*")):
+            mode = path.stat().st_mode
+            wanted = stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
+            if mode & wanted != wanted:
+                path.chmod(stat.S_IMODE(mode) | wanted)
+
 
 def postgres_account() -> Account:
     """The account to run Postgres as: this process's, or for root one that is made if missing.

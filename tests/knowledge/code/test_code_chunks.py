@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from hybrid_coordinator.knowledge.code import grammars
 from hybrid_coordinator.knowledge.code.chunks import Chunk, cut, embedding_text
-from hybrid_coordinator.knowledge.code.languages import TEXT, Language, detect_language
+from hybrid_coordinator.knowledge.code.languages import (
+    TEXT,
+    Language,
+    detect_language,
+    known_languages,
+)
 from hybrid_coordinator.knowledge.code.pieces import MAX_CHUNK_CHARACTERS
 from tests.knowledge.code.sources import DEFINED, PYTHON
 
@@ -245,7 +250,7 @@ def test_hostile_yaml(text: str) -> None:
 
 def test_yaml_is_cut_at_keys() -> None:
     step = "      - run: " + "x" * 400 + "\n"
-    text = f"# All of it.\nname: ci\njobs:\n  # First.\n  test:\n    steps:\n{step * 6}  lint: 1\n"
+    text = f"# All of it.\nname: ci\njobs:\n  # First.\n  test:\n    steps:\n{step * 8}  lint: 1\n"
     chunks = cut(text, detect_language("ci.yml")).chunks
 
     check(text, chunks)
@@ -254,13 +259,15 @@ def test_yaml_is_cut_at_keys() -> None:
     assert chunks[2].context == ("jobs:", "test:", "steps:")
 
 
-def test_what_takes_too_long_is_cut_by_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Random bytes make the parser try everything; the bound is made small to keep this short.
-    noise = random.Random(1)
+def test_parsing_ends_in_time() -> None:
+    noise = random.Random(1)  # makes the parser try everything
     text = "".join(noise.choice("([{<'\"#:=*&%$ \n\tabc0") for _ in range(300_000))
+
     with pytest.raises(grammars.ParseError, match="more than 0.05 s"):
         grammars.parse(text.encode(), "python", seconds=0.05)
 
+
+def test_without_a_grammar_text_is_cut_by_lines() -> None:
     result = cut("x\n\ny\n", Language("unknown", "no-such-grammar"))
 
     assert result.problem is not None
@@ -279,8 +286,6 @@ def test_a_parser_that_was_cut_off_leaves_nothing_behind() -> None:
 
 
 def test_every_grammar_that_is_named_is_there() -> None:
-    from hybrid_coordinator.knowledge.code.languages import known_languages
-
     named = {language.grammar for language in known_languages()} - {None}
 
     assert named <= set(semble_grammars.available_languages())

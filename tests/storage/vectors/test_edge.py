@@ -312,7 +312,7 @@ def test_a_write_that_the_system_refuses_leaves_the_collection_usable(tmp_path: 
     assert int(found) == int(stored) + 1
 
 
-async def test_optimizing_a_large_collection_does_not_disturb_calls(tmp_path: Path) -> None:
+async def test_calls_during_an_optimization_are_all_answered(tmp_path: Path) -> None:
     spec = CollectionSpec("codebase-context", 1024)  # 3,000 points cross the engine's 10 MB
     index = await EdgeIndex.open(tmp_path)
     await index.create(spec)

@@ -1,0 +1,110 @@
+"""Settings: file, environment, errors that name the key, and reloading."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hybrid_coordinator.errors import SettingsError
+from hybrid_coordinator.settings import Settings, SettingsStore, environment_names, load_settings
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "hybrid.yaml"
+
+
+def test_nothing_has_to_be_configured(file: Path) -> None:
+    assert load_settings(file, {}) == Settings()
+
+
+def test_the_file_is_read_and_the_environment_wins(file: Path) -> None:
+    file.write_text("learning:\n  high_value_threshold: 0.5\nstorage:\n  timeout_seconds: 3\n")
+    settings = load_settings(file, {"HIGH_VALUE_THRESHOLD": "0.9"})
+    assert settings.learning.high_value_threshold == 0.9
+    assert settings.storage.timeout_seconds == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "section", "key", "expected"),
+    [
+        ("QDRANT_URL", "http://q:6333", "storage", "qdrant_url", "http://q:6333"),
+        ("OLLAMA_BASE_URL", "http://o:1", "inference", "ollama", ("http://o:1",)),
+        (
+            "LLAMA_CPP_BASE_URL",
+            "http://a:1, http://b:2",
+            "inference",
+            "llama_cpp",
+            ("http://a:1", "http://b:2"),
+        ),
+        ("LMSTUDIO_BASE_URL", "http://l:1", "inference", "lmstudio", ("http://l:1",)),
+        ("LOCAL_CONFIDENCE_THRESHOLD", "0.4", "inference", "confidence_threshold", 0.4),
+        ("HYBRID_SERVING_IDLE_EXIT_SECONDS", "5", "serving", "idle_exit_seconds", 5.0),
+    ],
+)
+def test_established_and_systematic_names_work(
+    file: Path, name: str, value: str, section: str, key: str, expected: object
+) -> None:
+    assert getattr(getattr(load_settings(file, {name: value}), section), key) == expected
+
+
+def test_secrets_are_not_shown(file: Path) -> None:
+    settings = load_settings(file, {"DATABASE_URL": "postgresql://me:hunter2@host/db"})
+    assert settings.storage.database_url is not None
+    assert settings.storage.database_url.get_secret_value().endswith("@host/db")
+    assert "hunter2" not in repr(settings)
+
+
+def test_an_empty_variable_counts_as_not_set(file: Path) -> None:
+    assert load_settings(file, {"DATABASE_URL": " ", "QDRANT_URL": ""}) == Settings()
+
+
+def test_every_key_has_a_variable() -> None:
+    places = set(environment_names().values())
+    for section, info in Settings.model_fields.items():
+        for key in type(info.default).model_fields:
+            assert (section, key) in places
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("learning:\n  high_value_threshold: 7\n", r"learning\.high_value_threshold: .*less than"),
+        ("learning:\n  nonsense: 1\n", r"learning\.nonsense: "),
+        ("nonsense: {}\n", r"nonsense: "),
+        ("learning: 5\n", r"learning: "),
+        ("- a\n- b\n", "must hold a mapping"),
+        ("a: [1\n", "cannot be read"),
+    ],
+)
+def test_a_bad_file_is_refused_by_key(file: Path, text: str, words: str) -> None:
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=words):
+        load_settings(file, {})
+
+
+def test_a_bad_variable_is_refused_by_its_name(file: Path) -> None:
+    with pytest.raises(SettingsError, match="^HIGH_VALUE_THRESHOLD: "):
+        load_settings(file, {"HIGH_VALUE_THRESHOLD": "high"})
+
+
+def touch_later(file: Path, text: str) -> None:
+    """Write, with a time stamp that no earlier writing can have had."""
+    file.write_text(text)
+    before = file.stat().st_mtime_ns
+    os.utime(file, ns=(before + 10_000_000, before + 10_000_000))
+
+
+def test_a_change_is_taken_up_and_a_bad_edit_keeps_the_old_settings(file: Path) -> None:
+    store = SettingsStore(file)
+    touch_later(file, "learning: {high_value_threshold: 0.5}\n")
+    assert store.current().learning.high_value_threshold == 0.5
+    touch_later(file, "learning: {high_value_threshold: broken}\n")
+    assert store.current().learning.high_value_threshold == 0.5
+    assert store.problem is not None
+    assert "high_value_threshold" in store.problem
+    touch_later(file, "learning: {high_value_threshold: 0.625}\n")
+    assert store.current().learning.high_value_threshold == 0.625
+    assert store.problem is None
