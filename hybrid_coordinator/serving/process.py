@@ -39,6 +39,7 @@ class Process:
         self._stopping = asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
         self._idle: asyncio.TimerHandle | None = None
+        self._left_idle = False
 
     @property
     def connections(self) -> int:
@@ -63,6 +64,8 @@ class Process:
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+        if self._left_idle:
+            await self._engines.tidy()
         await self._engines.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -95,7 +98,11 @@ class Process:
             self._idle = None
         if not self._stay and not self._connections:
             seconds = self._settings.current().serving.idle_exit_seconds
-            self._idle = asyncio.get_running_loop().call_later(seconds, self.stop)
+            self._idle = asyncio.get_running_loop().call_later(seconds, self._leave)
+
+    def _leave(self) -> None:
+        self._left_idle = True
+        self.stop()
 
 
 def _same_user(connection: socket.socket) -> bool:
