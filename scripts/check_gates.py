@@ -75,8 +75,9 @@ def problems(root: Path, paths: Sequence[str]) -> list[Problem]:
     for source in sources:
         found += _sizes(source)
         found += _opening(source)
-        found += _suppressed_types(source)
     package = [source for source in sources if source.in_package]
+    for source in package:
+        found += _suppressed_types(source)
     found += _broad_excepts(package)
     found += _any_dicts(package)
     for path in paths:

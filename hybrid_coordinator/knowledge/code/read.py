@@ -99,7 +99,7 @@ def _read_regular(stream: BinaryIO) -> bytes | SkipReason:
     if not stat.S_ISREG(status.st_mode):
         return SkipReason.NOT_A_FILE
     if status.st_size > MAX_FILE_BYTES:
-        return SkipReason.TOO_LARGE
+        return SkipReason.TOO_LARGE  # without reading any of it
     data = stream.read(MAX_FILE_BYTES + 1)  # it may have grown
     return data if len(data) <= MAX_FILE_BYTES else SkipReason.TOO_LARGE
 

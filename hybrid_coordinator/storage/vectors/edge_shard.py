@@ -98,7 +98,8 @@ def _config(spec: CollectionSpec | None) -> qe.EdgeConfig:
         },
         hnsw_config=qe.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000),
         optimizers=qe.EdgeOptimizersConfig(default_segment_number=1),
-        payload_memory=cached,
+        # Cached would read the pages of an empty shard, 32 MB of zeros, into memory at once.
+        payload_memory=qe.Memory.Cold,
         id_tracker_memory=cached,
     )
 

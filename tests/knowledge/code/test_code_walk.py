@@ -303,7 +303,7 @@ def test_a_part_of_a_root(tmp_path: Path) -> None:
     [
         (b"x = 1\n\0\n", SkipReason.BINARY),
         (b"x = 1\n" * 5_000 + b"\0", SkipReason.BINARY),
-        (b"\x7fELF\x02\x01\x01\0" + bytes(100), SkipReason.BINARY),
+        (b"\x7fELF\x02\x01\x01\0\xff\xfe" + bytes(100), SkipReason.BINARY),
         ("a = '\0'".encode("utf-16"), SkipReason.BINARY),
         ("é".encode("latin-1"), SkipReason.NOT_TEXT),
         (b"\xff\xfe\x00\xd8", SkipReason.NOT_TEXT),  # half of a surrogate pair
