@@ -320,4 +320,5 @@ async def test_a_rebuild_without_an_embedder_empties_nothing(
         with pytest.raises(EmbedderUnavailableError):
             await parts.projector.rebuild(HISTORY)
 
+        assert await parts.index.count(HISTORY, {}) == 1
         assert await parts.found(QUESTION) == [tracked]

@@ -110,7 +110,10 @@ def test_route_needs_no_model(home: Path, tmp_path: Path) -> None:
 
 
 def test_ask_without_a_model_says_what_was_probed_and_how_to_start_one(home: Path) -> None:
-    nobody = {"HYBRID_INFERENCE_LLAMA_CPP": "http://127.0.0.1:9", "OLLAMA_BASE_URL": "http://127.0.0.1:9"}
+    nobody = {
+        "HYBRID_INFERENCE_LLAMA_CPP": "http://127.0.0.1:9",
+        "OLLAMA_BASE_URL": "http://127.0.0.1:9",
+    }
     asked = command(home, "ask", "hello", **nobody)
     assert asked.returncode == 1
     assert "http://127.0.0.1:9 [llama.cpp]: down" in asked.stderr

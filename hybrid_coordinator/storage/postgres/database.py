@@ -23,7 +23,6 @@ from asyncpg.pool import PoolConnectionProxy
 
 from hybrid_coordinator.errors import RecordUnavailableError, SettingsError
 from hybrid_coordinator.storage.postgres.faults import (
-    BROKEN_CONNECTION,
     DRIVER_ERRORS,
     LOST_CONNECTION,
     translate,
@@ -55,9 +54,6 @@ class Session:
         try:
             yield self._connection
         except DRIVER_ERRORS as error:
-            if isinstance(error, BROKEN_CONNECTION):
-                with suppress(asyncpg.InterfaceError):  # the driver has dropped it already
-                    self._connection.terminate()
             raise translate(error, self._place, self._timeout) from error
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:

@@ -29,15 +29,6 @@ LOST_CONNECTION = (
 )
 """The server went away, or was never there. (``TimeoutError`` is an ``OSError`` too.)"""
 
-BROKEN_CONNECTION = (
-    ConnectionError,
-    pg.PostgresConnectionError,
-    pg.AdminShutdownError,
-    pg.CrashShutdownError,
-    asyncpg.InternalClientError,
-)
-"""The connection is of no further use, whether or not the driver has noticed."""
-
 _UNAVAILABLE = (
     *LOST_CONNECTION,
     pg.CannotConnectNowError,

@@ -18,7 +18,12 @@ import psutil
 import pytest
 
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
-from hybrid_coordinator.errors import HybridError, RecordUnavailableError, StorageError
+from hybrid_coordinator.errors import (
+    HybridError,
+    InvalidArgumentError,
+    RecordUnavailableError,
+    StorageError,
+)
 from hybrid_coordinator.storage.postgres.account import postgres_account
 from hybrid_coordinator.storage.postgres.cluster import program
 from hybrid_coordinator.storage.postgres.database import Database
@@ -141,6 +146,8 @@ async def test_it_is_durable_local_and_private(
 async def test_its_log_holds_no_ones_words(revived: Database, directory: Path) -> None:
     with pytest.raises(StorageError):
         await revived.execute("SELECT 'my s3cret' FROM nowhere")
+    with pytest.raises(InvalidArgumentError, match="my s3cret"):
+        await revived.execute("SELECT 'my s3cret'::integer")
     log = (directory / "server.log").read_text()
     assert "ready to accept connections" in log
     assert "s3cret" not in log

@@ -108,6 +108,14 @@ async def test_a_transaction_cut_before_its_end_leaves_nothing(
     await remote.ping()
 
 
+async def test_a_transaction_whose_body_fails_leaves_nothing(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with database.transaction() as session:
+            await session.execute("INSERT INTO collection_embedders VALUES ('c', 'm', 1, 'r')")
+            raise ZeroDivisionError
+    assert await database.fetch_value("SELECT count(*) FROM collection_embedders") == 0
+
+
 async def test_a_slow_statement_is_given_up_on_both_sides(remote: Database, dsn: str) -> None:
     began = time.monotonic()
     with pytest.raises(RecordUnavailableError, match="did not answer within 1 s"):
