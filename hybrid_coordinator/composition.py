@@ -294,6 +294,7 @@ async def _build(
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
     from hybrid_coordinator.knowledge.collections import load_collections
+    from hybrid_coordinator.knowledge.embedding.cooling import CoolingEmbedder
     from hybrid_coordinator.knowledge.embedding.factory import build_embedder
     from hybrid_coordinator.knowledge.index_setup import IndexSetup
     from hybrid_coordinator.knowledge.projection import Projector
@@ -318,7 +319,7 @@ async def _build(
     files, embedders = SourceFiles(database), CollectionEmbedders(database)
     definitions = load_collections()
     scrubber = Scrubber(_secrets(settings))
-    embedder, bm25 = build_embedder(settings.embedding), Bm25Encoder()
+    embedder, bm25 = CoolingEmbedder(build_embedder(settings.embedding)), Bm25Encoder()
     stack.push_async_callback(embedder.close)
     setup = IndexSetup(index, embedder, embedders, interactions, knowledge, files, definitions)
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)

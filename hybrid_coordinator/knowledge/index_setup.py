@@ -71,6 +71,10 @@ class IndexSetup:
             await self._create_missing(dict.fromkeys(self._definitions, current))
             self._verified = True
 
+    def doubt(self) -> None:
+        """Have the next ``ensure`` look again: a collection has gone since it was seen."""
+        self._verified = False
+
     async def recreate(self, collection: CollectionName) -> None:
         """Empty a collection, for the embedder in use; the record then fills it again.
 

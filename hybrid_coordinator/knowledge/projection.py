@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.errors import EmbedderUnavailableError, HybridError
+from hybrid_coordinator.errors import EmbedderUnavailableError, HybridError, NotFoundError
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder, Vector
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
@@ -148,6 +148,8 @@ class Projector:
                 await self._project_all()
         except HybridError as error:
             problem = str(error)
+            if isinstance(error, NotFoundError):
+                self._setup.doubt()
         if problem and problem != self._problem:
             _log.warning("What was stored cannot be made findable now; it waits. %s", problem)
         self._problem = problem

@@ -26,7 +26,7 @@ from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import ScoredHit, SparseText, VectorIndex
 
-_QUESTION_START = 3_000
+_QUESTION_START = 2_000
 _QUESTION_END = 1_000
 """Characters of a question that are searched for. People say what they want first, and the last
 lines of pasted output say what failed; more words than these find anything and nothing."""

@@ -24,19 +24,13 @@ TRACKED = {
     "agent_type": "remote",
     "model_used": "scripted",
 }
+ALWAYS_LOADED = ("augment_query", "track_interaction", "update_outcome")
 WAIT_SECONDS = 60.0
 
 
 def use(identifier: str, tool: str, **arguments: object) -> Block:
     """A call of one of our tools."""
     return call(identifier, TOOL_PREFIX + tool, **arguments)
-
-
-def load_tools(_: Conversation) -> Sequence[Block]:
-    """First turn: Claude Code shows its model only the names of MCP tools until it asks."""
-    names = ("index_codebase", "augment_query", "track_interaction", "update_outcome")
-    query = "select:" + ",".join(TOOL_PREFIX + name for name in names)
-    return [call("toolu_load", "ToolSearch", query=query, max_results=len(names))]
 
 
 def finish(_: Conversation) -> Sequence[Block]:
@@ -62,6 +56,13 @@ def test_a_session_indexes_asks_tracks_and_says_how_it_went(
 ) -> None:
     unknown = str(uuid.uuid4())
 
+    def search(seen: Conversation) -> Sequence[Block]:
+        """The client shows its model only the names of most MCP tools until it asks."""
+        loaded = {TOOL_PREFIX + name for name in ALWAYS_LOADED}
+        assert {name for name in seen.tool_names if name.startswith(TOOL_PREFIX)} == loaded
+        query = f"select:{TOOL_PREFIX}index_codebase"
+        return [call("toolu_search", "ToolSearch", query=query, max_results=1)]
+
     def index(_: Conversation) -> Sequence[Block]:
         return [use("toolu_index", "index_codebase", path=str(project))]
 
@@ -79,7 +80,7 @@ def test_a_session_indexes_asks_tracks_and_says_how_it_went(
             use("toolu_wrong", "update_outcome", interaction_id=unknown, outcome="success"),
         ]
 
-    with ScriptedModel([load_tools, index, ask, track, rate, finish]) as model:
+    with ScriptedModel([search, index, ask, track, rate, finish]) as model:
         claude = ClaudeCode(tmp_path / "user", project, home, model.url)
         claude.add_server()
         account = claude.prompt("Round the invoice total.")
@@ -128,8 +129,8 @@ def test_two_sessions_at_once_share_one_coordinator(
         return [use("toolu_rate", "update_outcome", interaction_id=given, outcome="partial")]
 
     with (
-        ScriptedModel([load_tools, track, hand_over]) as first,
-        ScriptedModel([load_tools, wait, finish]) as second,
+        ScriptedModel([track, hand_over]) as first,
+        ScriptedModel([wait, finish]) as second,
         ThreadPoolExecutor() as pool,
     ):
         users = [
@@ -162,7 +163,7 @@ def test_a_killed_coordinator_costs_the_session_nothing_acknowledged(
         given = seen.tool_result("toolu_track").json()["interaction_id"]
         return [use("toolu_rate", "update_outcome", interaction_id=given, outcome="success")]
 
-    with ScriptedModel([load_tools, track, kill_and_rate, finish]) as model:
+    with ScriptedModel([track, kill_and_rate, finish]) as model:
         claude = ClaudeCode(tmp_path / "user", project, home, model.url)
         claude.add_server()
         claude.prompt("Go on.")

@@ -161,6 +161,23 @@ async def test_a_lost_collection_fills_again(database: Database, tmp_path: Path)
         assert await parts.files.unfinished_roots() == [(PROJECT, str(tree))]
 
 
+async def test_a_collection_lost_while_running_fills_again(
+    database: Database, tmp_path: Path
+) -> None:
+    async with projecting(database, tmp_path) as parts:
+        earlier = await parts.track(QUESTION)
+        await parts.projector.drain(PATIENCE)
+        await parts.index.drop(HISTORY)
+        later = await parts.track(QUESTION)
+        await parts.projector.drain(PATIENCE)
+        assert "interaction-history" in str(parts.projector.problem)
+
+        parts.projector.wake()
+
+        assert set(await parts.found(QUESTION)) == {earlier, later}
+        assert parts.projector.problem is None
+
+
 async def test_rebuilding_a_collection(database: Database, tmp_path: Path) -> None:
     async with projecting(database, tmp_path) as parts:
         tracked = await parts.track(QUESTION)

@@ -102,3 +102,11 @@ def test_every_tool_has_an_output_schema_and_hints(tool: dict[str, Any]) -> None
     assert hints["readOnlyHint"] is reads
     # MCP takes a tool that may write to be destructive unless it says otherwise.
     assert reads or hints["destructiveHint"] is False
+
+
+def test_what_is_called_around_every_task_is_loaded_from_the_start() -> None:
+    """Claude Code defers the other tools until its model searches for them."""
+    loaded = {
+        t["name"] for t in wire()["tools"] if t.get("_meta") == {"anthropic/alwaysLoad": True}
+    }
+    assert loaded == {"augment_query", "track_interaction", "update_outcome"}

@@ -76,9 +76,11 @@ def test_reindex_moves_to_another_embedder_and_a_mismatch_is_an_error_until_then
         (home / "hybrid.yaml").write_text(
             f"embedding: {{provider: openai, base_url: '{server.url}', model: {server.model}}}\n"
         )
-        with session(home, cwd=project) as opened:
-            with pytest.raises(ToolError, match="hybrid-coordinator reindex"):
-                opened.tool("search_knowledge", query="invoice_total")
+        with (
+            session(home, cwd=project) as opened,
+            pytest.raises(ToolError, match="hybrid-coordinator reindex"),
+        ):
+            opened.tool("search_knowledge", query="invoice_total")
         moved = command(home, "reindex")
         assert moved.returncode == 0, moved.stderr
         assert embedders(home) == {server.model}

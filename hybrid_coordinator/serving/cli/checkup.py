@@ -106,7 +106,9 @@ def _coordinator(home: Home) -> Iterator[PartHealth]:
         with connected(home) as client:
             seconds = time.perf_counter() - started
             yield PartHealth(
-                "coordinator", ok=True, detail=f"answers the handshake, {seconds * 1000:.0f} ms"
+                "coordinator",
+                ok=True,
+                detail=f"answers the handshake, {seconds * 1000:.0f} ms; log: {home.log_file}",
             )
             yield _socket(home)
             yield from _parts(client)

@@ -39,6 +39,7 @@ class ToolContract:
     result: Mapping[str, str]
     read_only: bool = False
     destructive: bool = False
+    always_load: bool = False
 
     def as_tool(self) -> types.Tool:
         """The wire form."""
@@ -51,6 +52,9 @@ class ToolContract:
                 read_only_hint=self.read_only,
                 destructive_hint=None if self.read_only else self.destructive,
             ),
+            # Claude Code shows its model only the names of MCP tools until it searches for one;
+            # what is to be called around every task must be there from the start.
+            _meta={"anthropic/alwaysLoad": True} if self.always_load else None,
         )
 
 
@@ -120,11 +124,12 @@ TOOLS: Mapping[str, ToolContract] = {
                 "notices": "array",
             },
             read_only=True,
+            always_load=True,
         ),
         ToolContract(
             "ask_local_llm",
             "Hand bounded work (summaries, boilerplate, extraction, questions on files) to a "
-            "model on this machine; the answer comes back checked.",
+            "local model; the answer is checked.",
             args.AskLocalLlm,
             {
                 "response": "string",
@@ -139,14 +144,15 @@ TOOLS: Mapping[str, ToolContract] = {
         ),
         ToolContract(
             "track_interaction",
-            "Record finished work: the task, what was done, and which context_ids were shown.",
+            "Record finished work: task, what was done, context_ids shown.",
             args.TrackInteraction,
             {"interaction_id": "string"},
+            always_load=True,
         ),
         ToolContract(
             "update_outcome",
-            "Say how a tracked interaction went, once known. evidence: what showed it (command "
-            "and exit code, commit, the user's words).",
+            "Say how a tracked interaction went. evidence: what showed it (command and exit "
+            "code, commit, the user's words).",
             args.UpdateOutcome,
             {
                 "interaction_id": "string",
@@ -155,16 +161,17 @@ TOOLS: Mapping[str, ToolContract] = {
                 "high_value": "boolean",
                 "queued": "array",
             },
+            always_load=True,
         ),
         ToolContract(
             "generate_training_data",
-            "Write fine-tuning files from successful interactions, when asked for a dataset.",
+            "Write fine-tuning files from successes, when asked for.",
             args.GenerateTrainingData,
             {"paths": "object", "counts": "object", "dropped": "object", "sha256": "string"},
         ),
         ToolContract(
             "search_knowledge",
-            "Look up code or memory by meaning and words, to read more than augment_query gave.",
+            "Look up code or memory, to read more than augment_query gave.",
             args.SearchKnowledge,
             {"items": "array"},
             read_only=True,

@@ -16,7 +16,7 @@ from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp import results
-from hybrid_coordinator.serving.mcp.server import progress_of
+from hybrid_coordinator.serving.mcp.server import internal_fault, progress_of
 
 Json = dict[str, Any]
 """A JSON object at the protocol's edge."""
@@ -116,5 +116,8 @@ def _answering(handler: Handler) -> Handler:
             return await handler(context, params)
         except HybridError as error:
             raise MCPError(code=_APPLICATION_ERROR, message=str(error)) from error
+        # A fault of ours, of any kind: the SDK would answer it with an empty message.
+        except Exception as error:
+            raise internal_fault(handler.__name__) from error
 
     return answer

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -18,6 +20,8 @@ from hybrid_coordinator.coordinator import Coordinator, Session
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp.contract import INSTRUCTIONS, TOOLS
 from hybrid_coordinator.serving.mcp.tools import HANDLERS
+
+_log = logging.getLogger(__name__)
 
 Context = ServerRequestContext[Any, Any]
 
@@ -66,6 +70,9 @@ def build_server(source: CoordinatorSource, session: Session) -> Server[Any]:
             return types.CallToolResult(
                 content=[types.TextContent(type="text", text=str(error))], is_error=True
             )
+        # A fault of ours, of any kind: the SDK would answer it with an empty message.
+        except Exception as error:
+            raise internal_fault(call.name) from error
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=json.dumps(result, ensure_ascii=False))],
             structured_content=result,
@@ -77,6 +84,17 @@ def build_server(source: CoordinatorSource, session: Session) -> Server[Any]:
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+    )
+
+
+def internal_fault(what: str) -> MCPError:
+    """Log the exception being handled, and what to tell the client about it."""
+    _log.exception("%s failed", what)
+    kind = type(sys.exception()).__name__
+    return MCPError(
+        code=types.INTERNAL_ERROR,
+        message=f"{what} failed inside the coordinator ({kind}); its log has the details: "
+        "`hybrid-coordinator doctor` names the file",
     )
 
 

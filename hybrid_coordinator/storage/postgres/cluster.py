@@ -42,9 +42,8 @@ def program(name: str) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """For Postgres programs: messages in English, and none of the caller's PG* settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return kept | {"LC_ALL": "C"}
+    """For Postgres programs: messages in English, to be recognised and searched for."""
+    return os.environ | {"LC_ALL": "C"}
 
 
 def ensure_cluster(directory: Path, account: Account) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import subprocess
@@ -279,6 +280,17 @@ async def test_a_part_of_an_indexed_tree_is_a_part_of_it(bench: Workbench, root:
     await bench.check(root)
 
 
+async def test_what_the_walk_does_not_get_to_is_a_tree_of_its_own(
+    bench: Workbench, root: Path
+) -> None:
+    write(root, "build/a.py")
+    await bench.indexer.index(root, "p")
+
+    assert counts(await bench.indexer.index(root / "build", "p")) == (1, 0, 0)
+    assert counts(await bench.indexer.index(root, "p")) == (0, 3, 0)
+    await bench.check(root, root / "build")
+
+
 async def test_a_tree_takes_over_the_trees_inside_it(bench: Workbench, root: Path) -> None:
     write(root, "build/a.py")
     await bench.indexer.index(root / "src", "p")
@@ -365,9 +377,8 @@ async def test_files_that_were_cut_in_another_way_are_indexed_anew(
 ) -> None:
     await bench.indexer.index(root, "p")
     manifest = await bench.files.manifest("p", str(root))
-    file = manifest["README.md"]
-    older = replace(file, content_hash=f"0:{file.content_hash.partition(':')[2]}")
-    await bench.files.put("p", str(root), [older])
+    content = hashlib.sha256((root / "README.md").read_bytes()).hexdigest()
+    await bench.files.put("p", str(root), [replace(manifest["README.md"], content_hash=content)])
 
     assert counts(await bench.indexer.index(root, "p")) == (1, 2, 0)
     assert await bench.files.manifest("p", str(root)) == manifest

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import asyncpg
 import psutil
 import pytest
 
@@ -59,6 +60,10 @@ async def calm(call: Callable[[], Awaitable[T]]) -> T:
                 return await call()
             except HybridError:
                 continue
+
+
+def log(directory: Path) -> str:
+    return (directory / "server.log").read_text()
 
 
 def postmaster(directory: Path) -> int:
@@ -148,9 +153,8 @@ async def test_its_log_holds_no_ones_words(revived: Database, directory: Path) -
         await revived.execute("SELECT 'my s3cret' FROM nowhere")
     with pytest.raises(InvalidArgumentError, match="my s3cret"):
         await revived.execute("SELECT 'my s3cret'::integer")
-    log = (directory / "server.log").read_text()
-    assert "ready to accept connections" in log
-    assert "s3cret" not in log
+    assert "ready to accept connections" in log(directory)
+    assert "s3cret" not in log(directory)
 
 
 async def test_it_takes_little_memory(revived: Database, directory: Path) -> None:
@@ -169,7 +173,8 @@ async def test_the_callers_own_postgres_settings_do_not_count(
     for name, value in (
         ("PGPORT", "6543"),
         ("PGHOST", "db.example"),
-        ("PGSSLMODE", "require"),
+        ("PGSSLMODE", "verify-full"),
+        ("PGTARGETSESSIONATTRS", "standby"),
         ("PGDATA", "/nowhere"),
         ("PGUSER", "me"),
         ("PGDATABASE", "mine"),
@@ -225,15 +230,33 @@ async def test_killed_in_mid_write_it_comes_back_with_all_that_was_acknowledged(
     assert len(found) == len(acknowledged) > 100
 
 
-async def test_a_killed_backend_makes_the_next_call_wait_not_fail(revived: Database) -> None:
+async def test_a_killed_backend_ends_the_server_and_the_next_call_starts_it_again(
+    revived: Database, directory: Path
+) -> None:
+    before = postmaster(directory)
     victim: int = await revived.fetch_value("SELECT pg_backend_pid()")
     os.kill(victim, signal.SIGKILL)
-    with pytest.raises(RecordUnavailableError):
-        # The connection is dead and the driver does not know it yet, or does: either is fine.
-        await revived.ping()
-        raise RecordUnavailableError("it knew")
-    # All of the server restarts, and refuses connections while it does.
+    await until_gone(directory)
+    await until_noticed(revived)
     await revived.ping()
+    assert postmaster(directory) != before
+
+
+async def test_a_call_waits_out_a_server_that_takes_no_connections_now(
+    embedded: EmbeddedPostgres, revived: Database, directory: Path
+) -> None:
+    last = await asyncpg.connect(embedded.dsn)
+    own: int = await revived.fetch_value("SELECT pg_backend_pid()")
+    assert await last.fetchval("SELECT pg_terminate_backend($1, 5000)", own)
+    await until_noticed(revived)
+    os.kill(postmaster(directory), signal.SIGTERM)  # leave when the last client has
+    waiting = asyncio.ensure_future(revived.ping())
+    async with asyncio.timeout(BOUND):
+        while "FATAL:  the database system is shutting down" not in log(directory):
+            await asyncio.sleep(0)
+    assert not waiting.done()
+    await last.close()
+    await waiting
 
 
 OWNER = """
@@ -289,6 +312,13 @@ async def test_a_number_in_a_stale_file_may_be_anyones_by_now(directory: Path) -
         assert other.poll() is None
         other.kill()
     server.stop()
+
+
+async def until_noticed(database: Database) -> None:
+    """Wait until the driver has seen that its idle connections are closed."""
+    async with asyncio.timeout(BOUND):
+        while database._pool.get_idle_size():
+            await asyncio.sleep(0)
 
 
 async def until_gone(directory: Path) -> None:
