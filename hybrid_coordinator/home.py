@@ -1,22 +1,19 @@
-"""Where everything lives on disk. Standard library only: the bridge imports it."""
+"""Where everything lives on disk. The bridge imports it, so it loads next to nothing."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 MAX_SOCKET_PATH_BYTES = 100
 """sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL among them (unix(7))."""
 
 
-@dataclass(frozen=True)
 class Home:
     """The directory that holds all state: settings, data, logs, and the socket where it fits."""
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self.root = root
 
     @classmethod
     def from_environment(cls) -> Home:
@@ -62,6 +59,9 @@ class Home:
         inside = self.root / "run" / "coordinator.sock"
         if len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES:
             return inside
+        import hashlib
+        import tempfile
+
         runtime = os.environ.get("XDG_RUNTIME_DIR")
         base = (
             Path(runtime) / "hybrid-coordinator"

@@ -200,6 +200,41 @@ async def test_an_outcome_out_of_bounds_is_refused(
     assert (await records.get(stored)).outcome is None
 
 
+async def test_the_value_of_the_latest_outcome_comes_with_its_components(
+    records: InteractionRecords,
+) -> None:
+    stored = await records.add(new())
+    with pytest.raises(NotFoundError, match=stored):
+        await records.latest_value(stored)
+    await records.set_outcome(stored, SUCCESS, 0.9, {"outcome": 1.0, "novelty": 0.25})
+    assert await records.latest_value(stored) == (0.9, {"outcome": 1.0, "novelty": 0.25})
+    await records.set_outcome(stored, Outcome(OutcomeKind.FAILURE), 0.1, {"outcome": 0.0})
+    assert await records.latest_value(stored) == (0.1, {"outcome": 0.0})
+
+
+async def test_recent_queries_are_of_the_same_project_and_before(
+    records: InteractionRecords,
+) -> None:
+    first, second = await records.add(new(query="one")), await records.add(new(query="two"))
+    await records.add(new(project="other", query="elsewhere"))
+    third = await records.add(new(query="three"))
+    await records.add(new(query="four"))
+    assert list((await records.recent_queries(third, 10)).items()) == [
+        (second, "two"),
+        (first, "one"),
+    ]
+    assert await records.recent_queries(third, 1) == {second: "two"}
+    assert await records.recent_queries(first, 10) == {}
+
+
+async def test_pages_cover_every_interaction_once(records: InteractionRecords) -> None:
+    stored = [await records.add(new()) for _ in range(5)]
+    first = await records.page(None, 3)
+    second = await records.page(first[-1].id, 3)
+    assert [interaction.id for interaction in [*first, *second]] == stored
+    assert await records.page(stored[-1], 3) == []
+
+
 async def test_what_changed_waits_to_be_projected(records: InteractionRecords) -> None:
     first, second = await records.add(new()), await records.add(new())
     waiting = await records.unprojected(10)
