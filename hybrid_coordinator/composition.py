@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import importlib
 import logging
-import os
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,7 +229,6 @@ async def _open(home: Home, store: SettingsStore, stack: contextlib.AsyncExitSta
         HybridError: an engine does not come up.
     """
     settings = store.current()
-    os.environ["SEMBLE_GRAMMARS_CACHE_DIR"] = str(home.grammars_dir)
     record = asyncio.create_task(_open_record(home, settings, stack))
     try:
         await asyncio.to_thread(_import_rooms)
@@ -292,6 +290,7 @@ async def _build(
     stack: contextlib.AsyncExitStack,
 ) -> Running:
     from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
     from hybrid_coordinator.knowledge.collections import load_collections
     from hybrid_coordinator.knowledge.embedding.cooling import CoolingEmbedder
@@ -315,6 +314,7 @@ async def _build(
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 
     settings = store.current()
+    unpack_grammars_into(home.grammars_dir)
     interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
     files, embedders = SourceFiles(database), CollectionEmbedders(database)
     definitions = load_collections()

@@ -27,6 +27,9 @@ from hybrid_coordinator.storage.vectors.protocol import IndexPoint, VectorIndex
 _ROWS_A_BATCH = 64
 _LOOK_SECONDS = 30.0
 """Another process may write rows too; it cannot wake this one."""
+_GATHER_SECONDS = 0.05
+"""How long a pass lets writes come together unless somebody waits for it: an outcome set right
+after its interaction then costs one point, and neither call shares the processor with it."""
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 60.0
 _PROBE = "probe"
@@ -79,6 +82,7 @@ class Projector:
         self._definitions = definitions
         self._projecting = asyncio.Lock()
         self._woken = asyncio.Event()
+        self._awaited = asyncio.Event()
         self._wakes = 1  # whatever waits since the last run of the process
         self._answered = 0
         self._pass_ended = asyncio.Condition()
@@ -103,6 +107,10 @@ class Projector:
         """
         pause = _FIRST_RETRY_SECONDS
         while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER_SECONDS):
+                    await self._awaited.wait()
+            self._awaited.clear()
             self._woken.clear()
             wakes = self._wakes
             complete = await self._attempt()
@@ -123,6 +131,7 @@ class Projector:
         wakes = self._wakes
         if self._answered >= wakes:
             return
+        self._awaited.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout), self._pass_ended:
                 await self._pass_ended.wait_for(lambda: self._answered >= wakes)

@@ -151,7 +151,9 @@ _BY_INTERPRETER: Mapping[str, Language] = {
 
 def known_languages() -> tuple[Language, ...]:
     """Every language of the table, sorted by name."""
-    return tuple(sorted({*_BY_NAME.values(), TEXT}, key=lambda each: (each.name, each.grammar)))
+    return tuple(
+        sorted({*_BY_NAME.values(), TEXT}, key=lambda each: (each.name, each.grammar or ""))
+    )
 
 
 def detect_language(path: str, first_line: str = "") -> Language:

@@ -24,13 +24,21 @@ if TYPE_CHECKING:
 MAX_NODES = 100_000
 """Nodes looked at in one file; the rest is cut by lines. A megabyte of source needs a tenth."""
 
-_TRANSPARENT = frozenset(
-    "body declarations document source_code statement_list".split()  # noqa: SIM905
-)
+MAX_NESTING = 20
+"""Definitions within definitions that are told apart; deeper ones are parts of the last."""
+
+_TRANSPARENT = frozenset({"body", "declarations", "document", "source_code", "statement_list"})
 """Nodes that hold what a file holds and mean nothing themselves."""
 
 _LEADING = frozenset(
-    "annotation attribute_item attribute_list decorator inner_attribute_item pragma".split()  # noqa: SIM905
+    {
+        "annotation",
+        "attribute_item",
+        "attribute_list",
+        "decorator",
+        "inner_attribute_item",
+        "pragma",
+    }
 )
 """Nodes that belong to the definition after them, as comments do."""
 
@@ -75,15 +83,14 @@ class _Splitter:
 
     def pieces(self, root: Node) -> Iterator[Piece]:
         # Not recursive: hostile sources nest a hundred thousand deep.
-        pending = [_Part(root, 0, len(self._lines), None)]
-        first = True
+        whole = _Part(root, 0, len(self._lines), None)
+        pending = [whole]
         while pending:
             part = pending.pop()
             piece = Piece(part.start, part.end, part.owner)
-            if not first and not self._divides(part):
+            if part is not whole and not self._divides(part):
                 yield piece
                 continue
-            first = False
             parts = list(self._parts(part))
             if len(parts) > 1 or (parts and parts[0].node.child_count):
                 pending.extend(reversed(parts))
@@ -128,7 +135,7 @@ class _Splitter:
     def _part(self, node: Node, start: int, end: int, comment: _Part | None, whole: _Part) -> _Part:
         parent = whole.owner
         defined = defined_by(node, self._source, self._grammar)
-        if defined is None:
+        if defined is None or (parent is not None and len(parent.chain()) == MAX_NESTING):
             return _Part(node, start, end, parent, body=whole.defines)
         doc = self._doc(defined.node)
         if not doc and comment is not None:

@@ -19,6 +19,7 @@ from hybrid_coordinator.knowledge.code.languages import (
     known_languages,
 )
 from hybrid_coordinator.knowledge.code.pieces import MAX_CHUNK_CHARACTERS
+from hybrid_coordinator.knowledge.code.syntax import MAX_NESTING
 from tests.knowledge.code.sources import DEFINED, PYTHON
 
 _PYTHON = Language("python", "python")
@@ -240,6 +241,15 @@ def test_hostile_source(text: str) -> None:
     began = time.perf_counter()
     check(text, cut(text, _PYTHON).chunks)
     assert time.perf_counter() - began < 20.0
+
+
+@pytest.mark.parametrize("word", ["function f() {\n", "class A { m() {\n", "x = {\na: "])
+def test_definitions_nested_deeply(word: str) -> None:
+    text = word * 5_000
+    chunks = cut(text, Language("javascript", "javascript")).chunks
+
+    check(text, chunks)
+    assert all(len(chunk.context) <= MAX_NESTING for chunk in chunks)
 
 
 @pytest.mark.parametrize("text", ["- " * 50_000, "\n".join(" " * n + "- a:" for n in range(900))])

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 from pydantic import SecretStr
-from support.embedding_server import EmbeddingServer
 
 from hybrid_coordinator.errors import SettingsError
 from hybrid_coordinator.knowledge.embedding.factory import build_embedder
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.settings import EmbeddingSettings
+from tests.support.embedding_server import EmbeddingServer
 
 
 async def test_the_default_is_the_shipped_model() -> None:

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from support.embedding_server import CUT, DIGEST, HANG, Answer, EmbeddingServer
 
 from hybrid_coordinator.errors import EmbedderUnavailableError
 from hybrid_coordinator.knowledge.embedding.endpoint import EndpointEmbedder
 from hybrid_coordinator.knowledge.embedding.ollama import OllamaEmbedder
 from hybrid_coordinator.knowledge.embedding.openai import OpenAIEmbedder
 from hybrid_coordinator.knowledge.embedding.protocol import EmbedderIdentity
+from tests.support.embedding_server import CUT, DIGEST, HANG, Answer, EmbeddingServer
 
 MODEL = "nomic-embed-text"
 Build = Callable[..., EndpointEmbedder]
