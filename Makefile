@@ -27,6 +27,7 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PY) scripts/check_gates.py
+	$(PY) scripts/generate_docs.py --check
 
 bench: $(VENV)/.test
 	$(PY) benchmarks/main_job.py

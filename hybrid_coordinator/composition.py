@@ -19,6 +19,7 @@ from hybrid_coordinator.errors import (
     HybridError,
     InvalidArgumentError,
     NotFoundError,
+    UnavailableError,
 )
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.settings import Settings, SettingsStore
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.embedding.protocol import Embedder
     from hybrid_coordinator.knowledge.index_setup import IndexSetup
+    from hybrid_coordinator.routing.delegate import LocalModels
     from hybrid_coordinator.storage.postgres.bookkeeping import CollectionEmbedders
     from hybrid_coordinator.storage.postgres.database import Database
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
@@ -57,6 +59,10 @@ class Engines:
         error = None if task.cancelled() else task.exception()
         return f"down: {error}" if error else "up"
 
+    def settings_notice(self) -> str | None:
+        """What a user should know of hybrid.yaml as it is now; None mostly."""
+        return self._settings.notice()
+
     async def get(self) -> Coordinator:
         """The coordinator, once its engines are up.
 
@@ -71,6 +77,20 @@ class Engines:
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
             task = self._starting = asyncio.create_task(self._start())
         return await asyncio.shield(task)
+
+    async def health(self) -> list[PartHealth]:
+        """Each part, asked now; where the engines are down, why, and the parts beside them."""
+        try:
+            return await (await self.running()).health()
+        except HybridError as error:
+            from hybrid_coordinator.routing.delegate import LocalModels
+
+            down = PartHealth("engines", ok=False, detail=str(error), remedy=_remedy(error))
+            models = LocalModels(self._settings.current().inference)
+            try:
+                return [down, *await _models_health(models)]
+            finally:
+                await models.close()
 
     async def tidy(self) -> None:
         """Compact the index. Qdrant Edge has no background optimizer, and while it works nothing
@@ -138,32 +158,11 @@ class Running:
                 parts.append(PartHealth(name, ok=False, detail=str(error), remedy=_remedy(error)))
             else:
                 parts.append(PartHealth(name, ok=True, detail=detail))
-        return [*parts, *await self._models()]
-
-    async def _models(self) -> list[PartHealth]:
-        from hybrid_coordinator.inference.starting import unavailable
-
-        survey = await self.coordinator.models.survey()
-        parts = [
-            PartHealth(
-                f"model {report.endpoint.kind}",
-                ok=bool(report.models),
-                detail=", ".join(model.name for model in report.models) or str(report),
-                needed=False,
-            )
-            for report in survey
-        ]
-        if not any(part.ok for part in parts):
-            parts.append(
-                PartHealth(
-                    "a local model",
-                    ok=False,
-                    detail="none answers, so ask_local_llm cannot",
-                    remedy=str(unavailable(survey)),
-                    needed=False,
-                )
-            )
-        return parts
+        notice = self.coordinator.settings.notice()
+        parts.append(
+            PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
+        )
+        return [*parts, *await _models_health(self.coordinator.models)]
 
     async def collections(self) -> list[CollectionState]:
         """The five collections, counted now."""
@@ -202,11 +201,40 @@ class Running:
     async def _index_unfinished(self, progress: Progress) -> None:
         roots = await self.files.unfinished_roots()
         for number, (project, root) in enumerate(roots):
-            await progress(number, len(roots), f"indexing {root}")
+
+            async def told(done: int, total: int, number: int = number, root: str = root) -> None:
+                await progress(number + done / max(total, 1), len(roots), f"roots, in {root}")
+
             try:
-                await self.coordinator.indexer.index(Path(root), project)
+                await self.coordinator.indexer.index(Path(root), project, told)
             except (InvalidArgumentError, NotFoundError) as error:
                 _log.warning("%s cannot be indexed again: %s", root, error)
+
+
+async def _models_health(models: LocalModels) -> list[PartHealth]:
+    from hybrid_coordinator.inference.starting import unavailable
+
+    survey = await models.survey()
+    parts = [
+        PartHealth(
+            f"model {report.endpoint.kind}",
+            ok=bool(report.models),
+            detail=", ".join(model.name for model in report.models) or str(report),
+            needed=False,
+        )
+        for report in survey
+    ]
+    if not any(part.ok for part in parts):
+        parts.append(
+            PartHealth(
+                "a local model",
+                ok=False,
+                detail="none answers, so ask_local_llm cannot",
+                remedy=str(unavailable(survey)).rpartition(". ")[2],
+                needed=False,
+            )
+        )
+    return parts
 
 
 _REBUILD_SECONDS = 600.0
@@ -219,6 +247,8 @@ async def _say_nothing(_: float, __: float | None, ___: str) -> None:
 def _remedy(error: HybridError) -> str:
     if isinstance(error, EmbeddingMismatchError):
         return "hybrid-coordinator reindex"
+    if isinstance(error, UnavailableError):
+        return "start that server, or correct or unset its setting; then hybrid-coordinator stop"
     return "hybrid-coordinator stop, then try again; the log says more"
 
 

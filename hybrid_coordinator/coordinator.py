@@ -137,14 +137,17 @@ class Coordinator:
             self._find(query, project, collections, _PER_COLLECTION), self.models.any_ready()
         )
         packed = pack(found.items, max_tokens)
-        abstained = not packed.items
+        notices = found.notices
+        if found.items and not packed.items:
+            many = f"{len(found.items)} relevant items do not fit max_tokens={max_tokens}"
+            notices = (*notices, f"{many}; allow more, or use search_knowledge")
         return Augmentation(
-            augmented_prompt=query if abstained else f"{packed.text}\nTask:\n{query}",
+            augmented_prompt=f"{packed.text}\nTask:\n{query}" if packed.items else query,
             items=packed.items,
             tokens=packed.tokens,
-            abstained=abstained,
+            abstained=not found.items,
             route=self.router.route(query, local_ready=ready, agent_type=agent_type),
-            notices=found.notices,
+            notices=notices,
         )
 
     async def search(
@@ -168,7 +171,7 @@ class Coordinator:
         found = await self.retriever.find(
             query, project, collections or list(CollectionName), limit, only_relevant=only_relevant
         )
-        problems = [each for each in (self.projector.problem, self.settings.problem) if each]
+        problems = [each for each in (self.projector.problem, self.settings.notice()) if each]
         return replace(found, notices=(*found.notices, *problems))
 
     async def ask(
@@ -261,7 +264,7 @@ class Coordinator:
             raise InvalidArgumentError(
                 "watch", "following changes is not available; call index_codebase again instead"
             )
-        if await asyncio.to_thread(path.resolve) in (Path("/"), Path.home()):
+        if await asyncio.to_thread(_resolved, "path", path) in (Path("/"), Path.home()):
             raise InvalidArgumentError("path", f"{path} is no project; name a project's directory")
 
         async def counted(done: int, total: int) -> None:
@@ -271,10 +274,10 @@ class Coordinator:
         return await self.indexer.index(path, project, counted)
 
     async def route(self, prompts: Sequence[str | Sequence[Mapping[str, Any]]]) -> list[Route]:
-        """Where each prompt (or message list) should go; calls no model."""
-        ready = await self.models.any_ready()
+        """Where each prompt (or message list) should go by what it needs, whatever runs here at
+        the moment; asks no model."""
         return [
-            self.router.route(prompt, local_ready=ready, agent_type=AgentType.REMOTE)
+            self.router.route(prompt, local_ready=True, agent_type=AgentType.REMOTE)
             for prompt in prompts
         ]
 
@@ -303,14 +306,31 @@ def _map_strings(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
     return value
 
 
+def _resolved(field: str, path: Path) -> Path:
+    """``path`` with its links followed.
+
+    Raises:
+        InvalidArgumentError: its links loop, or cannot be followed.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # a loop is a RuntimeError before Python 3.13
+        raise InvalidArgumentError(field, f"{path} cannot be followed: {error}") from error
+
+
 def _read_files(paths: Sequence[str], session: Session) -> tuple[FileText, ...]:
     """The text of files inside the session's project."""
+    from hybrid_coordinator.knowledge.code.excluded import file_reason
+    from hybrid_coordinator.knowledge.code.read import SkipReason
+
     root = session.home_project.root
     texts = []
     for given in paths:
-        path = session.resolve(given).resolve()
+        path = _resolved("files", session.resolve(given))
         if not path.is_relative_to(root):
             raise InvalidArgumentError("files", f"{given} is outside the project {root}")
+        if file_reason(path.name) is SkipReason.SECRET:
+            raise InvalidArgumentError("files", f"{given} may hold secrets, so it is not read")
         try:
             with path.open("rb") as file:
                 content = file.read(_MAX_FILE_BYTES + 1)

@@ -40,8 +40,9 @@ class EmbeddingSettings(_Section):
 
 
 class InferenceSettings(_Section):
-    """Local model endpoints. An empty list of a kind switches it off."""
+    """Local model endpoints. An empty list of a kind switches it off, ``enabled: false`` all."""
 
+    enabled: bool = True
     llama_cpp: tuple[str, ...] = _LLAMA_CPP_DEFAULTS
     ollama: tuple[str, ...] = ("http://127.0.0.1:11434",)
     lmstudio: tuple[str, ...] = ("http://127.0.0.1:1234",)
@@ -81,6 +82,7 @@ _ESTABLISHED_NAMES: Mapping[str, tuple[str, str]] = {
     "LLAMA_CPP_BASE_URL": ("inference", "llama_cpp"),
     "OLLAMA_BASE_URL": ("inference", "ollama"),
     "LMSTUDIO_BASE_URL": ("inference", "lmstudio"),
+    "HYBRID_MODE_ENABLED": ("inference", "enabled"),
     "LOCAL_CONFIDENCE_THRESHOLD": ("inference", "confidence_threshold"),
     "HIGH_VALUE_THRESHOLD": ("learning", "high_value_threshold"),
 }
@@ -153,16 +155,13 @@ def _explain(error: ValidationError, file: Path, origins: Mapping[tuple[str, str
 
 
 class SettingsStore:
-    """The settings in force: reread when the file changes; a bad edit keeps the old ones.
-
-    ``problem`` says what is wrong with the file while that is so, else None.
-    """
+    """The settings in force: reread when the file changes; a bad edit keeps the old ones."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._stamp = self._look()
-        self._settings = load_settings(file)
-        self.problem: str | None = None
+        self._settings = self._at_start = load_settings(file)
+        self._problem: str | None = None
 
     def _look(self) -> tuple[int, int] | None:
         try:
@@ -178,7 +177,20 @@ class SettingsStore:
             self._stamp = stamp
             try:
                 self._settings = load_settings(self._file)
-                self.problem = None
+                self._problem = None
             except SettingsError as error:
-                self.problem = f"{error} (the previous settings stay in force)"
+                self._problem = f"{error} (the previous settings stay in force)"
         return self._settings
+
+    def notice(self) -> str | None:
+        """What a user should know of the file as it is now: what is wrong with it, or that a
+        change waits for a restart; None mostly."""
+        now, before = self.current(), self._at_start
+        if self._problem is not None:
+            return self._problem
+        if (now.storage, now.embedding) != (before.storage, before.embedding):
+            return (
+                "storage and embedding settings have changed: they take effect after "
+                "`hybrid-coordinator stop`"
+            )
+        return None

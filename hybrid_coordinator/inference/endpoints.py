@@ -94,7 +94,7 @@ def configured_endpoints(settings: InferenceSettings) -> tuple[Endpoint, ...]:
     Raises:
         SettingsError: a URL has no host, another scheme than http or https, or a password.
     """
-    return tuple(dict.fromkeys(_endpoints(settings)))
+    return tuple(dict.fromkeys(_endpoints(settings))) if settings.enabled else ()
 
 
 def _endpoints(settings: InferenceSettings) -> Iterator[Endpoint]:

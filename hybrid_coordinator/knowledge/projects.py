@@ -21,7 +21,10 @@ def project_of(directory: Path) -> Project:
     The name is readable and tells equal directory names apart: ``shop-1f3a9c2e`` is the root's
     last part and the start of the SHA-256 of its resolved path.
     """
-    resolved = directory.resolve()
+    try:
+        resolved = directory.resolve()
+    except (OSError, RuntimeError):  # a loop of links is a RuntimeError before Python 3.13
+        resolved = directory.absolute()
     root = next((each for each in (resolved, *resolved.parents) if (each / ".git").exists()), None)
     root = root or resolved
     digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -228,7 +228,7 @@ def _parse(line: bytes) -> dict[str, object]:
     malformed lines, the bridge only needs ids and methods."""
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # json recurses into nested values
         return {}
     return message if isinstance(message, dict) else {}
 

@@ -6,6 +6,7 @@ import argparse
 import gc
 import logging
 import logging.handlers
+import os
 import sys
 
 from hybrid_coordinator.errors import HybridError, OwnershipError, StorageError
@@ -27,6 +28,7 @@ def main() -> int:
 
 def run(home: Home, *, stay: bool) -> int:
     """Own ``home`` and serve until told to stop, or until idle unless ``stay``."""
+    os.umask(0o077)  # code, answers and their evidence are this user's business
     try:
         ownership = Ownership.take(home)
         try:

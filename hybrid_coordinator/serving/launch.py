@@ -108,7 +108,7 @@ def greeting(directory: Path | None = None) -> bytes:
 def _start_turn(home: Home) -> Iterator[bool]:
     """True for the one process that may start the coordinator now."""
     try:
-        home.root.mkdir(parents=True, exist_ok=True)
+        home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(home.root / "start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise CoordinatorStartError(
@@ -130,7 +130,7 @@ def _start_and_wait(home: Home, deadline: float) -> None:
     """Start a detached coordinator and return once its socket answers."""
     errors = home.log_file.with_suffix(".err")
     try:
-        errors.parent.mkdir(parents=True, exist_ok=True)
+        errors.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with errors.open("wb") as stderr:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [interpreter(), "-m", "hybrid_coordinator.serving.daemon"],

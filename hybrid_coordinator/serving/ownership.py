@@ -28,7 +28,7 @@ class Ownership:
             StorageError: the home cannot be written.
         """
         try:
-            home.root.mkdir(parents=True, exist_ok=True)
+            home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(home.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StorageError(

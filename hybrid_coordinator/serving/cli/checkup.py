@@ -62,6 +62,7 @@ def _check(home: Home) -> Iterator[PartHealth]:
     yield directory
     yield _disk(home)
     if directory.ok:
+        yield _privacy(home)
         yield from _coordinator(home)
     yield _claude_code()
 
@@ -72,7 +73,7 @@ def _python() -> PartHealth:
 
 def _directory(home: Home) -> PartHealth:
     try:
-        home.root.mkdir(parents=True, exist_ok=True)
+        home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = home.root / f".doctor-{os.getpid()}"
         probe.write_bytes(b"ok")
         probe.unlink()
@@ -84,6 +85,17 @@ def _directory(home: Home) -> PartHealth:
             remedy=f"chown -R $USER {home.root}, or set HYBRID_HOME to a directory of yours",
         )
     return PartHealth("home", ok=True, detail=f"{home.root} can be written")
+
+
+def _privacy(home: Home) -> PartHealth:
+    mode = stat.S_IMODE(home.root.stat().st_mode)
+    return PartHealth(
+        "home permissions",
+        ok=not mode & 0o044,
+        detail=f"mode {mode:04o}",
+        remedy=f"chmod go-r {home.root} (others can list what is in it)",
+        needed=False,
+    )
 
 
 def _disk(home: Home) -> PartHealth:
@@ -125,7 +137,7 @@ def _parts(client: Client) -> Iterator[PartHealth]:
     try:
         answer = client.request("hybrid/health")
     except HybridError as error:
-        yield PartHealth("engines", ok=False, detail=str(error), remedy="as the message says")
+        yield PartHealth("engines", ok=False, detail=str(error))
         return
     for part in answer["parts"]:
         yield PartHealth(**part)
@@ -162,12 +174,31 @@ def _claude_code() -> PartHealth:
         return PartHealth(
             "claude code", ok=False, detail=f"{file}: {error}", remedy=remedy, needed=False
         )
-    scopes = [content, *content.get("projects", {}).values()]
-    known = any("hybrid-coordinator" in scope.get("mcpServers", {}) for scope in scopes)
-    return PartHealth(
-        "claude code",
-        ok=known,
-        detail="has the hybrid-coordinator entry" if known else f"no entry in {file}",
-        remedy="" if known else remedy,
-        needed=False,
-    )
+    command_line = _configured_command(content)
+    if command_line is None:
+        return PartHealth(
+            "claude code", ok=False, detail=f"no entry in {file}", remedy=remedy, needed=False
+        )
+    if shutil.which(command_line) is None:
+        return PartHealth(
+            "claude code",
+            ok=False,
+            detail=f"its entry names {command_line}, which cannot be run",
+            remedy=f"claude mcp remove hybrid-coordinator; {remedy}",
+            needed=False,
+        )
+    return PartHealth("claude code", ok=True, detail=f"starts {command_line}", needed=False)
+
+
+def _configured_command(content: object) -> str | None:
+    """The command of our entry, the user's or any project's; None where there is none."""
+    settings = content if isinstance(content, dict) else {}
+    projects = settings.get("projects")
+    scopes = [settings, *(projects.values() if isinstance(projects, dict) else ())]
+    for scope in scopes:
+        servers = scope.get("mcpServers") if isinstance(scope, dict) else None
+        entry = servers.get("hybrid-coordinator") if isinstance(servers, dict) else None
+        command = entry.get("command") if isinstance(entry, dict) else None
+        if isinstance(command, str):
+            return command
+    return None

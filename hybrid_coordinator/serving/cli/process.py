@@ -129,4 +129,5 @@ def _status(options: argparse.Namespace) -> int:
         print(f"  home         {state['home']}")
         print(f"  socket       {state['socket']}")
         print(f"  connections  {state['connections']}")
+        print(f"  settings     {state['settings']}")
     return 0 if state["running"] else 1

@@ -24,6 +24,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     export = commands.add_parser("export", help="write interactions and knowledge as JSON lines")
     export.add_argument("--output", type=Path, metavar="FILE", help="a file instead of stdout")
+    add_json_flag(export)  # its output is JSON lines in any case
     export.set_defaults(run=_export)
 
 

@@ -61,6 +61,7 @@ def add_control_methods(
             "project": session.project,
             "connections": owner.connections,
             "engines": engines.state(),
+            "settings": engines.settings_notice() or "as in the file",
         }
 
     async def stop(_: Context, __: types.RequestParams) -> Json:
@@ -68,8 +69,7 @@ def add_control_methods(
         return {}
 
     async def health(_: Context, __: types.RequestParams) -> Json:
-        running = await engines.running()
-        return {"parts": [asdict(part) for part in await running.health()]}
+        return {"parts": [asdict(part) for part in await engines.health()]}
 
     async def stats(_: Context, params: StatsParams) -> Json:
         coordinator = await engines.get()

@@ -45,7 +45,7 @@ async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> t
     line = await _read_line(reader)
     try:
         greeting = json.loads(line).get("hybrid_coordinator")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         greeting = None
     if not isinstance(greeting, dict):
         return Caller(None, None, None), line
@@ -119,8 +119,8 @@ def _refusal(line: bytes, cause: ValidationError) -> types.JSONRPCError:
     """What answers a malformed line, with its id where one can be made out."""
     try:
         content = json.loads(line)
-    except ValueError as error:
-        reason = types.ErrorData(code=types.PARSE_ERROR, message=f"not JSON: {error}")
+    except (ValueError, RecursionError) as error:
+        reason = types.ErrorData(code=types.PARSE_ERROR, message=f"not JSON we can read: {error}")
         return types.JSONRPCError(jsonrpc="2.0", id=None, error=reason)
     identifier = content.get("id") if isinstance(content, dict) else None
     place = _lone_surrogate(content)
