@@ -9,6 +9,7 @@ With --check nothing is written, and the exit status is 1 where a page is not wh
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from hybrid_coordinator.domain.items import ContextItem
 from hybrid_coordinator.serving.cli import build_parser
 from hybrid_coordinator.serving.mcp.contract import TOOLS
 from hybrid_coordinator.settings import Settings, environment_names
@@ -38,9 +40,17 @@ def tools_page() -> str:
             kind, bounds = _type_and_bounds(tool.arguments, name, value)
             default = "required" if name in required else _default(value)
             lines.append(f"| `{name}` | {kind} | {default} | {bounds} |")
-        fields = ", ".join(f"`{name}` ({kind})" for name, kind in tool.result.items())
+        result = {**tool.result, **tool.unlisted}
+        fields = ", ".join(f"`{name}` ({_nullable(kind)})" for name, kind in result.items())
         lines += ["", f"Result: {fields}."]
+    item = ", ".join(f"`{field.name}`" for field in dataclasses.fields(ContextItem))
+    lines += ["", "## Items", "", f"Every item of a result has: {item}. `success_rate` is null"]
+    lines[-1] += " until an interaction that showed the item has an outcome."
     return "\n".join(lines) + "\n"
+
+
+def _nullable(kind: str) -> str:
+    return f"{kind.rstrip('?')} or null" if kind.endswith("?") else kind
 
 
 def _default(schema: dict[str, Any]) -> str:
@@ -118,7 +128,8 @@ def settings_page() -> str:
         "`hybrid.yaml` in the home (`HYBRID_HOME`, by default",
         "`~/.local/share/hybrid-coordinator`). Every key can be set by the environment, it wins;",
         "lists are comma-separated there. Unknown keys are errors. A bad edit keeps the settings",
-        "in force and is named in `notices`.",
+        "in force and is named in `notices`; a change of engines waits for the next start. All",
+        "sessions share one coordinator, and it has the environment of the one that started it.",
     ]
     for section, info in Settings.model_fields.items():
         lines += ["", f"## `{section}`", "", (type(info.default).__doc__ or "").strip(), ""]

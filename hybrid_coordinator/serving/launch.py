@@ -28,6 +28,7 @@ ALREADY_OWNED = 3
 """Exit status of a coordinator that found another one owning its home."""
 
 _POLL_SECONDS = 0.005
+_OWNED_SECONDS = 0.1
 
 
 class CoordinatorStartError(UnavailableError):
@@ -151,7 +152,9 @@ def _start_and_wait(home: Home, deadline: float) -> None:
                 threading.Thread(target=child.wait, daemon=True).start()
                 return
         if child.poll() == ALREADY_OWNED:
-            return  # somebody else's coordinator is coming up: its socket is waited for
+            # Another coordinator is coming up, or going down: its socket or its end is waited for.
+            time.sleep(_OWNED_SECONDS)
+            return
         if child.returncode is not None:
             words = errors.read_text(errors="replace").strip().splitlines()
             reason = words[-1] if words else f"exit status {child.returncode}"

@@ -7,7 +7,7 @@ types, defaults and allowed values, and leave the bounds to the error that names
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import mcp_types as types
@@ -29,14 +29,15 @@ INSTRUCTIONS = (
 class ToolContract:
     """One tool as clients see it.
 
-    ``result`` maps fields of its result to JSON types: all of them, but for the measurements of
-    `ask_local_llm`, which docs/tools.md lists.
+    ``result`` maps fields of its result to JSON types. ``unlisted`` are further ones that the
+    output schema leaves out to stay short; docs/tools.md has them.
     """
 
     name: str
     description: str
     arguments: type[args.Arguments]
     result: Mapping[str, str]
+    unlisted: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
     destructive: bool = False
     always_load: bool = False
@@ -141,6 +142,18 @@ TOOLS: Mapping[str, ToolContract] = {
                 "cost_usd": "number?",
                 "notices": "array",
             },
+            unlisted={
+                "endpoint": "string",
+                "task_type": "string",
+                "complexity": "string",
+                "checks": "object",
+                "tokens_in": "integer",
+                "tokens_out": "integer",
+                "tokens_per_second": "number?",
+                "first_token_ms": "integer?",
+                "latency_ms": "integer",
+                "cached": "boolean",
+            },
         ),
         ToolContract(
             "track_interaction",
@@ -174,6 +187,7 @@ TOOLS: Mapping[str, ToolContract] = {
             "Look up code or memory, to read more than augment_query gave.",
             args.SearchKnowledge,
             {"items": "array"},
+            unlisted={"notices": "array"},
             read_only=True,
         ),
         ToolContract(
@@ -193,6 +207,7 @@ TOOLS: Mapping[str, ToolContract] = {
                 "skipped": "object",
                 "seconds": "number",
             },
+            unlisted={"removed": "integer", "notices": "array"},
         ),
     )
 }
