@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
 from hybrid_coordinator.knowledge.collections import load_collections
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
@@ -148,7 +149,7 @@ class Bench:
         self.retriever = Retriever(
             index, self._embedder, self._bm25, interactions, self.setup, definitions
         )
-        self._indexer = CodeIndexer(index, self._embedder, self._bm25, files)
+        self._indexer = CodeIndexer(index, self._embedder, self._bm25, files, Scrubber())
         self._prefix: dict[str, str] = {}
 
     async def add(self, project: str, root: Path, prefix: Path) -> None:

@@ -19,13 +19,15 @@ from hybrid_coordinator.errors import (
     HybridError,
     InvalidArgumentError,
     NotFoundError,
+    SettingsError,
     UnavailableError,
 )
 from hybrid_coordinator.home import Home
-from hybrid_coordinator.settings import Settings, SettingsStore
+from hybrid_coordinator.settings import InferenceSettings, Settings, SettingsStore
 
 # Loaded by the starting task, behind the handshake; see `_import_rooms`.
 if TYPE_CHECKING:
+    from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.embedding.protocol import Embedder
     from hybrid_coordinator.knowledge.index_setup import IndexSetup
@@ -83,10 +85,11 @@ class Engines:
         try:
             return await (await self.running()).health()
         except HybridError as error:
+            from hybrid_coordinator.domain.secrets import Scrubber
             from hybrid_coordinator.routing.delegate import LocalModels
 
             down = PartHealth("engines", ok=False, detail=str(error), remedy=_remedy(error))
-            models = LocalModels(self._settings.current().inference)
+            models = LocalModels(self._settings.current().inference, Scrubber())
             try:
                 return [down, *await _models_health(models)]
             finally:
@@ -162,7 +165,7 @@ class Running:
         parts.append(
             PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
         )
-        return [*parts, *await _models_health(self.coordinator.models)]
+        return [*parts, *await _models_health(self.coordinator.models())]
 
     async def collections(self) -> list[CollectionState]:
         """The five collections, counted now."""
@@ -331,7 +334,6 @@ async def _build(
     from hybrid_coordinator.learning.datasets import TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder
     from hybrid_coordinator.learning.tracking import Tracker
-    from hybrid_coordinator.routing.delegate import LocalModels
     from hybrid_coordinator.routing.route import Router
     from hybrid_coordinator.storage.postgres.bookkeeping import (
         CollectionEmbedders,
@@ -353,20 +355,26 @@ async def _build(
     stack.push_async_callback(embedder.close)
     setup = IndexSetup(index, embedder, embedders, interactions, knowledge, files, definitions)
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
-    models = LocalModels(settings.inference)
+    models = CurrentModels(store, scrubber)
     stack.push_async_callback(models.close)
-    threshold = settings.learning.high_value_threshold
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, definitions),
         projector=projector,
-        indexer=CodeIndexer(index, embedder, bm25, files),
+        indexer=CodeIndexer(index, embedder, bm25, files, scrubber),
         tracker=Tracker(interactions, projector.wake, scrubber),
-        outcomes=OutcomeRecorder(interactions, index, bm25, threshold, projector.wake, scrubber),
+        outcomes=OutcomeRecorder(
+            interactions,
+            index,
+            bm25,
+            lambda: store.current().learning.high_value_threshold,
+            projector.wake,
+            scrubber,
+        ),
         training_data=TrainingData(interactions, Datasets(database), scrubber),
         interactions=interactions,
         knowledge=knowledge,
         definitions=definitions,
-        models=models,
+        models=models.current,
         router=Router(),
         statistics=Statistics(database),
         scrubber=scrubber,
@@ -380,6 +388,38 @@ async def _build(
         task = asyncio.create_task(work)
         stack.push_async_callback(_cancel, task)
     return running
+
+
+class CurrentModels:
+    """The local models that the settings name now: made anew when those settings change."""
+
+    def __init__(self, store: SettingsStore, scrubber: Scrubber) -> None:
+        self._store = store
+        self._scrubber = scrubber
+        self._settings = store.current().inference
+        self._made = [self._make(self._settings)]
+
+    def _make(self, settings: InferenceSettings) -> LocalModels:
+        from hybrid_coordinator.routing.delegate import LocalModels
+
+        return LocalModels(settings, self._scrubber)
+
+    def current(self) -> LocalModels:
+        """The models in force."""
+        wanted = self._store.current().inference
+        if wanted != self._settings:
+            self._settings = wanted
+            try:
+                # The former ones may still be answering somebody: they are closed at the end.
+                self._made.append(self._make(wanted))
+            except SettingsError as error:
+                _log.warning("the previous model endpoints stay in force: %s", error)
+        return self._made[-1]
+
+    async def close(self) -> None:
+        """Close all connections; no call may follow."""
+        for models in self._made:
+            await models.close()
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

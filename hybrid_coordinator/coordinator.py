@@ -84,7 +84,11 @@ class Session:
 
     def resolve(self, path: str) -> Path:
         """``path`` as the agent means it: relative to where it works."""
-        return self.directory / Path(path).expanduser()
+        given = Path(path)
+        try:
+            return self.directory / given.expanduser()
+        except RuntimeError:  # no such user: as in a shell, the name is an ordinary one
+            return self.directory / given
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Coordinator:
     interactions: InteractionRecords
     knowledge: KnowledgeRecords
     definitions: Mapping[CollectionName, CollectionDefinition]
-    models: LocalModels
+    models: Callable[[], LocalModels]
     router: Router
     statistics: Statistics
     scrubber: Scrubber
@@ -134,7 +138,7 @@ class Coordinator:
     ) -> Augmentation:
         """The question with the context that bears on it, in at most ``max_tokens`` tokens."""
         found, ready = await asyncio.gather(
-            self._find(query, project, collections, _PER_COLLECTION), self.models.any_ready()
+            self._find(query, project, collections, _PER_COLLECTION), self.models().any_ready()
         )
         packed = pack(found.items, max_tokens)
         notices = found.notices
@@ -189,7 +193,7 @@ class Coordinator:
         async def waiting(elapsed: float, words: str) -> None:
             await progress(elapsed, None, words)
 
-        reply, attempts = await self.models.ask(
+        reply, attempts = await self.models().ask(
             AskRequest(
                 prompt=options.prompt,
                 task_type=None if options.task_type == "auto" else TaskType(options.task_type),

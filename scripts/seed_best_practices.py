@@ -13,6 +13,7 @@ import argparse
 from collections import Counter
 
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName
+from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.knowledge.collections import load_seeds
 from hybrid_coordinator.serving.client import connected
@@ -43,4 +44,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except HybridError as error:
+        raise SystemExit(f"error: {error}") from None

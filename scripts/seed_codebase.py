@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.client import connected
 
@@ -29,4 +30,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except HybridError as error:
+        raise SystemExit(f"error: {error}") from None

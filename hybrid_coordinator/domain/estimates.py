@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from hybrid_coordinator.domain.effort import complexity, saturation
@@ -45,6 +46,9 @@ _CONTENT_LENGTH = 5
 _EXCERPT = 4000
 """Characters read from the start and as many from the end of a task: people put the request
 first or last, and what lies between is pasted. It bounds the cost of a comparison."""
+
+_SHORT = 1_000
+"""Characters up to which the terms of a task are remembered: 256 of them take 10 MB at most."""
 
 _LONG_IDENTIFIER = 24
 """Characters from which a single word names one thing in one code base, not a general notion."""
@@ -198,9 +202,19 @@ def _content(word: str) -> float:
     return min(1.0, len(word) / _CONTENT_LENGTH)
 
 
-def _terms(text: str) -> dict[str, float]:
+def _terms(text: str) -> Mapping[str, float]:
     """Words and pairs of neighbours, weighted. Each counts once, however often it stands there;
     longer words count more, for the reason given at _CONTENT_LENGTH."""
+    return _remembered_terms(text) if len(text) <= _SHORT else _weighted_terms(text)
+
+
+@lru_cache(maxsize=256)
+def _remembered_terms(text: str) -> Mapping[str, float]:
+    """Neighbouring tasks are compared with the same earlier ones."""
+    return _weighted_terms(text)
+
+
+def _weighted_terms(text: str) -> Mapping[str, float]:
     words = _words(text)
     # A word weighs the root of its length; a pair half the geometric mean of its two words.
     roots = {word: min(len(word), 8) ** 0.25 for word in words}
@@ -210,5 +224,5 @@ def _terms(text: str) -> dict[str, float]:
     return terms
 
 
-def _length(terms: dict[str, float]) -> float:
+def _length(terms: Mapping[str, float]) -> float:
     return math.sqrt(math.fsum(weight * weight for weight in terms.values()))

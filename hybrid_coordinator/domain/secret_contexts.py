@@ -24,13 +24,12 @@ _PASSWORDS = (
     *("passwor[dt]", "passwd", "passphrase", "kennwort", "contraseña", "密码", "密碼", "口令"),
     *("パスワード", "пароль", "(?:(?<![a-z])|(?<=^n))pwd", "(?:(?<=_)|(?<=pg)|(?<=my))pass"),
 )
-_KEYS = (
-    *("secret", "token", "credential", "api[_-]?key"),
-    (
-        "(?:access|account|admin|app|auth|client|consumer|deploy|encryption|license|master|private"
-        "|service|session|shared|signing|storage|webhook)[_-]?key"
-    ),
+_KEY_OWNERS = (
+    *("access", "account", "admin", "api", "app", "auth", "client", "consumer", "deploy"),
+    *("encryption", "license", "master", "private", "service", "session", "shared", "signing"),
+    *("storage", "webhook"),
 )
+_KEYS = ("secret", "token", "credential", f"(?:{'|'.join(_KEY_OWNERS)})[_-]?key")
 _SUFFIX = (
     r"(?:[_-]?(?:key|value|prod|production|dev|test|staging|live|old|new|base|b64|base64|\d{1,3}))"
 )
@@ -84,11 +83,12 @@ _LINE_END = re.compile(r"[,;]?\s*(?:$|[\r\n\"'`]|\\[nr\"]|#)")
 
 @dataclass(frozen=True, slots=True)
 class ContextRule:
-    """``marks`` stand in the lower-cased text wherever ``pattern`` can match; ``judge`` says
-    whether what the pattern calls the value is a secret."""
+    """``may_match`` says of the lower-cased text whether ``pattern`` can match a secret in it,
+    more quickly than the pattern; ``judge`` says whether what the pattern calls the value is a
+    secret."""
 
     kind: str
-    marks: tuple[str, ...]
+    may_match: Callable[[str], bool]
     pattern: re.Pattern[str]
     judge: Judge
 
@@ -97,7 +97,7 @@ def replace_in_context(text: str, placeholder: Callable[[str], str]) -> str:
     """The text with every secret found by its surroundings replaced by a placeholder."""
     folded = text.lower()
     for rule in _RULES:
-        if any(mark in folded for mark in rule.marks):
+        if rule.may_match(folded):
             text = _replace(rule, text, placeholder(rule.kind))
     return text
 
@@ -247,14 +247,50 @@ def _judge_aws_secret(found: re.Match[str]) -> bool:
     return lower >= 6 and upper >= 6 and digits >= 2 and _entropy(value) >= 4.3
 
 
+def _holds(*marks: str) -> Callable[[str], bool]:
+    return lambda folded: any(mark in folded for mark in marks)
+
+
+_SECRET_MARKS = (
+    *("passw", "passphrase", "_pass", "pgpass", "mypass", "pwd"),
+    *(mark for mark in _NAME_MARKS if mark not in ("pass", "pwd", "key")),
+)
+_LONGEST_OWNER = 1 + max(map(len, _KEY_OWNERS))
+"""Characters, with the sign between it and "key"."""
+
+
+def _names_a_secret(folded: str) -> bool:
+    """Whether a name may be one of a secret: "pass" and "key" alone are in most programs."""
+    if any(mark in folded for mark in _SECRET_MARKS):
+        return True
+    at = folded.find("key")
+    while at >= 0:
+        before = folded[max(0, at - _LONGEST_OWNER) : at]
+        if before.rstrip("_-").endswith(_KEY_OWNERS):
+            return True
+        at = folded.find("key", at + 1)
+    return False
+
+
+_TO_RUNS = (
+    bytes(ord("a") if chr(sign).isalnum() or chr(sign) in "+/" else ord(" ") for sign in range(128))
+    + b" " * 128
+)
+
+
+def _has_long_run(folded: str) -> bool:
+    """Whether forty letters, digits, "+" or "/" stand in a row."""
+    return b"a" * 40 in folded.encode("ascii", "replace").translate(_TO_RUNS)
+
+
 _RULES = (
-    ContextRule("url-password", ("://",), _URL_PASSWORD, _judge_given),
-    ContextRule("url-token", ("://",), _URL_TOKEN, _judge_random),
-    ContextRule("authorization", ("authorization",), _AUTHORIZATION, _judge_authorization),
-    ContextRule("bearer-token", ("bearer",), _BEARER, _judge_random),
-    ContextRule("cookie", ("cookie",), _COOKIE, _judge_random),
-    ContextRule("password", ("curl",), _CURL_USER, _judge_given),
-    ContextRule("option", (" -",), _OPTION, _judge_option),
-    ContextRule("assigned-secret", _NAME_MARKS, _ASSIGNMENT, _judge_assignment),
-    ContextRule("aws-secret-key", ("",), _AWS_SECRET, _judge_aws_secret),
+    ContextRule("url-password", _holds("://"), _URL_PASSWORD, _judge_given),
+    ContextRule("url-token", _holds("://"), _URL_TOKEN, _judge_random),
+    ContextRule("authorization", _holds("authorization"), _AUTHORIZATION, _judge_authorization),
+    ContextRule("bearer-token", _holds("bearer"), _BEARER, _judge_random),
+    ContextRule("cookie", _holds("cookie"), _COOKIE, _judge_random),
+    ContextRule("password", _holds("curl"), _CURL_USER, _judge_given),
+    ContextRule("option", _holds(" -"), _OPTION, _judge_option),
+    ContextRule("assigned-secret", _names_a_secret, _ASSIGNMENT, _judge_assignment),
+    ContextRule("aws-secret-key", _has_long_run, _AWS_SECRET, _judge_aws_secret),
 )

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Where a token may begin: not inside a word, though an escaped line break in a JSON or shell
-# string ("\n") ends in a letter.
-_START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
+# Where a token may begin, given what of it stands before: not inside a word, though an escaped
+# line break in a JSON or shell string ("\n") ends in a letter.
+_START = r"(?:(?<![A-Za-z0-9]{0})|(?<=\\[nrt]{0}))"
 _TEXT = r"[A-Za-z0-9_-]"
 _ALNUM = r"[A-Za-z0-9]"
 _HEX = r"[0-9a-f]"
@@ -28,7 +28,10 @@ class FormatRule:
 
 
 def _rule(kind: str, marks: str, pattern: str) -> FormatRule:
-    return FormatRule(kind, tuple(marks.split()), re.compile(_START + pattern))
+    # A literal comes first where there is one: the engine looks for it several times as fast.
+    literal = marks if pattern.startswith(marks) else ""
+    expression = literal + _START.format(literal) + pattern.removeprefix(literal)
+    return FormatRule(kind, tuple(marks.split()), re.compile(expression))
 
 
 PRIVATE_KEY = FormatRule(

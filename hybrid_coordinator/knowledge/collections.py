@@ -105,6 +105,9 @@ class CollectionDefinition(_Definition):
     def accept(self, new: NewKnowledge) -> NewKnowledge:
         """The entry with its fields checked and brought to their types.
 
+        A field that mirrors the title or the content and says the same is left out, so that it
+        follows when they change; one that says something else is kept.
+
         Raises:
             InvalidArgumentError: the collection is not written this way, or a value is off.
         """
@@ -122,9 +125,11 @@ class CollectionDefinition(_Definition):
             raise InvalidArgumentError(
                 f"fields.{_PROJECT}", "is set by the argument `project`; leave it out"
             )
-        return NewKnowledge(
-            self.name, new.project, new.title, new.content, self.validate_fields(own)
-        )
+        fields = self.validate_fields(own)
+        for name, text in ((self.title_field, new.title), (self.text_field, new.content)):
+            if fields.get(name) in (text, [text]):
+                del fields[name]
+        return NewKnowledge(self.name, new.project, new.title, new.content, fields)
 
     def validate_fields(self, fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """The fields brought to their types; those that are null count as not given.

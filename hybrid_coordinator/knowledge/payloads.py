@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from hybrid_coordinator.domain.interactions import Interaction, OutcomeKind
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT
@@ -44,32 +45,53 @@ def interaction_payload(interaction: Interaction) -> Payload:
 
 
 def knowledge_payload(item: KnowledgeItem, definition: CollectionDefinition) -> Payload:
-    """The payload of a knowledge entry: its fields, and a text made of all that can be read."""
+    """The payload of a knowledge entry: its fields, and a text made of all that can be read.
+
+    Title and content fill the fields that mirror them where those were not given.
+    """
     origin = "shared by all projects" if item.project == GLOBAL_PROJECT else "stored knowledge"
     fields: Payload = {name: _clip(value) for name, value in item.fields.items()}
-    return fields | {
+    mirrored: Payload = {
         definition.title_field: _clip(item.title),
         definition.text_field: _clip(item.content),
-        "project": item.project,
-        "title": _line(item.title),
-        "text": _clip("\n".join([item.content, *_labelled(item.fields, definition)])),
-        "source": f"{origin}, {item.updated_at:%Y-%m-%d}",
     }
+    return (
+        mirrored
+        | fields
+        | {
+            "project": item.project,
+            "title": _line(item.title),
+            "text": _clip("\n".join([item.content, *_labelled(item, definition)])),
+            "source": f"{origin}, {item.updated_at:%Y-%m-%d}",
+        }
+    )
 
 
-def searched_text(payload: Mapping[str, JsonValue], definition: CollectionDefinition) -> str:
-    """The text that is embedded and weighed by BM25."""
-    parts = (_readable(payload.get(field)) for field in definition.embed_fields)
-    return "\n".join(part for part in parts if part)[:_MAX_SEARCHED]
+def searched_interaction(interaction: Interaction, definition: CollectionDefinition) -> str:
+    """The text of an interaction that is embedded and weighed by BM25."""
+    payload = interaction_payload(interaction)
+    return _joined(_readable(payload.get(name)) for name in definition.embed_fields)
 
 
-def _labelled(fields: Mapping[str, JsonValue], definition: CollectionDefinition) -> Iterator[str]:
+def searched_knowledge(item: KnowledgeItem, definition: CollectionDefinition) -> str:
+    """The text of a knowledge entry that is embedded and weighed by BM25."""
+    own = {definition.title_field: item.title, definition.text_field: item.content}
+    texts = (
+        (own.get(name, ""), _readable(item.fields.get(name))) for name in definition.embed_fields
+    )
+    return _joined(chain.from_iterable(texts))
+
+
+def _labelled(item: KnowledgeItem, definition: CollectionDefinition) -> Iterator[str]:
     """``Anti patterns: …`` for every field that is text rather than a category."""
-    roles = (definition.title_field, definition.text_field)
     for name, field in definition.fields.items():
         is_text = field.type in (FieldType.STRING, FieldType.STRINGS) and field.index is None
-        if is_text and name not in roles and (text := _readable(fields.get(name))):
+        if is_text and (text := _readable(item.fields.get(name))):
             yield f"{name.replace('_', ' ').capitalize()}: {text}"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n".join(part for part in parts if part)[:_MAX_SEARCHED]
 
 
 def _readable(value: JsonValue) -> str:

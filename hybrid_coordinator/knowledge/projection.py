@@ -17,7 +17,8 @@ from hybrid_coordinator.knowledge.index_setup import IndexSetup
 from hybrid_coordinator.knowledge.payloads import (
     interaction_payload,
     knowledge_payload,
-    searched_text,
+    searched_interaction,
+    searched_knowledge,
 )
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
@@ -39,11 +40,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row to project, at the version that is to be marked when that is done."""
+    """A row to project, at the version that is to be marked when that is done. ``text`` is what
+    is searched."""
 
     id: str
     version: int
     collection: CollectionName
+    text: str
     payload: Mapping[str, JsonValue]
 
     @property
@@ -205,18 +208,15 @@ class Projector:
     async def _store(self, rows: Sequence[_Row]) -> None:
         """Store the rows' points, without vectors before ``EmbedderUnavailableError`` is
         raised."""
-        texts = [searched_text(row.payload, self._definitions[row.collection]) for row in rows]
         try:
-            vectors = await self._embedder.embed(texts)
+            vectors = await self._embedder.embed([row.text for row in rows])
         except EmbedderUnavailableError:
-            await self._upsert(rows, texts, [None] * len(rows))
+            await self._upsert(rows, [None] * len(rows))
             raise
-        await self._upsert(rows, texts, vectors)
+        await self._upsert(rows, vectors)
 
-    async def _upsert(
-        self, rows: Sequence[_Row], texts: Sequence[str], vectors: Sequence[Vector | None]
-    ) -> None:
-        weights = await asyncio.to_thread(lambda: [self._bm25.document(text) for text in texts])
+    async def _upsert(self, rows: Sequence[_Row], vectors: Sequence[Vector | None]) -> None:
+        weights = await asyncio.to_thread(lambda: [self._bm25.document(row.text) for row in rows])
         points: dict[CollectionName, list[IndexPoint]] = {}
         for row, vector, sparse in zip(rows, vectors, weights, strict=True):
             point = IndexPoint(row.id, vector, sparse, row.payload)
@@ -230,6 +230,7 @@ class Projector:
                 item.id,
                 item.version,
                 item.collection,
+                searched_knowledge(item, self._definitions[item.collection]),
                 knowledge_payload(item, self._definitions[item.collection]),
             )
             for item in await self._knowledge.unprojected(limit)
@@ -241,6 +242,9 @@ class Projector:
                 interaction.id,
                 revision,
                 CollectionName.INTERACTION_HISTORY,
+                searched_interaction(
+                    interaction, self._definitions[CollectionName.INTERACTION_HISTORY]
+                ),
                 interaction_payload(interaction),
             )
             for interaction, revision in await self._interactions.unprojected(limit)

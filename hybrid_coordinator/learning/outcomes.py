@@ -17,7 +17,7 @@ from hybrid_coordinator.domain.value import (
     value_score,
 )
 from hybrid_coordinator.errors import NotFoundError, StorageError, UnavailableError
-from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+from hybrid_coordinator.storage.postgres.interactions import InteractionRecords, Standing
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
@@ -26,6 +26,9 @@ _MATCHED = 10
 
 _RECENT = 10
 """And the latest ones from the record, which the index may not have yet."""
+
+_QUICK_CHARACTERS = 8_000
+"""Texts of this many characters are compared in about 1 ms, so no thread is asked to."""
 
 _INDEX_SECONDS = 0.5
 """How long the index may take, in seconds. A slow one costs candidates, never the outcome."""
@@ -50,7 +53,7 @@ class OutcomeRecorder:
         records: InteractionRecords,
         index: VectorIndex,
         bm25: Bm25Encoder,
-        high_value_threshold: float,
+        high_value_threshold: Callable[[], float],
         wake: Callable[[], None],
         scrubber: Scrubber,
     ) -> None:
@@ -63,7 +66,8 @@ class OutcomeRecorder:
         self._scrubber = scrubber
 
     async def update(self, interaction_id: str, outcome: Outcome) -> OutcomeResult:
-        """Set an outcome. The same one again changes nothing and gives the stored score.
+        """Set an outcome. The same one again, with the same evidence or none, changes nothing and
+        gives the stored score.
 
         Raises:
             InvalidArgumentError: ``interaction_id`` is no UUID.
@@ -71,32 +75,42 @@ class OutcomeRecorder:
         """
         if outcome.evidence is not None:
             outcome = replace(outcome, evidence=self._scrubber.scrub(outcome.evidence))
-        interaction = await self._records.get(interaction_id)
-        if interaction.outcome != outcome:
-            components = await self._components(interaction, outcome)
+        standing = await self._records.standing(interaction_id, _RECENT)
+        if not _repeats(standing.interaction.outcome, outcome):
+            components = await self._components(standing, outcome)
             score = value_score(components)
             if await self._records.set_outcome(
-                interaction.id, outcome, score, components.as_dict()
+                standing.interaction.id, outcome, score, components.as_dict()
             ):
                 self._wake()
-                return self._result(interaction.id, score, components)
-        score, stored = await self._records.latest_value(interaction.id)
-        return self._result(interaction.id, score, ValueComponents(**stored))
+                return self._result(standing.interaction.id, score, components)
+            # Someone else has just said the same.
+            standing = await self._records.standing(interaction_id, 0)
+        return self._stored(standing)
+
+    def _stored(self, standing: Standing) -> OutcomeResult:
+        score, components = standing.interaction.value_score, standing.components
+        # An outcome is stored together with its value.
+        assert score is not None
+        assert components is not None
+        return self._result(standing.interaction.id, score, ValueComponents(**components))
 
     def _result(
         self, interaction_id: str, score: float, components: ValueComponents
     ) -> OutcomeResult:
-        high_value = score >= self._high_value_threshold
+        high_value = score >= self._high_value_threshold()
         return OutcomeResult(interaction_id, score, components, high_value)
 
-    async def _components(self, interaction: Interaction, outcome: Outcome) -> ValueComponents:
-        recent, matched = await asyncio.gather(
-            self._records.recent_queries(interaction.id, _RECENT), self._matched(interaction)
-        )
-        earlier = list((recent | matched).values())
-        guessed = await asyncio.to_thread(
-            estimate, interaction.query, interaction.response, earlier
-        )
+    async def _components(self, standing: Standing, outcome: Outcome) -> ValueComponents:
+        interaction = standing.interaction
+        earlier = [*({**standing.recent, **await self._matched(interaction)}).values()]
+        texts = (interaction.query, interaction.response, *earlier)
+        if sum(map(len, texts)) <= _QUICK_CHARACTERS:
+            guessed = estimate(interaction.query, interaction.response, earlier)
+        else:
+            guessed = await asyncio.to_thread(
+                estimate, interaction.query, interaction.response, earlier
+            )
         return ValueComponents(
             outcome=outcome_component(outcome.kind),
             feedback=feedback_component(outcome.feedback),
@@ -122,3 +136,8 @@ class OutcomeRecorder:
         # Ids are UUIDv7: in the order of their making.
         earlier = [hit for hit in hits if hit.id < interaction.id][:_MATCHED]
         return {hit.id: str(hit.payload.get("query", "")) for hit in earlier}
+
+
+def _repeats(stored: Outcome | None, given: Outcome) -> bool:
+    """Whether ``given`` says nothing new: evidence that is left out was given once, and stays."""
+    return stored is not None and given in (stored, replace(stored, evidence=None))

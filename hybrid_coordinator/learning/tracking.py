@@ -36,4 +36,10 @@ class Tracker:
 
     def _scrubbed(self, new: NewInteraction) -> NewInteraction:
         scrub = self._scrubber.scrub
-        return replace(new, query=scrub(new.query), response=scrub(new.response))
+        return replace(
+            new,
+            query=scrub(new.query),
+            response=scrub(new.response),
+            model_used=scrub(new.model_used),
+            session_id=None if new.session_id is None else scrub(new.session_id),
+        )

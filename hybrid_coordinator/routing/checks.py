@@ -17,9 +17,17 @@ _FORMAT, _COMPLETENESS, _COHERENCE = 0.3, 0.2, 0.3
 """The weights of the checks. The fourth, self-critique, has 0.2; a check that did not run has no
 say, so the others' weights are scaled up to 1."""
 
+_DIGITS = 4
+
 _OFF_SCHEMA = 0.1
 """JSON that does not match its schema is worth next to nothing, but can be mended by hand."""
 _CUT = 0.3
+_MOST_FOR_COMPLETENESS = 2
+"""Confidence is at most this many times the completeness: a cut answer, however well its part
+reads, stays below what is asked of an answer by default (0.7)."""
+_HANGING = 0.4
+"""A last line like "as follows:". Where the server says that the answer ended, this is a guess: a
+table's rule ends so too."""
 _UNSURE_END = 0.5
 
 _QUANTITY = re.compile(r"\bhow (?:many|much|old|far|long|tall|fast)\b", re.IGNORECASE)
@@ -62,7 +70,7 @@ def check_answer(
 
 
 def confidence(checks: AnswerChecks) -> float:
-    """One figure in 0-1 from the checks: their weighted mean."""
+    """One figure in 0-1 from the checks: their weighted mean, bounded by the completeness."""
     weighted = [
         (_FORMAT, checks.format),
         (_COMPLETENESS, checks.completeness),
@@ -71,7 +79,9 @@ def confidence(checks: AnswerChecks) -> float:
     if checks.self_critique is not None:
         weighted.append((1 - sum(weight for weight, _ in weighted), checks.self_critique))
     total = sum(weight for weight, _ in weighted)
-    return min(1.0, max(0.0, sum(weight * value for weight, value in weighted) / total))
+    mean = sum(weight * value for weight, value in weighted) / total
+    bound = min(1.0, _MOST_FOR_COMPLETENESS * checks.completeness)
+    return round(max(0.0, min(mean, bound)), _DIGITS)
 
 
 def _format(answer: str, fences: tuple[Fence, ...], schema: Schema | None) -> float:
@@ -107,7 +117,7 @@ def _ending(prose: str, prompt: str) -> float:
     """Whether the last line of an answer in prose looks like an end."""
     last = prose.rsplit("\n", 1)[-1]
     if _HANGING_END.search(last):
-        return _CUT
+        return _HANGING
     sentence = len(last.split()) >= _SENTENCE_WORDS and not _NO_SENTENCE.match(last)
     if sentence and _ENDS_INSIDE.search(last):
         return _UNSURE_END

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hybrid_coordinator.domain.ask import AskRequest
 from hybrid_coordinator.domain.reply import AnswerChecks, Attempt, Reply
 from hybrid_coordinator.domain.route import TaskType
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import (
     HybridError,
     InvalidArgumentError,
@@ -29,7 +30,7 @@ from hybrid_coordinator.routing.candidates import Candidate, candidates
 from hybrid_coordinator.routing.checks import Schema, check_answer, confidence
 from hybrid_coordinator.routing.classify import Classification, classify
 from hybrid_coordinator.routing.heartbeat import with_heartbeat
-from hybrid_coordinator.routing.prompts import build_messages
+from hybrid_coordinator.routing.prompts import build_messages, without_secrets
 from hybrid_coordinator.routing.schemas import compile_schema
 from hybrid_coordinator.settings import InferenceSettings
 from hybrid_coordinator.storage.postgres.interactions import AttemptRecord
@@ -90,11 +91,13 @@ class LocalModels:
     def __init__(
         self,
         settings: InferenceSettings,
+        scrubber: Scrubber,
         *,
         heartbeat_seconds: float = _HEARTBEAT_SECONDS,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
         self._settings = settings
+        self._scrubber = scrubber
         self._heartbeat_seconds = heartbeat_seconds
         self._stall_seconds = stall_seconds
         self._endpoints = configured_endpoints(settings)
@@ -124,14 +127,15 @@ class LocalModels:
     ) -> tuple[Reply, tuple[AttemptRecord, ...]]:
         """The best answer that local models give, and every attempt with its token counts.
 
-        ``progress`` is called before a model is asked and then every few seconds.
+        A model is sent no secret that stands in the request. ``progress`` is called before a model
+        is asked and then every few seconds.
 
         Raises:
             InvalidArgumentError: the schema is none, or no model can hold the prompt.
             ModelUnavailableError: no model is ready, or none answers.
             ModelReplyError: no model gave a usable answer.
         """
-        job = await _read(request)
+        job = await _read(await asyncio.to_thread(without_secrets, request, self._scrubber))
         course = _Course()
         work = self._answer(job, course)
         if progress is None:
@@ -147,7 +151,7 @@ class LocalModels:
         for candidate in self._worth_trying(await self._candidates(job), course):
             await self._try(candidate, job, course)
         if not course.answers:
-            raise _failure(course.errors)
+            raise await self._failure(course.errors)
         best = max(course.answers, key=lambda answer: answer.confidence)
         latency_ms = _milliseconds_since(started)
         return self._reply(best, job, course, latency_ms), tuple(course.records)
@@ -169,6 +173,17 @@ class LocalModels:
         if not found:
             raise unavailable(survey)
         return found
+
+    async def _failure(self, errors: list[HybridError]) -> HybridError:
+        """The error for a call in which every attempt failed."""
+        failure = _joined(errors)
+        if isinstance(failure, ModelUnavailableError):
+            discovery = (await self._connected()).discovery
+            survey = await discovery.survey(begun_after=discovery.now())
+            if not any(report.models for report in survey):
+                # They have died since the last survey: say how to start one.
+                return ModelUnavailableError(f"{failure}. {unavailable(survey)}")
+        return failure
 
     def _worth_trying(self, found: list[Candidate], course: _Course) -> Iterator[Candidate]:
         """Candidates until one has answered well enough: after failures the next ones, after a
@@ -324,8 +339,8 @@ async def _read(request: AskRequest) -> _Job:
     return _Job(request, chat, seen, request.task_type or seen.task_type, schema)
 
 
-def _failure(errors: list[HybridError]) -> HybridError:
-    """The error for a call in which every attempt failed."""
+def _joined(errors: list[HybridError]) -> HybridError:
+    """One error for those of every attempt."""
     kinds = {type(error) for error in errors}
     if len(errors) == 1 or kinds == {InvalidArgumentError}:
         return errors[-1]

@@ -1,4 +1,4 @@
-"""Where a task should go: the tier for its complexity, and whether a local model can take it."""
+"""Where a task should go: the tier for its complexity, if a local model can take it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class Router:
     def route(self, prompt: Prompt, *, local_ready: bool, agent_type: AgentType) -> Route:
         """The route of a prompt, or of a chat's messages.
 
-        ``local_ready`` says that a local model answers at the moment; ``agent_type`` is who asks.
+        ``local_ready`` says that a local model answers at the moment; with True, the tier is by
+        the need of the task alone. ``agent_type`` is who asks.
         """
         seen = classify(prompt)
         tier = TIER_OF[seen.complexity]
@@ -32,7 +33,8 @@ class Router:
             target = Target.LOCAL
             why = "a local model can take it"
         else:
-            why = "a local model could take it, but none is ready"
+            why = f"a local model ({tier}) could take it, but none is ready"
+            tier = Tier.API_FALLBACK
         return Route(
             target=target,
             tier=tier,

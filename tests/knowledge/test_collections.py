@@ -252,6 +252,17 @@ def test_an_entry_is_accepted_with_its_fields_checked(
     assert accepted == entry({"error_type": "E"})
 
 
+def test_a_field_that_repeats_title_or_content_is_left_out_and_another_one_is_kept(
+    definitions: dict[CollectionName, CollectionDefinition],
+) -> None:
+    errors = definitions[CollectionName.ERROR_SOLUTIONS]
+    new = entry({})
+    same = {"error_message": new.title, "solution": new.content}
+    assert errors.accept(entry(same)) == new
+    other = {"error_message": "E42: no route", "solution": "Restart the router."}
+    assert errors.accept(entry(other)) == entry(other)
+
+
 @pytest.mark.parametrize(
     ("new", "field"),
     [

@@ -13,6 +13,7 @@ from hybrid_coordinator.errors import EmbedderUnavailableError, EmbeddingMismatc
 from hybrid_coordinator.knowledge.embedding.cooling import CoolingEmbedder
 from hybrid_coordinator.knowledge.embedding.ollama import OllamaEmbedder
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import ScoredHit
 from tests.support.embedding_server import Answer, EmbeddingServer
 from tests.support.memory import PATIENCE, PROJECT, Memory, memory, projecting
@@ -111,6 +112,35 @@ async def test_a_merged_entry_replaces_the_older_version(
         assert stored["skill_name"] == stored["title"] == "Bisect a flaky test"
         assert stored["description"] == "Run halves."
         assert await parts.index.count(SKILLS, {}) == 1
+
+
+async def test_given_fields_win_over_title_and_content_and_all_of_it_is_found(
+    database: Database, tmp_path: Path
+) -> None:
+    errors = CollectionName.ERROR_SOLUTIONS
+    given = {
+        "error_message": "psycopg.OperationalError: terminating connection",
+        "solution": "Raise idle_session_timeout on the server.",
+    }
+    async with projecting(database, tmp_path) as parts:
+        learned = await parts.learn(
+            "Flaky nightly report", "Postgres hung up on a sleeping worker.", errors, **given
+        )
+        stored = await payload(parts, learned, errors)
+        found = await parts.found("psycopg OperationalError terminating connection")
+        assert found == [learned]
+        encoder = Bm25Encoder()
+        for words in ("flaky nightly", "sleeping worker", "psycopg", "idle_session_timeout"):
+            hits = await parts.index.matching(errors, encoder.query(words), where={}, limit=5)
+            assert [hit.id for hit in hits] == [learned], words
+
+    assert {name: stored[name] for name in given} == given
+    assert stored["title"] == "Flaky nightly report"
+    assert stored["text"] == (
+        "Postgres hung up on a sleeping worker.\n"
+        "Error message: psycopg.OperationalError: terminating connection\n"
+        "Solution: Raise idle_session_timeout on the server."
+    )
 
 
 async def test_rows_written_while_nothing_ran_are_projected_at_the_start(

@@ -34,7 +34,9 @@ class Desk:
         self.index = index
         self.bm25 = Bm25Encoder()
         self.woken = 0
-        self.recorder = OutcomeRecorder(records, index, self.bm25, 0.7, self._wake, Scrubber())
+        self.recorder = OutcomeRecorder(
+            records, index, self.bm25, lambda: 0.7, self._wake, Scrubber()
+        )
 
     def _wake(self) -> None:
         self.woken += 1
@@ -84,10 +86,8 @@ async def test_score_is_made_of_the_components_and_both_are_stored(
     assert (result.components.outcome, result.components.feedback) == (0.5, 1)
     stored = await desk.records.get(tracked)
     assert stored.outcome == Outcome(OutcomeKind.PARTIAL, 1, "3 of 4 pass")
-    assert await desk.records.latest_value(tracked) == (
-        result.value_score,
-        result.components.as_dict(),
-    )
+    assert stored.value_score == result.value_score
+    assert (await desk.records.standing(tracked, 0)).components == result.components.as_dict()
 
 
 async def test_the_same_outcome_again_changes_nothing(desk: Desk, database: Database) -> None:
@@ -112,6 +112,29 @@ async def test_the_same_outcome_from_many_sessions_is_stored_once(
     assert all(result == results[0] for result in results)
     assert desk.woken == 1
     assert await database.fetch_value("SELECT count(*) FROM outcomes") == 1
+
+
+async def test_the_same_outcome_without_its_evidence_keeps_it(
+    desk: Desk, database: Database
+) -> None:
+    tracked = await desk.add(TASK, ANSWER)
+    proven = Outcome(OutcomeKind.SUCCESS, 1, "pytest: exit code 0")
+    first = await desk.recorder.update(tracked, proven)
+    assert await desk.recorder.update(tracked, replace(proven, evidence=None)) == first
+    assert (await desk.records.get(tracked)).outcome == proven
+    assert desk.woken == 1
+    # New evidence is news, and so is another outcome or feedback without any.
+    await desk.recorder.update(tracked, replace(proven, evidence="ran for a week"))
+    await desk.recorder.update(tracked, SUCCESS)
+    assert (await desk.records.get(tracked)).outcome == SUCCESS
+    assert await database.fetch_value("SELECT count(*) FROM outcomes") == 3
+
+
+async def test_long_tasks_are_compared_as_short_ones_are(desk: Desk) -> None:
+    long = f"{TASK}\n" + "\n".join(f"row {number} of what was pasted" for number in range(900))
+    await desk.add(long)
+    second = await desk.recorder.update(await desk.add(long), SUCCESS)
+    assert second.components.novelty == 0
 
 
 async def test_another_outcome_replaces_the_first(desk: Desk) -> None:
@@ -173,7 +196,7 @@ async def test_an_index_that_does_not_answer_holds_up_no_outcome(
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     index = ClientIndex.connect(f"http://127.0.0.1:{port}", timeout=60)
-    recorder = OutcomeRecorder(records, index, Bm25Encoder(), 0.7, lambda: None, Scrubber())
+    recorder = OutcomeRecorder(records, index, Bm25Encoder(), lambda: 0.7, lambda: None, Scrubber())
     tracked = await records.add(interaction(TASK, ANSWER))
     async with asyncio.timeout(10):
         result = await recorder.update(tracked, SUCCESS)

@@ -40,11 +40,17 @@ async def test_secrets_are_not_written(records: InteractionRecords) -> None:
     tracker = Tracker(records, lambda: None, Scrubber(["configured-value"]))
     token = "ghp_" + "a1B2" * 9
     tracked = await tracker.track(
-        interaction(f"why does {token} fail?", "use configured-value instead")
+        replace(
+            interaction(f"why does {token} fail?", "use configured-value instead"),
+            model_used=f"model?key={token}",
+            session_id=f"session of {token}",
+        )
     )
     found = await records.get(tracked)
     assert found.query == "why does <SECRET:github-token> fail?"
     assert found.response == "use <SECRET:known-value> instead"
+    assert found.model_used == "model?key=<SECRET:github-token>"
+    assert found.session_id == "session of <SECRET:github-token>"
 
 
 async def test_a_context_id_that_is_no_uuid_is_named_and_nothing_is_written(

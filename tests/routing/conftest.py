@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.routing.delegate import LocalModels
 from hybrid_coordinator.settings import InferenceSettings
 from tests.support.llama_server import llama_server, tiny_model
@@ -34,6 +35,7 @@ async def models_at() -> AsyncIterator[Callable[..., LocalModels]]:
         made.append(
             LocalModels(
                 InferenceSettings(**values),
+                Scrubber(),
                 heartbeat_seconds=heartbeat_seconds,
                 stall_seconds=stall_seconds,
             )

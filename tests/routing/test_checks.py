@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -181,7 +182,33 @@ SHARES = st.floats(0, 1)
 @given(SHARES, SHARES, SHARES, st.none() | SHARES)
 def test_confidence_is_between_its_checks(a: float, b: float, c: float, d: float | None):
     shares = [a, b, c] if d is None else [a, b, c, d]
-    assert min(shares) - 1e-9 <= confidence(AnswerChecks(a, b, c, d)) <= max(shares) + 1e-9
+    sure = confidence(AnswerChecks(a, b, c, d))
+    assert min(shares) - 1e-4 <= sure <= max(shares) + 1e-4
+    assert sure == round(sure, 4)
+
+
+@given(st.one_of(ANSWERS, st.sampled_from([GOOD, NOISE])), st.text(max_size=50), SCHEMAS)
+def test_a_cut_answer_is_below_the_threshold(
+    answer: str, prompt: str, given_schema: dict[str, Any] | None
+):
+    schema = None
+    if given_schema is not None:
+        schema = Schema.of(given_schema, compile_schema(given_schema))
+    checks = check_answer(answer, prompt=prompt, finish_reason="length", schema=schema)
+    assert confidence(checks) < THRESHOLD
+    assert confidence(replace(checks, self_critique=1.0)) < THRESHOLD
+
+
+@given(st.lists(SHARES, min_size=4, max_size=4), st.integers(0, 3), SHARES, st.booleans())
+def test_a_better_check_never_lowers_the_confidence(
+    values: list[float], which: int, other: float, critical: bool
+):
+    if not critical:
+        values[3] = None
+        which = min(which, 2)
+    better = list(values)
+    better[which] = max(values[which], other)
+    assert confidence(AnswerChecks(*values)) <= confidence(AnswerChecks(*better))
 
 
 @given(st.text(alphabet="ab`~ \n#", max_size=200))

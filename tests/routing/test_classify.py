@@ -156,8 +156,8 @@ def test_a_moderate_task_goes_to_the_better_local_tier():
 
 def test_without_a_local_model_everything_is_remote():
     found = route("What is a mutex?", ready=False)
-    assert (found.target, found.tier) == (Target.REMOTE, Tier.LOCAL_FAST)
-    assert found.reason.endswith("a local model could take it, but none is ready")
+    assert (found.target, found.tier) == (Target.REMOTE, Tier.API_FALLBACK)
+    assert found.reason.endswith("a local model (LOCAL_FAST) could take it, but none is ready")
 
 
 def test_a_complex_task_is_remote_even_when_a_local_model_is_ready():
@@ -165,3 +165,9 @@ def test_a_complex_task_is_remote_even_when_a_local_model_is_ready():
     assert (found.target, found.tier) == (Target.REMOTE, Tier.API_FALLBACK)
     assert found.reason.endswith("looks too hard for a local model")
     assert found.score > 2 / 3
+
+
+@given(st.text(max_size=300), st.booleans(), st.sampled_from(AgentType))
+def test_the_tier_is_that_of_the_target(prompt: str, ready: bool, agent: AgentType):
+    found = route(prompt, ready=ready, agent=agent)
+    assert (found.target is Target.REMOTE) == (found.tier is Tier.API_FALLBACK)

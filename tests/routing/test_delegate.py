@@ -14,6 +14,7 @@ import pytest
 from hybrid_coordinator.domain.ask import AskRequest, FileText
 from hybrid_coordinator.domain.reply import Reply
 from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import (
     InvalidArgumentError,
     ModelReplyError,
@@ -103,6 +104,56 @@ async def test_the_second_endpoint_answers_when_the_first_is_killed_in_between(
     assert answer.endpoint == llama_server.url
     assert [attempt.outcome for attempt in answer.attempts] == ["ModelUnavailableError", "ok"]
     assert answer.notices[0].startswith(f"{MODEL} at {other.url} failed: ")
+
+
+async def test_the_only_server_killed_between_two_calls_is_an_error_with_the_next_step(
+    models_at: Models, tiny_model: Path
+):
+    with running(tiny_model) as server:
+        models = models_at(llama_cpp=(server.url,))
+        assert (await reply(models, json_schema=SCHEMA)).model == MODEL
+        server.kill()
+        with pytest.raises(ModelUnavailableError) as caught:
+            await reply(models, json_schema=SCHEMA)
+    text = str(caught.value)
+    assert text.startswith(f"{server.url}/v1/chat/completions: connection refused. No local model")
+    assert f"Probed: {server.url} [llama.cpp]: down (connection refused). " in text
+    assert text.count("`") == 2
+
+
+async def test_a_server_killed_between_two_calls_is_replaced_by_the_other(
+    models_at: Models, tiny_model: Path, llama_server: LlamaServer
+):
+    with running(tiny_model) as first:
+        models = models_at(llama_cpp=(first.url, llama_server.url))
+        assert (await reply(models, json_schema=SCHEMA)).endpoint == first.url
+        first.kill()
+        assert (await reply(models, json_schema=SCHEMA)).endpoint == llama_server.url
+
+
+async def test_all_servers_killed_between_two_calls_are_named_with_one_next_step(
+    models_at: Models, tiny_model: Path
+):
+    with running(tiny_model) as one, running(tiny_model) as two:
+        models = models_at(llama_cpp=(one.url, two.url))
+        await reply(models, json_schema=SCHEMA)
+        one.kill()
+        two.kill()
+        with pytest.raises(ModelUnavailableError) as caught:
+            await reply(models, json_schema=SCHEMA)
+    causes, _, advice = str(caught.value).partition(" No local model is ready. ")
+    assert causes.startswith("every local model failed: ")
+    for url in (one.url, two.url):
+        assert url in causes
+        assert f"{url} [llama.cpp]: down" in advice
+    assert advice.count("`") == 2
+
+
+async def test_a_busy_server_that_is_there_is_not_said_to_be_down(models_at: Models):
+    async with ModelServer(vllm_answers(Stream([HANG]), model="m")) as server:
+        with pytest.raises(ModelUnavailableError) as caught:
+            await reply(models_at(vllm=(server.url,), reply_timeout_seconds=0.3))
+    assert "No local model" not in str(caught.value)
 
 
 # Choosing and falling back
@@ -423,13 +474,34 @@ def test_material_is_fenced_and_labelled_and_the_job_comes_last():
     )
 
 
+async def test_a_model_is_sent_no_secret(models_at: Models):
+    key = "AKIA" + "Q3EGRXVZ7PLM2TWB"
+    url = "postgresql://app:pw@host/shop"
+    schema = {**SCHEMA, "description": f"not {key}"}
+    async with ModelServer(vllm_answers(openai_answer('{"done": true}'))) as server:
+        await reply(
+            models_at(vllm=(server.url,)),
+            f"Why does {key} fail at {url}?",
+            files=(FileText("a.env", f"KEY_ID={key}\nDATABASE_URL={url}\n"),),
+            context=f"Context: {key} {url}",
+            system=f"You know {key} and {url}.",
+            json_schema=schema,
+        )
+    (body,) = server.bodies(CHAT)
+    sent = json.dumps(body)
+    assert key not in sent
+    assert "app:pw" not in sent
+    assert sent.count("<SECRET:url-password>@host/shop") == 4
+    assert sent.count("<SECRET:aws-access-key>") >= 5
+
+
 def test_a_bare_prompt_stays_bare():
     (user,) = build_messages(AskRequest("Hi"))
     assert (user.role, user.content) == ("user", "Hi")
 
 
 async def test_with_default_settings_no_request_leaves_this_machine():
-    models = LocalModels(InferenceSettings(probe_timeout_seconds=0.5))
+    models = LocalModels(InferenceSettings(probe_timeout_seconds=0.5), Scrubber())
     try:
         await models.survey()
         assert set(models.egress.contacted) == {"127.0.0.1"}
@@ -448,6 +520,6 @@ async def test_a_redirect_to_another_host_is_not_followed(models_at: Models):
 
 
 async def test_nothing_is_imported_or_opened_before_the_first_call():
-    models = LocalModels(InferenceSettings())
+    models = LocalModels(InferenceSettings(), Scrubber())
     assert models.egress.contacted == {}
     await models.close()

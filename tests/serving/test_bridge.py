@@ -212,7 +212,16 @@ def test_requests_piped_in_at_once_are_all_answered(home: Path) -> None:
             "params.arguments.query",
         ),
         (b'{"jsonrpc": "2.0", "id": 7, "method": "no/such"}', -32601, "not found"),
+        (
+            b'{"jsonrpc":"2.0","id":7,"method":"ping","params":'
+            + b"[" * 50_000
+            + b"]" * 50_000
+            + b"}",
+            -32700,
+            "not JSON we can read",
+        ),
     ],
+    ids=["no JSON", "an array", "no method name", "half a pair", "no such method", "nested"],
 )
 def test_a_malformed_line_is_answered_and_the_session_goes_on(
     home: Path, line: bytes, code: int, words: str

@@ -11,6 +11,7 @@ from pathlib import Path
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import NewKnowledge
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
 from hybrid_coordinator.knowledge.collections import load_collections
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder
@@ -97,7 +98,7 @@ async def memory(
             setup,
             Projector(index, embedder, bm25, interactions, knowledge, setup, definitions),
             Retriever(index, embedder, bm25, interactions, setup, definitions),
-            CodeIndexer(index, embedder, bm25, files),
+            CodeIndexer(index, embedder, bm25, files, Scrubber()),
         )
     finally:
         await embedder.close()

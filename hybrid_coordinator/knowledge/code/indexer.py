@@ -20,6 +20,7 @@ from types import MappingProxyType
 
 from hybrid_coordinator.domain.indexing import IndexReport
 from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import EmbedderUnavailableError
 from hybrid_coordinator.knowledge.code.points import Batch, Draft, DraftedFile, Drafter
 from hybrid_coordinator.knowledge.code.run import Run
@@ -49,12 +50,18 @@ class CodeIndexer:
     """
 
     def __init__(
-        self, index: VectorIndex, embedder: Embedder, bm25: Bm25Encoder, files: SourceFiles
+        self,
+        index: VectorIndex,
+        embedder: Embedder,
+        bm25: Bm25Encoder,
+        files: SourceFiles,
+        scrubber: Scrubber,
     ) -> None:
         self._index = index
         self._embedder = embedder
         self._bm25 = bm25
         self._files = files
+        self._scrubber = scrubber
         # One lock a project rather than one a root: roots may lie in each other.
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -85,7 +92,7 @@ class CodeIndexer:
                 known = {path: file.content_hash for path, file in manifest.items()}
             listing = await asyncio.to_thread(list_files, tree.root, tree.start)
             run = Run(listing.skipped, lost)
-            drafter = Drafter(tree.root, project, self._bm25)
+            drafter = Drafter(tree.root, project, self._bm25, self._scrubber)
             async with aclosing(_ahead(drafter.batches(listing.paths, known))) as batches:
                 async for batch in batches:
                     await self._store(tree, batch.changed, manifest, run)

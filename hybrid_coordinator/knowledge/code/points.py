@@ -10,6 +10,8 @@ from time import monotonic
 
 from hybrid_coordinator.domain.ids import chunk_id
 from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.domain.secret_rules import PRIVATE_KEY
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.knowledge.code.chunks import Chunk, cut, embedding_text
 from hybrid_coordinator.knowledge.code.frameworks import detect_framework
 from hybrid_coordinator.knowledge.code.languages import detect_language
@@ -17,7 +19,7 @@ from hybrid_coordinator.knowledge.code.read import SkipReason, SourceText, read_
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import SparseText
 
-_RECIPE = "1"
+_RECIPE = "2"
 """Counted up whenever chunks or their texts are made in another way, so that files are indexed
 anew although they have not changed."""
 
@@ -59,13 +61,14 @@ class Batch:
 
 
 class Drafter:
-    """Reads the files of a root and drafts points for those that have changed. Synchronous:
-    for a thread."""
+    """Reads the files of a root and drafts points for those that have changed, without the
+    secrets that stand in them. Synchronous: for a thread."""
 
-    def __init__(self, root: Path, project: str, bm25: Bm25Encoder) -> None:
+    def __init__(self, root: Path, project: str, bm25: Bm25Encoder, scrubber: Scrubber) -> None:
         self._root = root
         self._project = project
         self._bm25 = bm25
+        self._scrubber = scrubber
 
     def batches(self, paths: Sequence[str], known: Mapping[str, str]) -> Iterator[Batch]:
         """Go through ``paths`` (relative to the root); ``known`` has recorded hashes by path.
@@ -92,11 +95,14 @@ class Drafter:
         if recorded_hash == known_hash:
             batch.unchanged.append(path)
             return 0
-        language = detect_language(path, source.text.partition("\n")[0])
-        result = cut(source.text, language)
+        # Before cutting: titles and purposes are taken from the text, and a chunk may hold but a
+        # part of a key.
+        text = self._scrubber.scrub(_without_keys(source.text))
+        language = detect_language(path, text.partition("\n")[0])
+        result = cut(text, language)
         if result.problem is not None:
             batch.problems[result.problem] += 1
-        framework = detect_framework(language.name, source.text)
+        framework = detect_framework(language.name, text)
         drafts = tuple(self._draft(source, chunk, framework) for chunk in result.chunks)
         batch.changed.append(DraftedFile(path, recorded_hash, drafts))
         return len(drafts)
@@ -127,3 +133,13 @@ class Drafter:
         }
         key = chunk_id(self._project, root, source.path, chunk.start_line, chunk.text)
         return Draft(key, text, self._bm25.document(text), payload)
+
+
+def _without_keys(text: str) -> str:
+    """The text without private keys. What a scrubber replaces otherwise lies within a line; here
+    the line breaks stay, so that those that follow keep their numbers."""
+    if not any(mark in text for mark in PRIVATE_KEY.marks):
+        return text
+    return PRIVATE_KEY.pattern.sub(
+        lambda key: f"<SECRET:{PRIVATE_KEY.kind}>" + "\n" * key.group().count("\n"), text
+    )

@@ -58,7 +58,7 @@ def resolve_root(path: Path) -> Path:
         resolved = path.expanduser().resolve(strict=True)
         mode = resolved.stat().st_mode
     except FileNotFoundError as error:
-        raise NotFoundError(f"{path} does not exist; name a directory or a file") from error
+        raise NotFoundError(f"path: {path} does not exist; name a directory or a file") from error
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, or no such user
         raise InvalidArgumentError("path", f"{path} cannot be read: {error}") from error
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):

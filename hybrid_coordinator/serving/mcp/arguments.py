@@ -97,7 +97,9 @@ class TrackInteraction(Arguments):
 class UpdateOutcome(Arguments):
     interaction_id: Name
     outcome: Literal["success", "partial", "failure", "unknown"]
-    user_feedback: Literal[-1, 0, 1] = 0
+    user_feedback: Annotated[
+        int, Field(ge=-1, le=1), WithJsonSchema({"enum": [-1, 0, 1], "type": "integer"})
+    ] = 0
     evidence: AnyText | None = None
 
 

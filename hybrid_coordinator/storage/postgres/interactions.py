@@ -33,13 +33,25 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What an outcome of an interaction is judged by.
+
+    ``components`` made up the value of its latest outcome, None where it has none; ``recent`` are
+    queries by id of the interactions of the same project before it, latest first.
+    """
+
+    interaction: Interaction
+    components: Mapping[str, float] | None
+    recent: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Queries:
     add: str
     get_many: str
     exposures: str
-    recent_queries: str
+    standing: str
     set_outcome: str
-    latest_value: str
     unprojected: str
     count_unprojected: str
     mark_projected: str
@@ -110,23 +122,20 @@ class InteractionRecords:
         rows = await self._database.fetch(self._queries.exposures, wanted)
         return [Exposure(str(row["item_id"]), row["rank"]) for row in rows]
 
-    async def recent_queries(self, interaction_id: str, limit: int) -> dict[str, str]:
-        """Queries by id of the interactions of the same project before this one, latest first."""
-        wanted = parse_id("interaction_id", interaction_id)
-        rows = await self._database.fetch(self._queries.recent_queries, wanted, limit)
-        return {str(row["id"]): row["query"] for row in rows}
-
-    async def latest_value(self, interaction_id: str) -> tuple[float, dict[str, float]]:
-        """The value score of the latest outcome, and what it was made of.
+    async def standing(self, interaction_id: str, recent: int) -> Standing:
+        """The interaction, with its value and at most ``recent`` queries from before it.
 
         Raises:
-            NotFoundError: the interaction has no outcome, or does not exist.
+            NotFoundError: there is none of this id.
         """
         wanted = parse_id("interaction_id", interaction_id)
-        rows = await self._database.fetch(self._queries.latest_value, wanted)
+        rows = await self._database.fetch(self._queries.standing, wanted, recent)
         if not rows:
-            raise NotFoundError(f"interaction {interaction_id} has no outcome; set one first")
-        return rows[0]["value_score"], rows[0]["components"]
+            raise _unknown(interaction_id)
+        (row,) = rows
+        ids, queries = row["recent_ids"] or (), row["recent_queries"] or ()
+        earlier = {str(key): query for key, query in zip(ids, queries, strict=True)}
+        return Standing(_interaction(row), row["components"], earlier)
 
     async def set_outcome(
         self,
@@ -135,7 +144,8 @@ class InteractionRecords:
         value_score: float,
         components: Mapping[str, float],
     ) -> bool:
-        """Append an outcome; False if the latest one has the same kind, feedback and evidence.
+        """Append an outcome; False if the latest one has the same kind and feedback, and the
+        same evidence where some is given.
 
         Durable when it returns. A value score that differs alone appends nothing.
 

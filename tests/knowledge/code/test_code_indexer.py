@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_coordinator.domain.indexing import IndexReport
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import EmbedderUnavailableError, NotFoundError, StorageError
 from hybrid_coordinator.knowledge.code.indexer import UNFINISHED, CodeIndexer
 from hybrid_coordinator.knowledge.code.pieces import MAX_CHUNK_CHARACTERS
@@ -136,7 +137,7 @@ async def bench(tmp_path: Path, database: Database) -> AsyncIterator[Workbench]:
     trip = index.trip = files.trip = Trip()
     embedder = CountingEmbedder()
     yield Workbench(
-        index, files, embedder, CodeIndexer(index, embedder, Bm25Encoder(), files), trip
+        index, files, embedder, CodeIndexer(index, embedder, Bm25Encoder(), files, Scrubber()), trip
     )
     await index.close()
 
@@ -476,9 +477,50 @@ async def test_an_index_that_refuses_is_said(bench: Workbench, root: Path) -> No
     await bench.check(root)
 
 
+async def test_secrets_in_files_reach_neither_index_nor_embedder(
+    bench: Workbench, root: Path
+) -> None:
+    key = "AKIA" + "Q3EGRXVZ7PLM2TWB"
+    url = "postgresql://app:pw@host/shop"
+    pem = ["-----BEGIN RSA PRIVATE KEY-----", *["MIIEpAIBAAKCAQEA7bq" * 4] * 30]
+    lines = [
+        "def connect_to_store():",
+        f'    """Connects with {key}."""',
+        f'    return open_store("{url}")',
+        "",
+        "",
+        'PEM = """',
+        *pem,
+        "-----END RSA PRIVATE KEY-----",
+        '"""',
+        "",
+        "",
+        "def after_the_key():",
+        '    """Stands at its line."""',
+        f'    return {{"{key}": 1}}',
+    ]
+    text = "\n".join(lines)
+    write(root, "src/secrets_in.py", text=text)
+    write(root, "notes.md", text=f"# Token {key}\n\nWords about {url} here.\n")
+
+    await bench.indexer.index(root, "p")
+
+    points = await bench.points()
+    seen = "\n".join([*(str(point.payload) for point in points), *bench.embedder.texts])
+    for secret in (key, "app:pw@", "MIIEpAIBAAKCAQEA7bq"):
+        assert secret not in seen
+    assert "postgresql://app:<SECRET:url-password>@host/shop" in seen
+    assert "Connects with <SECRET:aws-access-key>." in seen
+    (last,) = (p.payload for p in points if "after_the_key" in str(p.payload["code_snippet"]))
+    snippet = str(last["code_snippet"]).split("\n")
+    assert snippet[-3] == "def after_the_key():"
+    assert (last["end_line"], last["start_line"]) == (len(lines), len(lines) - len(snippet) + 1)
+
+
 _INDEX_AND_DIE = """
 import asyncio, os, signal, sys
 from pathlib import Path
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.storage.postgres.database import Database
@@ -495,7 +537,7 @@ class Index(EdgeIndex):
 async def main():
     database = await Database.connect(dsn, timeout=10)
     index = await Index.open(Path(directory))
-    indexer = CodeIndexer(index, StaticEmbedder(), Bm25Encoder(), SourceFiles(database))
+    indexer = CodeIndexer(index, StaticEmbedder(), Bm25Encoder(), SourceFiles(database), Scrubber())
     await indexer.index(Path(root), "p")
 
 asyncio.run(main())
@@ -519,7 +561,7 @@ async def test_a_killed_process_leaves_what_the_next_puts_right(
 
     bench.index = await TrippedIndex.open(tmp_path / "index")
     bench.index.trip = bench.trip
-    indexer = CodeIndexer(bench.index, bench.embedder, Bm25Encoder(), bench.files)
+    indexer = CodeIndexer(bench.index, bench.embedder, Bm25Encoder(), bench.files, Scrubber())
     assert len(await bench.snippets("src/store.py")) > len(PYTHON) // MAX_CHUNK_CHARACTERS + 3
     write(root, "src/store.py", text=PYTHON)
 

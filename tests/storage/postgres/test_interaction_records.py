@@ -20,7 +20,11 @@ from hybrid_coordinator.domain.reply import Attempt
 from hybrid_coordinator.domain.route import Tier
 from hybrid_coordinator.errors import InvalidArgumentError, NotFoundError
 from hybrid_coordinator.storage.postgres.database import Database
-from hybrid_coordinator.storage.postgres.interactions import AttemptRecord, InteractionRecords
+from hybrid_coordinator.storage.postgres.interactions import (
+    AttemptRecord,
+    InteractionRecords,
+    Standing,
+)
 
 A, B, C = (str(uuid.uuid5(uuid.NAMESPACE_OID, name)) for name in "abc")
 SUCCESS = Outcome(OutcomeKind.SUCCESS)
@@ -177,6 +181,19 @@ async def test_the_same_outcome_again_changes_nothing(
     assert await database.fetch_value("SELECT count(*) FROM outcomes") == 4
 
 
+async def test_an_outcome_repeated_without_evidence_changes_nothing(
+    records: InteractionRecords, database: Database
+) -> None:
+    stored = await records.add(new())
+    proven = Outcome(OutcomeKind.SUCCESS, 1, "exit 0")
+    assert await records.set_outcome(stored, proven, 0.9, {})
+    assert not await records.set_outcome(stored, Outcome(OutcomeKind.SUCCESS, 1), 0.9, {})
+    assert (await records.get(stored)).outcome == proven
+    assert await records.set_outcome(stored, SUCCESS, 0.9, {})  # other feedback
+    assert await records.set_outcome(stored, Outcome(OutcomeKind.SUCCESS, 0, "exit 0"), 0.9, {})
+    assert await database.fetch_value("SELECT count(*) FROM outcomes") == 3
+
+
 async def test_the_same_outcome_from_many_callers_at_once_is_appended_once(
     records: InteractionRecords, database: Database
 ) -> None:
@@ -204,12 +221,14 @@ async def test_the_value_of_the_latest_outcome_comes_with_its_components(
     records: InteractionRecords,
 ) -> None:
     stored = await records.add(new())
-    with pytest.raises(NotFoundError, match=stored):
-        await records.latest_value(stored)
+    assert await records.standing(stored, 5) == Standing(await records.get(stored), None, {})
     await records.set_outcome(stored, SUCCESS, 0.9, {"outcome": 1.0, "novelty": 0.25})
-    assert await records.latest_value(stored) == (0.9, {"outcome": 1.0, "novelty": 0.25})
     await records.set_outcome(stored, Outcome(OutcomeKind.FAILURE), 0.1, {"outcome": 0.0})
-    assert await records.latest_value(stored) == (0.1, {"outcome": 0.0})
+    standing = await records.standing(stored, 5)
+    assert standing == Standing(await records.get(stored), {"outcome": 0.0}, {})
+    assert standing.interaction.value_score == 0.1
+    with pytest.raises(NotFoundError, match=A):
+        await records.standing(A, 5)
 
 
 async def test_recent_queries_are_of_the_same_project_and_before(
@@ -219,12 +238,13 @@ async def test_recent_queries_are_of_the_same_project_and_before(
     await records.add(new(project="other", query="elsewhere"))
     third = await records.add(new(query="three"))
     await records.add(new(query="four"))
-    assert list((await records.recent_queries(third, 10)).items()) == [
+    assert list((await records.standing(third, 10)).recent.items()) == [
         (second, "two"),
         (first, "one"),
     ]
-    assert await records.recent_queries(third, 1) == {second: "two"}
-    assert await records.recent_queries(first, 10) == {}
+    assert (await records.standing(third, 1)).recent == {second: "two"}
+    assert (await records.standing(third, 0)).recent == {}
+    assert (await records.standing(first, 10)).recent == {}
 
 
 async def test_pages_cover_every_interaction_once(records: InteractionRecords) -> None:

@@ -89,7 +89,7 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     page = await explain(session, interactions.page, one[0], 100)
     assert (page.scanned, page.sorts) == (frozenset(), 0)
 
-    recent = await explain(session, interactions.recent_queries, one[0], 50)
+    recent = await explain(session, interactions.standing, one[0], 50)
     assert recent.scanned == frozenset()
     assert "interactions_project_created" in recent.indexes
 

@@ -62,8 +62,8 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS latest ON true;
 
--- Append an outcome unless the latest one says the same. True if appended, NULL if there is
--- no such interaction. A function, since the comparison must see what a caller who held the
+-- Append an outcome unless the latest one says as much: evidence that is not given again was
+-- given once, and stays. True if appended, NULL if there is no such interaction. A function, since the comparison must see what a caller who held the
 -- lock before has committed: each statement in here has its own snapshot, a single query has
 -- the one from before it waited.
 CREATE FUNCTION append_outcome(
@@ -84,7 +84,7 @@ BEGIN
     WHERE id = of_interaction
         AND outcome = new_outcome
         AND user_feedback = new_feedback
-        AND evidence IS NOT DISTINCT FROM new_evidence;
+        AND (new_evidence IS NULL OR evidence IS NOT DISTINCT FROM new_evidence);
     IF FOUND THEN
         RETURN false;
     END IF;

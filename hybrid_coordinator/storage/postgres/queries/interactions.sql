@@ -28,22 +28,26 @@ SELECT * FROM current_interactions WHERE id = ANY ($1::uuid[]);
 -- name: exposures
 SELECT item_id, rank FROM exposures WHERE interaction_id = $1 ORDER BY rank;
 
--- name: recent_queries
-SELECT earlier.id, earlier.query
-FROM interactions
+-- name: standing
+-- All that an outcome is judged by, in one round trip.
+SELECT stored.*, latest.components, recent.ids AS recent_ids, recent.queries AS recent_queries
+FROM current_interactions AS stored
+LEFT JOIN LATERAL (
+    SELECT components FROM outcomes WHERE interaction_id = stored.id ORDER BY id DESC LIMIT 1
+) AS latest ON true
 CROSS JOIN LATERAL (
-    SELECT candidate.id, candidate.query, candidate.created_at
-    FROM interactions AS candidate
-    WHERE candidate.project = interactions.project
-        AND (candidate.created_at, candidate.id) < (interactions.created_at, interactions.id)
-    ORDER BY candidate.created_at DESC, candidate.id DESC
-    LIMIT $2
-) AS earlier
-WHERE interactions.id = $1
-ORDER BY earlier.created_at DESC, earlier.id DESC;
-
--- name: latest_value
-SELECT value_score, components FROM outcomes WHERE interaction_id = $1 ORDER BY id DESC LIMIT 1;
+    SELECT
+        array_agg(earlier.id ORDER BY created_at DESC, id DESC) AS ids,
+        array_agg(earlier.query ORDER BY created_at DESC, id DESC) AS queries
+    FROM (
+        SELECT id, query, created_at
+        FROM interactions
+        WHERE project = stored.project AND (created_at, id) < (stored.created_at, stored.id)
+        ORDER BY created_at DESC, id DESC
+        LIMIT $2
+    ) AS earlier
+) AS recent
+WHERE stored.id = $1;
 
 -- name: set_outcome
 SELECT append_outcome($1, $2, $3, $4, $5, $6);
