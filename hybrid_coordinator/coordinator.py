@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,20 +65,24 @@ needs a few more since one answer often spans several chunks."""
 _ASK_CONTEXT_TOKENS = 1000
 _MAX_FILE_BYTES = 1_000_000
 _PAGE = 500
+_PAGE_CHARACTERS = 4_000_000
+"""A page of long rows ends here: all of it is one line on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One connection: its id, where the agent works, and the project around that."""
+    """One connection: its id, where the agent works, the project around that, and what its
+    reader should know."""
 
     id: str
     directory: Path
     home_project: Project
+    notices: tuple[str, ...] = ()
 
     @classmethod
-    def at(cls, session_id: str, directory: Path) -> Session:
+    def at(cls, session_id: str, directory: Path, notices: tuple[str, ...] = ()) -> Session:
         """The session of an agent that works in ``directory``."""
-        return cls(session_id, directory, project_of(directory))
+        return cls(session_id, directory, project_of(directory), notices)
 
     @property
     def project(self) -> str:
@@ -268,7 +275,9 @@ class Coordinator:
             raise InvalidArgumentError(
                 "watch", "following changes is not available; call index_codebase again instead"
             )
-        if await asyncio.to_thread(_resolved, "path", path) in (Path("/"), Path.home()):
+        target = await asyncio.to_thread(_resolved, "path", path)
+        home = await asyncio.to_thread(Path.home().resolve)
+        if home.is_relative_to(target):  # the home itself, or what holds everybody's
             raise InvalidArgumentError("path", f"{path} is no project; name a project's directory")
 
         async def counted(done: int, total: int) -> None:
@@ -288,10 +297,14 @@ class Coordinator:
     async def export(
         self, kind: Literal["interactions", "knowledge"], after: str | None
     ) -> tuple[list[Interaction] | list[KnowledgeItem], str | None]:
-        """A page of the record in id order, and the id to go on after; None at the end."""
+        """A page of the record in id order, and the id to go on after; None at the end. It holds
+        a row at least, and ends with the row that fills it."""
         records = self.interactions if kind == "interactions" else self.knowledge
         rows = await records.page(after, _PAGE)
-        return rows, rows[-1].id if len(rows) == _PAGE else None
+        sizes = accumulate(len(repr(row)) for row in rows)
+        full = (count for count, size in enumerate(sizes, 1) if size >= _PAGE_CHARACTERS)
+        count = next(full, _PAGE)
+        return rows[:count], rows[count - 1].id if len(rows) >= count else None
 
     async def stats(self, project: str | None = None) -> Totals:
         """Counts and rates from the record."""
@@ -322,6 +335,11 @@ def _resolved(field: str, path: Path) -> Path:
         raise InvalidArgumentError(field, f"{path} cannot be followed: {error}") from error
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """For ``open``: a pipe without a writer would keep a plain one waiting for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _read_files(paths: Sequence[str], session: Session) -> tuple[FileText, ...]:
     """The text of files inside the session's project."""
     from hybrid_coordinator.knowledge.code.excluded import file_reason
@@ -336,7 +354,9 @@ def _read_files(paths: Sequence[str], session: Session) -> tuple[FileText, ...]:
         if file_reason(path.name) is SkipReason.SECRET:
             raise InvalidArgumentError("files", f"{given} may hold secrets, so it is not read")
         try:
-            with path.open("rb") as file:
+            with open(path, "rb", opener=_open_at_once) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise InvalidArgumentError("files", f"{given} is not a regular file")
                 content = file.read(_MAX_FILE_BYTES + 1)
         except OSError as error:
             raise InvalidArgumentError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 MAX_SOCKET_PATH_BYTES = 100
@@ -54,19 +55,26 @@ class Home:
 
     @property
     def socket_path(self) -> Path:
-        """The coordinator's socket: under the home, or in the runtime directory where the home
-        is too deep for a socket address."""
+        """The coordinator's socket: under the home, or in a directory of the user's own in /tmp
+        where the home is too deep for a socket address."""
         inside = self.root / "run" / "coordinator.sock"
         if len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES:
             return inside
         import hashlib
-        import tempfile
 
-        runtime = os.environ.get("XDG_RUNTIME_DIR")
-        base = (
-            Path(runtime) / "hybrid-coordinator"
-            if runtime
-            else Path(tempfile.gettempdir()) / f"hybrid-coordinator-{os.getuid()}"
-        )
+        # Not from the environment: an ssh session, cron and an agent must come to the same place.
         digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
-        return base / f"{digest}.sock"
+        return Path(f"/tmp/hybrid-coordinator-{os.getuid()}") / f"{digest}.sock"  # noqa: S108
+
+    def socket_directory_is_ours(self) -> bool:
+        """Whether nobody else can have put the socket there. Anyone may make a directory of that
+        name in /tmp before us."""
+        try:
+            status = self.socket_path.parent.lstat()
+        except OSError:
+            return False
+        return (
+            stat.S_ISDIR(status.st_mode)
+            and status.st_uid == os.geteuid()
+            and not status.st_mode & 0o022
+        )

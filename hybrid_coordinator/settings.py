@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -136,13 +137,25 @@ def _read_yaml(file: Path) -> dict[str, object]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{file} cannot be read: {_yaml_problem(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise SettingsError(f"{file} must hold a mapping of sections, not {type(content).__name__}")
-    return content
+    # A section of which every key is commented out is null in YAML.
+    return {name: {} if section is None else section for name, section in content.items()}
+
+
+def _yaml_problem(error: Exception) -> str:
+    """What is wrong and where, on one line and without the source: it may hold a key."""
+    problem = getattr(error, "problem", None) or "it is not valid YAML"
+    mark = getattr(error, "problem_mark", None)
+    # These two are quoted in full; a password may begin with ! or *.
+    words = re.sub(r"(tag|handle|alias) ['\"].*", r"\1", problem, flags=re.DOTALL)
+    return words if mark is None else f"line {mark.line + 1}: {words}"
 
 
 def _explain(error: ValidationError, file: Path, origins: Mapping[tuple[str, str], str]) -> str:

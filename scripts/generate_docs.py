@@ -31,7 +31,8 @@ def tools_page() -> str:
     lines = ["# Tools", "", _NOTE, "What an MCP client can call. Bad values are errors that name"]
     lines[-1] += " the field and what is allowed. Results are structured content."
     for tool in TOOLS.values():
-        hint = "Reads only." if tool.read_only else "Writes; destroys nothing."
+        writes = "Writes; may destroy." if tool.destructive else "Writes; destroys nothing."
+        hint = "Reads only." if tool.read_only else writes
         lines += ["", f"## `{tool.name}`", "", f"{tool.description} {hint}", ""]
         lines += ["| parameter | type | default | bounds |", "| --- | --- | --- | --- |"]
         schema = tool.arguments.model_json_schema()

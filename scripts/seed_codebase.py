@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Index one or more directories through the running coordinator.
+"""Index one or more directories or files through the running coordinator.
 
 Usage: .venv/bin/python scripts/seed_codebase.py PATH [PATH ...]
 
-Each directory goes to the project of its git root. What has not changed is not indexed again.
+Each goes to the project of its git root. What has not changed is not indexed again.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ def main() -> None:
     parser.add_argument("paths", metavar="PATH", nargs="+", type=Path)
     options = parser.parse_args()
     for path in options.paths:
-        with connected(Home.from_environment(), path.resolve()) as client:
-            report = client.tool("index_codebase", {"path": str(path.resolve())})
+        target = path.resolve()
+        directory = target if target.is_dir() else target.parent
+        with connected(Home.from_environment(), directory) as client:
+            report = client.tool("index_codebase", {"path": str(target)})
         print(
             f"{path}: {report['files']} files, {report['chunks']} chunks, "
             f"{report['unchanged']} unchanged, {sum(report['skipped'].values())} skipped"

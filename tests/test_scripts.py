@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.knowledge.collections import load_seeds
+from hybrid_coordinator.serving.mcp.contract import TOOLS
 from tests.support.stdio import CHECKOUT, environment, session
 
 
@@ -66,6 +71,10 @@ def test_directories_are_indexed_into_their_own_projects(home: Path, tmp_path: P
     again = run(home, "seed_codebase.py", *paths).splitlines()
     assert again == [f"{path}: 0 files, 0 chunks, 1 unchanged, 0 skipped" for path in paths]
 
+    one_file = str(tmp_path / "shop" / "code.py")
+    alone = run(home, "seed_codebase.py", one_file)
+    assert alone == f"{one_file}: 0 files, 0 chunks, 1 unchanged, 0 skipped\n"
+
     for name, function in trees.items():
         with session(home, cwd=tmp_path / name) as opened:
             found = opened.tool("search_knowledge", query=function)["items"]
@@ -89,3 +98,18 @@ def test_a_directory_that_is_not_there_fails_with_its_name(home: Path, tmp_path:
 
 def test_the_reference_pages_are_what_the_code_says(home: Path) -> None:
     run(home, "generate_docs.py", "--check")
+
+
+def test_the_page_of_tools_says_what_may_destroy(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location(
+        "generate_docs", CHECKOUT / "scripts" / "generate_docs.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    tool = dataclasses.replace(TOOLS["store_knowledge"], destructive=True)
+    monkeypatch.setattr(script, "TOOLS", {tool.name: tool})
+    page = script.tools_page()
+    assert "Writes; may destroy." in page
+    assert "destroys nothing" not in page

@@ -110,3 +110,32 @@ def test_a_change_is_taken_up_and_a_bad_edit_keeps_the_old_settings(file: Path) 
     assert store.notice() is None
     touch_later(file, "storage: {timeout_seconds: 3}\n")
     assert "hybrid-coordinator stop" in (store.notice() or "")
+
+
+@pytest.mark.parametrize(
+    ("broken", "line"),
+    [
+        ("  database_url: [hunter2", 3),
+        ('  database_url: "hunter2', 3),
+        ("  database_url: hunter2: x", 2),
+        ("  database_url: !hunter2 x", 2),
+        ("  database_url: !hunter2!x y", 2),
+        ("  database_url: *hunter2", 2),
+        ("  database_url: hunter2\0", None),
+        ("  database_url: 2024-99-99", None),
+    ],
+)
+def test_a_broken_line_is_named_and_not_shown(file: Path, broken: str, line: int | None) -> None:
+    file.write_text(f"storage:\n{broken}\n")
+    with pytest.raises(SettingsError, match="cannot be read") as raised:
+        load_settings(file, {})
+    message = str(raised.value)
+    assert "hunter2" not in message
+    assert "\n" not in message
+    assert line is None or f"line {line}: " in message
+
+
+def test_a_section_whose_keys_are_all_commented_out_is_empty(file: Path) -> None:
+    file.write_text("storage:\n  # timeout_seconds: 3\nlearning:\n")
+    assert load_settings(file, {}) == Settings()
+    assert load_settings(file, {"QDRANT_URL": "http://q"}).storage.qdrant_url == "http://q"

@@ -8,18 +8,23 @@ but protocol is ever written to stdout. Standard library only.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import select
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
+import time
 
 from hybrid_coordinator.home import Home
-from hybrid_coordinator.serving.launch import CoordinatorStartError, connect_or_start
+from hybrid_coordinator.serving.launch import (
+    MAX_LINE_BYTES,
+    CoordinatorStartError,
+    connect_or_start,
+)
 
 _CHUNK_BYTES = 1 << 16
+_OUTPUT_BYTES = 1 << 23
+"""Answers the client has not read yet; the coordinator waits while there are more."""
 _DRAIN_SECONDS = 10.0
 """How long answers are waited for once the client has closed its end."""
 
@@ -28,138 +33,163 @@ _LOST = (
     "the coordinator stopped while this request was in flight; it restarts with the next "
     "request. Whether this one took effect is not known: look before you repeat a write"
 )
+_UNREACHABLE = "the coordinator closes its connections at once; run `hybrid-coordinator doctor`"
 
 
 def main() -> int:
     """Serve stdin and stdout until stdin closes. Returns the exit status."""
     try:
         return Bridge(Home.from_environment(), sys.stdin.fileno(), sys.stdout.fileno()).run()
-    except (KeyboardInterrupt, BrokenPipeError):
+    except (KeyboardInterrupt, _ClientGoneError):
         return 0
 
 
+class _ClientGoneError(Exception):
+    """Nobody reads our answers any more."""
+
+
 class Bridge:
-    """One agent session: two file descriptors on one side, the socket on the other."""
+    """One agent session: two file descriptors on one side, a connection on the other.
+
+    One thread, so that what is in flight, which connection owes it, and who has been told what
+    cannot be seen half changed.
+    """
 
     def __init__(self, home: Home, stdin: int, stdout: int) -> None:
         self._home = home
         self._stdin = stdin
         self._stdout = stdout
-        self._output = threading.Lock()
-        self._state = threading.Condition()
-        self._socket: socket.socket | None = None
-        self._in_flight: dict[str, tuple[object, socket.socket | None]] = {}
+        self._stdin_closed_at: float | None = None
+        self._from_client = _Lines()
+        self._from_coordinator = _Lines()
+        self._output = bytearray()
+        self._connection: socket.socket | None = None
+        self._in_flight: dict[str, str | int] = {}
         self._initialize: bytes | None = None
-        self._initialized: bytes | None = None
+        self._initialized = b""
         self._swallow: str | None = None
         self._reopened = False
 
     def run(self) -> int:
         """Pump until the client closes stdin; then wait (bounded) for answers still due."""
-        for line in _lines(self._read_stdin()):
-            if line.strip():
-                self._forward(line)
-        with self._state:
-            self._state.wait_for(lambda: not self._in_flight, timeout=_DRAIN_SECONDS)
+        for descriptor in (self._stdin, self._stdout):
+            os.set_blocking(descriptor, True)  # whoever shares them may have made them otherwise
+        try:
+            while (patience := self._patience()) is None or patience > 0:
+                self._turn(patience)
+        finally:
+            if self._connection is not None:
+                self._connection.close()
         return 0
 
-    def _read_stdin(self) -> Iterator[bytes]:
-        while chunk := os.read(self._stdin, _CHUNK_BYTES):
-            yield chunk
+    def _patience(self) -> float | None:
+        """Seconds to go on for: None is without end, 0 is done."""
+        if self._stdin_closed_at is None:
+            return None
+        if not self._output and not self._in_flight:
+            return 0.0
+        return max(0.0, self._stdin_closed_at + _DRAIN_SECONDS - time.monotonic())
+
+    def _turn(self, patience: float | None) -> None:
+        """Wait until something can be moved, and move it."""
+        readers: list[int | socket.socket] = []
+        if self._stdin_closed_at is None:
+            readers.append(self._stdin)
+        if self._connection is not None and len(self._output) < _OUTPUT_BYTES:
+            readers.append(self._connection)
+        writers = [self._stdout] if self._output else []
+        readable, writable, _ = select.select(readers, writers, [], patience)
+        if writable:
+            self._flush()
+        if self._connection in readable:
+            self._receive()
+        if self._stdin in readable:
+            self._read_client()
+
+    def _flush(self) -> None:
+        try:
+            # A pipe that select calls writable takes this much without blocking (POSIX, PIPE_BUF).
+            written = os.write(self._stdout, self._output[: select.PIPE_BUF])
+        except BrokenPipeError as error:
+            raise _ClientGoneError from error
+        del self._output[:written]
 
     # -- client to coordinator
+
+    def _read_client(self) -> None:
+        chunk = os.read(self._stdin, _CHUNK_BYTES)
+        if not chunk:
+            self._stdin_closed_at = time.monotonic()
+        for line in self._from_client.add(chunk):
+            if line.strip():
+                self._forward(line)
 
     def _forward(self, line: bytes) -> None:
         message = _parse(line)
         method = message.get("method")
         key = _key(message) if method is not None else None
+        if key is not None:
+            self._in_flight[key] = json.loads(key)
+            if len(line) > MAX_LINE_BYTES:
+                self._fail(f"a message may have {MAX_LINE_BYTES} bytes; this one is larger", key)
+                return
         if method == "initialize":
             self._initialize = line
         elif method == "notifications/initialized":
             self._initialized = line
         elif method == "notifications/cancelled":
             self._forget_cancelled(message)
-        if key is not None:
-            with self._state:
-                self._in_flight[key] = (message["id"], None)
-        try:
-            self._send(line, key, opening=method == "initialize")
-        except CoordinatorStartError as error:
-            self._fail(str(error), lambda connection: connection is None)
-
-    def _send(self, line: bytes, key: str | None, *, opening: bool) -> None:
-        for _ in range(2):
-            connection = self._connection(opening=opening)
-            try:
-                connection.sendall(line)
-            except OSError:
-                # The closing newline was not taken, so the request was not either: send it again.
-                self._drop(connection)
-                continue
-            if key is not None:
-                self._expect_answer(key, connection)
-            return
-        self._fail(
-            "the coordinator closes its connections at once; run `hybrid-coordinator doctor`",
-            lambda connection: connection is None,
-        )
-
-    def _expect_answer(self, key: str, connection: socket.socket) -> None:
-        """Note which connection owes the answer, unless it has come already."""
-        with self._state:
-            if key in self._in_flight:
-                self._in_flight[key] = (self._in_flight[key][0], connection)
-            lost = self._socket is not connection
-        if lost:  # after the request was taken, and before it was noted
-            self._fail(_LOST, lambda owing: owing is connection)
+        self._send(line, key)
 
     def _forget_cancelled(self, message: dict[str, object]) -> None:
         """A cancelled request need not be answered, so nobody waits for it at the end."""
         params = message.get("params")
-        if isinstance(params, dict) and "requestId" in params:
-            with self._state:
-                self._in_flight.pop(json.dumps(params["requestId"]), None)
-                self._state.notify_all()
+        key = _key({"id": params.get("requestId")}) if isinstance(params, dict) else None
+        if key is not None:
+            self._in_flight.pop(key, None)
 
-    def _connection(self, *, opening: bool) -> socket.socket:
-        with self._state:
-            if self._socket is not None:
-                return self._socket
-        connection = connect_or_start(self._home)
+    def _send(self, line: bytes, key: str | None) -> None:
+        """Deliver one line, over a new connection if the one there was is dead."""
+        for _ in range(2):
+            try:
+                connection = self._connection or self._connect(opening=line == self._initialize)
+                connection.sendall(line)
+            except CoordinatorStartError as error:
+                self._fail_all(str(error))
+                return
+            except OSError:
+                # The closing newline was not taken, so this request was not either, and may be
+                # sent again; those before it were.
+                self._lose(but=key)
+            else:
+                return
+        self._fail_all(_UNREACHABLE)
+
+    def _connect(self, *, opening: bool) -> socket.socket:
+        connection = self._connection = connect_or_start(self._home)
+        self._from_coordinator = _Lines()
         if self._initialize is not None and not opening:
             # A new coordinator knows nothing of this session: the handshake is replayed, and
-            # its answer kept from the client, who has had one.
-            self._swallow = _key(_parse(self._initialize))
-            connection.sendall(self._initialize + (self._initialized or b""))
-        with self._state:
-            self._socket = connection
-        threading.Thread(target=self._pump_answers, args=(connection,), daemon=True).start()
+            # its answer kept from a client that has had one.
+            key = _key(_parse(self._initialize))
+            self._swallow = None if key in self._in_flight else key
+            connection.sendall(self._initialize + self._initialized)
         return connection
 
     # -- coordinator to client
 
-    def _pump_answers(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            for line in _lines(_received(connection)):
-                self._deliver(line)
-        self._drop(connection)
-        self._reopen_handshake(connection)
-        self._fail(_LOST, lambda lost: lost is connection)
-
-    def _reopen_handshake(self, lost: socket.socket) -> None:
-        """Send an unanswered `initialize` once more: it changes nothing, and a client that gets
-        an error for it gives the server up. Happens when a coordinator was just leaving."""
-        if self._initialize is None or self._reopened:
-            return
-        key = _key(_parse(self._initialize))
-        with self._state:
-            unanswered = key in self._in_flight and self._in_flight[key][1] is lost
-        if key is not None and unanswered:
-            self._reopened = True
-            try:
-                self._send(self._initialize, key, opening=True)
-            except CoordinatorStartError as error:
-                self._fail(str(error), lambda connection: connection is lost)
+    def _receive(self) -> None:
+        """Take what the coordinator has sent; at the end of it, part with the connection."""
+        assert self._connection is not None
+        try:
+            chunk = self._connection.recv(_CHUNK_BYTES)
+        except OSError:
+            chunk = b""
+        for line in self._from_coordinator.add(chunk):
+            self._deliver(line)
+        if not chunk:
+            self._lose()
+            self._reopen_handshake()
 
     def _deliver(self, line: bytes) -> None:
         message = _parse(line)
@@ -167,60 +197,69 @@ class Bridge:
         if key is not None and key == self._swallow:
             self._swallow = None
             return
-        self._write(line)
+        self._output += line
         if key is not None:
-            with self._state:
-                self._in_flight.pop(key, None)
-                self._state.notify_all()
+            self._in_flight.pop(key, None)
 
-    def _drop(self, connection: socket.socket) -> None:
-        with self._state:
-            if self._socket is connection:
-                self._socket = None
+    def _lose(self, but: str | None = None) -> None:
+        """The connection is dead: pass on what it still holds, and fail what it owes, except the
+        request ``but`` and an unanswered `initialize`, which are sent again."""
+        connection, self._connection = self._connection, None
+        self._swallow = None
+        if connection is None:
+            return
+        try:
+            while chunk := connection.recv(_CHUNK_BYTES):
+                for line in self._from_coordinator.add(chunk):
+                    self._deliver(line)
+        except OSError:
+            pass  # reset: nothing more comes
         connection.close()
+        handshake = None if self._initialize is None else _key(_parse(self._initialize))
+        spared = {but} if self._reopened else {but, handshake}
+        for key in [key for key in self._in_flight if key not in spared]:
+            self._fail(_LOST, key)
 
-    def _fail(self, reason: str, concerns: Callable[[socket.socket | None], bool]) -> None:
-        """Answer with an error every request in flight on the connections it concerns."""
-        with self._state:
-            lost = [
-                (key, identifier)
-                for key, (identifier, connection) in self._in_flight.items()
-                if concerns(connection)
-            ]
-            for key, _ in lost:
-                del self._in_flight[key]
-        for _, identifier in lost:
-            error = {"code": _SERVER_ERROR, "message": reason}
-            reply = {"jsonrpc": "2.0", "id": identifier, "error": error}
-            self._write(json.dumps(reply).encode() + b"\n")
-        with self._state:
-            self._state.notify_all()
+    def _reopen_handshake(self) -> None:
+        """Send an unanswered `initialize` once more: it changes nothing, and a client that gets
+        an error for it gives the server up. Happens when a coordinator was just leaving."""
+        if self._initialize is None:
+            return
+        key = _key(_parse(self._initialize))
+        if key in self._in_flight:
+            self._reopened = True
+            self._send(self._initialize, key)
 
-    def _write(self, line: bytes) -> None:
-        with self._output:
-            view = memoryview(line)
-            while view:
-                try:
-                    view = view[os.write(self._stdout, view) :]
-                except BrokenPipeError:
-                    os._exit(0)  # the client is gone; nobody is left to tell
+    def _fail_all(self, reason: str) -> None:
+        """There is no connection, so nothing in flight will be answered by one."""
+        for key in list(self._in_flight):
+            self._fail(reason, key)
 
-
-def _received(connection: socket.socket) -> Iterator[bytes]:
-    while chunk := connection.recv(_CHUNK_BYTES):
-        yield chunk
+    def _fail(self, reason: str, key: str | None) -> None:
+        """Answer a request with an error; a notification has nobody to tell."""
+        if key is None or key not in self._in_flight:
+            return
+        error = {"code": _SERVER_ERROR, "message": reason}
+        reply = {"jsonrpc": "2.0", "id": self._in_flight.pop(key), "error": error}
+        self._output += json.dumps(reply).encode() + b"\n"
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Whole lines with their newline. A last line without one is dropped: it is half a message."""
-    pending: list[bytes] = []
-    for chunk in chunks:
+class _Lines:
+    """Chunks to whole lines, newline included."""
+
+    def __init__(self) -> None:
+        self._pending: list[bytes] = []
+
+    def add(self, chunk: bytes) -> list[bytes]:
+        """The lines that ``chunk`` completes."""
         *complete, rest = chunk.split(b"\n")
+        lines = []
         for part in complete:
-            yield b"".join([*pending, part, b"\n"])
-            pending.clear()
+            lines.append(b"".join([*self._pending, part, b"\n"]))
+            self._pending.clear()
         if rest:
-            pending.append(rest)
+            self._pending.append(rest)
+        return lines
 
 
 def _parse(line: bytes) -> dict[str, object]:
@@ -234,6 +273,7 @@ def _parse(line: bytes) -> dict[str, object]:
 
 
 def _key(message: dict[str, object]) -> str | None:
-    """An id as a dictionary key; 1 and "1" differ."""
+    """An id as a dictionary key; 1 and "1" differ. None for what JSON-RPC takes for no id."""
     identifier = message.get("id")
-    return None if identifier is None else json.dumps(identifier)
+    known = isinstance(identifier, (str, int)) and not isinstance(identifier, bool)
+    return json.dumps(identifier) if known else None

@@ -97,6 +97,8 @@ class Client:
     def _received(self) -> Iterator[Json]:
         try:
             for line in self._lines:
+                if not line.endswith(b"\n"):
+                    return  # the coordinator died while it wrote
                 yield json.loads(line)
         except OSError as error:
             raise UnavailableError(f"the coordinator is gone: {error.strerror}") from error

@@ -24,6 +24,9 @@ from hybrid_coordinator.home import Home
 START_TIMEOUT_SECONDS = 20.0
 """Clients give a server 10 to 30 s for its handshake; ours needs less than one."""
 
+MAX_LINE_BYTES = 32 * 1024 * 1024
+"""One message; far above what a tool accepts, so that tools can say which field is too long."""
+
 ALREADY_OWNED = 3
 """Exit status of a coordinator that found another one owning its home."""
 
@@ -42,6 +45,8 @@ def connect(home: Home, directory: Path | None = None) -> socket.socket | None:
     is waited for: a process that is ending may still accept connections that it will never
     serve, and a request sent into one would be lost.
     """
+    if not home.socket_directory_is_ours():
+        return None
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     client.settimeout(START_TIMEOUT_SECONDS)
     try:
@@ -83,7 +88,10 @@ def connect_or_start(home: Home, directory: Path | None = None) -> socket.socket
         if client is not None:
             return client
         with _start_turn(home) as ours:
-            if ours:
+            if ours and _owned(home):
+                # It is coming up, or going down: its socket or its end is waited for.
+                time.sleep(_OWNED_SECONDS)
+            elif ours:
                 _start_and_wait(home, deadline)
         if time.monotonic() > deadline:
             raise CoordinatorStartError(
@@ -101,7 +109,7 @@ def greeting(directory: Path | None = None) -> bytes:
         place: str | None = str(directory or Path.cwd())
     except OSError:  # the directory was deleted under us
         place = None
-    caller = {"version": __version__, "cwd": place, "pid": os.getpid()}
+    caller = {"version": __version__, "cwd": place}
     return json.dumps({"hybrid_coordinator": caller}).encode() + b"\n"
 
 
@@ -125,6 +133,22 @@ def _start_turn(home: Home) -> Iterator[bool]:
             yield True
     finally:
         os.close(handle)
+
+
+def _owned(home: Home) -> bool:
+    """Whether a living process holds the home's lock. Only for the one whose turn it is: looking
+    takes the lock for a moment."""
+    try:
+        handle = os.open(home.lock_file, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def _start_and_wait(home: Home, deadline: float) -> None:

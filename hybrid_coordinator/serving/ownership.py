@@ -62,6 +62,11 @@ class Ownership:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.home.socket_directory_is_ours():
+                raise StorageError(
+                    f"{path.parent} belongs to, or can be written by, somebody else; remove it, or "
+                    "set HYBRID_HOME to a shorter path"
+                )
             path.parent.chmod(0o700)
             path.unlink(missing_ok=True)
             # The directory admits nobody else, so there is no moment at which others could connect.

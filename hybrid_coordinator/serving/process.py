@@ -12,12 +12,14 @@ import sys
 import uuid
 from pathlib import Path
 
+from hybrid_coordinator import __version__
 from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.launch import MAX_LINE_BYTES
 from hybrid_coordinator.serving.mcp.control import add_control_methods
 from hybrid_coordinator.serving.mcp.server import build_server
-from hybrid_coordinator.serving.mcp.transport import MAX_LINE_BYTES, greet
+from hybrid_coordinator.serving.mcp.transport import greet
 from hybrid_coordinator.serving.mcp.transport import serve as serve_mcp
 from hybrid_coordinator.settings import SettingsStore
 
@@ -53,20 +55,22 @@ class Process:
     async def run(self, listener: socket.socket) -> None:
         """Serve until stopped."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self.stop)
         server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_LINE_BYTES)
         self._engines.begin()
         self._watch_idleness()
-        async with server:
+        try:
             await self._stopping.wait()
+            # Not `async with server`: from Python 3.12 on it waits for the connections to end.
             server.close()
-        for task in list(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        if self._left_idle:
-            await self._engines.tidy()
-        await self._engines.close()
+            for task in list(self._connections):
+                task.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+            if self._left_idle:
+                await self._engines.tidy()
+        finally:
+            await self._engines.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -87,7 +91,7 @@ class Process:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         caller, first = await greet(reader, writer)
         directory = Path(caller.directory) if caller.directory else Path.home()
-        session = Session.at(uuid.uuid4().hex, directory)
+        session = Session.at(uuid.uuid4().hex, directory, notices=_skew(caller.version))
         server = build_server(self._engines, session)
         add_control_methods(server, self, self._engines, session)
         await serve_mcp(server, first, reader, writer)
@@ -103,6 +107,14 @@ class Process:
     def _leave(self) -> None:
         self._left_idle = True
         self.stop()
+
+
+def _skew(version: str | None) -> tuple[str, ...]:
+    """What to tell a session whose package is not the one that runs here."""
+    if version in (None, __version__):
+        return ()
+    running = f"this session's package is {version}, the running coordinator's {__version__}"
+    return (f"{running}: `hybrid-coordinator stop` lets the new one start",)
 
 
 def _same_user(connection: socket.socket) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -210,8 +211,10 @@ def test_collection_fields_are_checked_and_named(opened: StdioSession) -> None:
 def test_bad_paths_are_errors_that_name_them(opened: StdioSession, tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="^path: .*no-such-directory"):
         opened.tool("index_codebase", path="no-such-directory")
-    with pytest.raises(ToolError, match="^path: "):
-        opened.tool("index_codebase", path="/")
+    (tmp_path / "project" / "up").symlink_to("/")
+    for holds_homes in ("/", "~", "~/..", "up"):
+        with pytest.raises(ToolError, match="^path: .*is no project"):
+            opened.tool("index_codebase", path=holds_homes)
     with pytest.raises(ToolError, match="^watch: "):
         opened.tool("index_codebase", path=".", watch=True)
     secret = tmp_path / "outside.txt"
@@ -275,3 +278,39 @@ def test_links_that_loop_or_leave_the_root_are_not_followed(
     assert report["files"] == 1
     found = opened.tool("search_knowledge", query="outside_secret visible", limit=20)["items"]
     assert [item["source"] for item in found] == ["a.py:1-2"]
+
+
+def test_a_home_that_is_a_link_is_no_project_either(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with session(home, HOME=str(tmp_path / "link")) as opened:
+        for path in ("real", "link", "~"):
+            with pytest.raises(ToolError, match="^path: .*is no project"):
+                opened.tool("index_codebase", path=path)
+
+
+def test_a_pipe_among_the_files_is_refused_and_not_waited_for(
+    opened: StdioSession, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "project" / "pipe")
+    for given in ("pipe", "."):
+        with pytest.raises(ToolError, match="^files: "):
+            opened.tool("ask_local_llm", timeout=10, prompt="p", files=[given])
+
+
+def test_a_page_of_long_rows_ends_early_and_the_next_goes_on(home: Path) -> None:
+    with session(home) as opened:
+        for number in range(6):
+            opened.tool(
+                "track_interaction",
+                query=f"{number}",
+                response="x" * 1_000_000,
+                agent_type="remote",
+                model_used="m",
+            )
+        pages, after = [], None
+        while not pages or after is not None:
+            page = opened.request("hybrid/export", {"kind": "interactions", "after": after})
+            pages.append([row["query"] for row in page["rows"]])
+            after = page["after"]
+    assert pages == [["0", "1", "2", "3"], ["4", "5"]]

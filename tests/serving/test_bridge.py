@@ -162,16 +162,17 @@ def test_stop_leaves_no_process(home: Path) -> None:
     assert (again.returncode, again.stdout) == (0, "not running\n")
 
 
-def test_a_deep_home_puts_the_socket_into_the_runtime_directory(tmp_path: Path) -> None:
-    deep = tmp_path.joinpath(*["a-directory-with-a-long-name"] * 5)
-    runtime = tmp_path / "run"
-    runtime.mkdir()
-    with session(deep / "home", cwd=tmp_path, XDG_RUNTIME_DIR=str(runtime)) as opened:
+def test_a_deep_home_has_its_socket_in_tmp_whatever_the_environment(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a-directory-with-a-long-name"] * 5) / "home"
+    with session(deep, cwd=tmp_path, XDG_RUNTIME_DIR=str(tmp_path)) as opened:
         assert opened.request("tools/list")["tools"]
-        sockets = list((runtime / "hybrid-coordinator").iterdir())
-        assert len(sockets) == 1
-    command_home = deep / "home"
-    assert command(command_home, "stop", XDG_RUNTIME_DIR=str(runtime)).returncode == 0
+        place = Path(json.loads(command(deep, "status", "--json").stdout)["socket"])
+        assert place.parent == Path(f"/tmp/hybrid-coordinator-{os.getuid()}")
+        assert place.parent.stat().st_mode & 0o777 == 0o700
+        with session(deep, cwd=tmp_path) as second:
+            assert second.request("hybrid/status")["connections"] == 2
+    assert command(deep, "stop").returncode == 0
+    assert not place.exists()
 
 
 def test_requests_piped_in_at_once_are_all_answered(home: Path) -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.stdio import command, session
+from hybrid_coordinator import composition
+from hybrid_coordinator.errors import OwnershipError, UnavailableError
+from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving import cli
+from hybrid_coordinator.serving.cli import checkup, demo
+from hybrid_coordinator.serving.client import Client
+from hybrid_coordinator.serving.ownership import Ownership
+from tests.support.stdio import command, owner_of, processes_of, session
 
 
 @pytest.fixture
@@ -103,10 +112,14 @@ def test_route_needs_no_model(home: Path, tmp_path: Path) -> None:
     assert all(set(line) == {"id", "score", "tier", "task_type", "complexity"} for line in lines)
     assert all(0 <= line["score"] <= 1 for line in lines)
 
-    file.write_text('{"id": 1, "prompt": "fine"}\n{"prompt": "no id"}\n')
-    refused = command(home, "route", "--jsonl", str(file))
-    assert refused.returncode == 1
-    assert "line 2" in refused.stderr
+    file.write_bytes('{"id": "\u2028", "prompt": "a\u2028b\x85c"}\r\n'.encode())
+    assert printed_json(command(home, "route", "--jsonl", str(file)))["id"] == "\u2028"
+
+    for bad in ('{"prompt": "no id"}', "[" * 100_000):
+        file.write_text(f'{{"id": 1, "prompt": "fine"}}\n{bad}\n')
+        refused = command(home, "route", "--jsonl", str(file))
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("error: --jsonl: line 2 ")
 
 
 def test_ask_without_a_model_says_what_was_probed_and_how_to_start_one(home: Path) -> None:
@@ -149,3 +162,75 @@ def test_status(home: Path) -> None:
 def test_a_wrong_call_is_a_usage_error(home: Path) -> None:
     for arguments in ((), ("no-such-command",), ("search",), ("route",)):
         assert command(home, *arguments).returncode == 2
+
+
+def test_a_coordinator_whose_socket_is_gone_is_named_and_stopped(home: Path) -> None:
+    with session(home) as opened:
+        opened.tool("search_knowledge", query="anything")
+        owner = owner_of(home)
+        (home / "run" / "coordinator.sock").unlink()
+        status = command(home, "status")
+        assert status.returncode == 1
+        assert f"process {owner} owns it but does not answer" in status.stdout
+    found = json.loads(command(home, "status", "--json").stdout)
+    assert (found["running"], found["silent_owner"]) == (False, owner)
+    stopped = command(home, "stop")
+    assert (stopped.returncode, stopped.stdout) == (0, "stopped\n")
+    assert processes_of(home) == []
+    assert command(home, "status").stdout.startswith("not running")
+
+
+def test_nobody_can_take_a_home_while_its_leftovers_are_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def stop_leftovers(home: Home) -> bool:
+        with pytest.raises(OwnershipError):
+            Ownership.take(home)
+        asked.append(home.root)
+        return False
+
+    monkeypatch.setenv("HYBRID_HOME", str(tmp_path))
+    monkeypatch.setattr(composition, "stop_leftovers", stop_leftovers)
+    assert cli.main(["stop"]) == 0
+    assert asked == [tmp_path]
+    Ownership.take(Home(tmp_path)).release()
+
+
+def test_half_a_line_of_a_dying_coordinator_is_its_end() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b'{"jsonrpc": "2.0", "id"')
+        theirs.shutdown(socket.SHUT_WR)
+        with pytest.raises(UnavailableError, match="closed the connection"):
+            Client(ours)
+
+
+def test_the_demo_does_not_use_the_engines_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_BASE_URL", "http://model")
+    engines = ("DATABASE_URL", "QDRANT_URL", "HYBRID_STORAGE_QDRANT_URL")
+    for name in (*engines, "HYBRID_EMBEDDING_API_KEY"):
+        monkeypatch.setenv(name, "the user's")
+    environment = demo.environment_of("/throw-away")
+    assert "the user's" not in environment.values()
+    assert environment["OLLAMA_BASE_URL"] == "http://model"
+    assert environment["HYBRID_HOME"] == "/throw-away"
+
+
+def test_a_path_with_spaces_stays_one_argument(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "my code" / "hybrid_coordinator" / "serving" / "cli"
+    monkeypatch.setattr(checkup, "__file__", str(package / "checkup.py"))
+    monkeypatch.setattr(sys, "executable", "/my tools/python")
+    assert checkup.server_command() == ["/my tools/hybrid-coordinator", "mcp"]
+    server = tmp_path / "my code" / "server.py"
+    server.parent.mkdir()
+    server.touch()
+    assert checkup.server_command() == [str(server)]
+
+    monkeypatch.setenv("HYBRID_HOME", "/proc/no-home")
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
+    cli.main(["doctor"])
+    assert f"-- '{server}'\n" in capsys.readouterr().out

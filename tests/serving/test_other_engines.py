@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.background import in_background
 from tests.support.embedding_server import EmbeddingServer
 from tests.support.stdio import ToolError, command, session
-
-
-@contextmanager
-def embedding_endpoint() -> Iterator[EmbeddingServer]:
-    """The server on a loop of its own, as it would be in a process of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    server = EmbeddingServer()
-    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(timeout=10)
-    try:
-        yield server
-    finally:
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
-        loop.close()
 
 
 def embedders(home: Path) -> set[str]:
@@ -72,7 +52,8 @@ def test_reindex_moves_to_another_embedder_and_a_mismatch_is_an_error_until_then
     first = embedders(home)
     assert command(home, "stop").returncode == 0
 
-    with embedding_endpoint() as server:
+    with in_background(EmbeddingServer()) as running:
+        server = running.server
         (home / "hybrid.yaml").write_text(
             f"embedding: {{provider: openai, base_url: '{server.url}', model: {server.model}}}\n"
         )

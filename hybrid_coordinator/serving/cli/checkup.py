@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import stat
 import sys
@@ -155,14 +156,19 @@ def _socket(home: Home) -> PartHealth:
     )
 
 
+def server_command() -> list[str]:
+    """What an agent's configuration has to name."""
+    script = Path(__file__).resolve().parents[3] / "server.py"
+    installed = Path(sys.executable).parent / "hybrid-coordinator"
+    return [str(script)] if script.exists() else [str(installed), "mcp"]
+
+
 def _claude_code() -> PartHealth:
     """Whether Claude Code knows this server: its user settings are ``~/.claude.json``
     (docs.claude.com, Claude Code, MCP), or ``.claude.json`` in ``CLAUDE_CONFIG_DIR``."""
     folder = os.environ.get("CLAUDE_CONFIG_DIR")
     file = (Path(folder) if folder else Path.home()) / ".claude.json"
-    server = Path(__file__).resolve().parents[3] / "server.py"
-    command = str(server) if server.exists() else "hybrid-coordinator mcp"
-    remedy = f"claude mcp add hybrid-coordinator -- {command}"
+    remedy = f"claude mcp add hybrid-coordinator -- {shlex.join(server_command())}"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

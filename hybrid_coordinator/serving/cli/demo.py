@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,9 @@ from typing import Any
 
 from mcp.client.session import ClientSession
 from mcp.client.stdio import StdioServerParameters, stdio_client
+
+from hybrid_coordinator.serving.cli.checkup import server_command
+from hybrid_coordinator.settings import environment_names
 
 Json = dict[str, Any]
 """A JSON object at the protocol's edge."""
@@ -35,7 +39,7 @@ _LOCAL_JOB = "Summarise in one sentence what a value score is for."
 def run() -> int:
     """Run the demo. Returns 0 when every step worked."""
     with tempfile.TemporaryDirectory(prefix="hybrid-demo-") as home:
-        environment = {**os.environ, "HYBRID_HOME": home}
+        environment = environment_of(home)
         try:
             asyncio.run(_loop(environment, Path(home)))
         finally:
@@ -46,20 +50,23 @@ def run() -> int:
                 stdout=subprocess.DEVNULL,
             )
     print("\nStopped; nothing is left running. To give it to Claude Code:")
-    print(f"  claude mcp add hybrid-coordinator -- {server_command()}")
+    print(f"  claude mcp add hybrid-coordinator -- {shlex.join(server_command())}")
     return 0
 
 
-def server_command() -> str:
-    """What an agent's configuration has to name."""
-    script = Path(__file__).resolve().parents[3] / "server.py"
-    return (
-        str(script) if script.exists() else f"{Path(sys.executable).parent}/hybrid-coordinator mcp"
-    )
+def environment_of(home: str) -> dict[str, str]:
+    """Ours, without the user's engines: what the demo writes must go with its home."""
+    engines = {
+        name
+        for name, (section, _) in environment_names().items()
+        if section in ("storage", "embedding")
+    }
+    kept = {name: value for name, value in os.environ.items() if name not in engines}
+    return kept | {"HYBRID_HOME": home}
 
 
 async def _loop(environment: dict[str, str], home: Path) -> None:
-    command, *arguments = server_command().split()
+    command, *arguments = server_command()
     server = StdioServerParameters(
         command=command, args=arguments, env=environment, cwd=_SOURCE.parent
     )

@@ -89,7 +89,8 @@ def _read_rows(file: Path) -> list[tuple[Any, str | list[Any]]]:
         InvalidArgumentError: the file cannot be read, or a line is off; it names the line.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        # Only this ends a line of JSON Lines: a string may hold U+2028 and its like.
+        lines = file.read_bytes().decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidArgumentError("--jsonl", f"{file} cannot be read: {error}") from error
     rows: list[tuple[Any, str | list[Any]]] = []
@@ -98,7 +99,7 @@ def _read_rows(file: Path) -> list[tuple[Any, str | list[Any]]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidArgumentError("--jsonl", f"line {number} is not JSON: {error}") from error
         prompt = row.get("prompt", row.get("messages")) if isinstance(row, dict) else None
         if not isinstance(prompt, str | list) or "id" not in row:

@@ -7,6 +7,8 @@ import fcntl
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -56,47 +58,74 @@ def _stop(_: argparse.Namespace) -> int:
     if not home.root.exists():
         print("not running")
         return 0
-    if not _left(owner, home):
-        raise OwnershipError(
-            f"the coordinator of {home.root} is still finishing after {_STOP_SECONDS:.0f} s; "
-            f"its process id is in {home.lock_file}"
-        )
-    # A coordinator that was killed leaves its Postgres behind.
-    from hybrid_coordinator.composition import stop_leftovers
+    with _lock(home) as lock:
+        silent = None if client is not None or _taken(lock) else owner
+        if silent is not None:
+            with suppress(psutil.Error):  # not ours to end, or gone: the wait below shows which
+                silent.terminate()
+        if not _left(owner, lock):
+            raise OwnershipError(
+                f"the coordinator of {home.root} is still finishing after {_STOP_SECONDS:.0f} s; "
+                f"its process id is in {home.lock_file}"
+            )
+        # A coordinator that was killed leaves its Postgres behind. The lock is ours meanwhile, so
+        # that it is not the one of a new coordinator.
+        from hybrid_coordinator.composition import stop_leftovers
 
-    leftovers = stop_leftovers(home)
-    print("stopped" if client is not None or leftovers else "not running")
+        leftovers = stop_leftovers(home)
+    print("stopped" if client or silent or leftovers else "not running")
     return 0
 
 
 def _owner(home: Home) -> psutil.Process | None:
+    """The living coordinator that the lock file names; it may have lost the lock since."""
     try:
-        return psutil.Process(int(home.lock_file.read_text()))
+        process = psutil.Process(int(home.lock_file.read_text()))
     except (OSError, ValueError, psutil.Error):
         return None
+    return process if _alive(process) else None
 
 
-def _left(owner: psutil.Process | None, home: Home) -> bool:
-    """Whether the home's owner has given its lock up and ended within the time it has."""
-    deadline = time.monotonic() + _STOP_SECONDS
+def _silent_owner(home: Home) -> psutil.Process | None:
+    """The owner of a home whose socket does not answer."""
+    owner = _owner(home)
+    if owner is None:
+        return None  # and the lock is left alone: a starting coordinator may be taking it
+    with _lock(home) as lock:
+        return None if _taken(lock) else owner
+
+
+@contextmanager
+def _lock(home: Home) -> Iterator[int | None]:
+    """The open lock file; what is taken of it is given up at the end. None where it cannot be
+    opened: then nobody can own the home either."""
     try:
         handle = os.open(home.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError:
-        return True  # never owned by anyone who could write it
+        yield None
+        return
     try:
-        while not _taken(handle):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_POLL_SECONDS)
-        # From here on the process named by the lock only has to come to its end.
-        while owner is not None and _alive(owner) and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-        return True
+        yield handle
     finally:
         os.close(handle)
 
 
-def _taken(handle: int) -> bool:
+def _left(owner: psutil.Process | None, lock: int | None) -> bool:
+    """Whether the home's owner has given ``lock`` up, to us, and ended within the time it has."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while not _taken(lock):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    # From here on the process named by the lock only has to come to its end.
+    while owner is not None and _alive(owner) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _taken(handle: int | None) -> bool:
+    if handle is None:
+        return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -120,8 +149,14 @@ def _status(options: argparse.Namespace) -> int:
             state |= {"running": True, "socket": str(home.socket_path)}
             state |= client.request("hybrid/status")
             state["connections"] = int(str(state["connections"])) - 1  # ours
+    silent = None if state["running"] else _silent_owner(home)
+    if silent is not None:
+        state["silent_owner"] = silent.pid
     if options.json:
         print_json(state)
+    elif silent is not None:
+        print(f"process {silent.pid} owns it but does not answer (home: {home.root})")
+        print("  mend: hybrid-coordinator stop")
     elif not state["running"]:
         print(f"not running (home: {home.root})")
     else:

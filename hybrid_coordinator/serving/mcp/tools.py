@@ -36,7 +36,8 @@ async def augment_query(
         collections=None if chosen is None else [CollectionName(name) for name in chosen],
         max_tokens=given.max_tokens,
     )
-    return results.augmentation(found)
+    shown = results.augmentation(found)
+    return shown | {"notices": [*shown["notices"], *session.notices]}
 
 
 async def ask_local_llm(
@@ -124,7 +125,7 @@ async def search_knowledge(
         project=given.project or session.project,
         limit=given.limit,
     )
-    return {"items": results.items(found.items), "notices": list(found.notices)}
+    return {"items": results.items(found.items), "notices": [*found.notices, *session.notices]}
 
 
 async def store_knowledge(

@@ -19,11 +19,9 @@ from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
 from hybrid_coordinator import __version__
+from hybrid_coordinator.serving.launch import MAX_LINE_BYTES
 
 _log = logging.getLogger(__name__)
-
-MAX_LINE_BYTES = 32 * 1024 * 1024
-"""One message; far above what a tool accepts, so that tools can say which field is too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,6 @@ class Caller:
 
     version: str | None
     directory: str | None
-    process_id: int | None
 
 
 async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[Caller, bytes]:
@@ -48,12 +45,11 @@ async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> t
     except (ValueError, AttributeError, RecursionError):
         greeting = None
     if not isinstance(greeting, dict):
-        return Caller(None, None, None), line
-    version, directory, pid = (greeting.get(key) for key in ("version", "cwd", "pid"))
+        return Caller(None, None), line
+    version, directory = greeting.get("version"), greeting.get("cwd")
     caller = Caller(
         version if isinstance(version, str) else None,
         directory if isinstance(directory, str) else None,
-        pid if isinstance(pid, int) else None,
     )
     writer.write(json.dumps({"hybrid_coordinator": {"version": __version__}}).encode() + b"\n")
     await writer.drain()
