@@ -135,7 +135,8 @@ def _taken(handle: int | None) -> bool:
 
 def _alive(process: psutil.Process) -> bool:
     try:
-        ours = any("hybrid_coordinator" in part for part in process.cmdline())
+        # A module when a bridge started it, the script when a person ran `serve`.
+        ours = "hybrid_coordinator" in " ".join(process.cmdline()).replace("-", "_")
         return ours and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
