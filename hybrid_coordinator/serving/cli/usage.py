@@ -35,9 +35,18 @@ def _stats(options: argparse.Namespace) -> int:
         print_json(totals)
         return 0
     for name, value in totals.items():
-        shown = json.dumps(value) if isinstance(value, dict | list) else value
-        print(f"{name.replace('_', ' '):28} {shown}")
+        print(f"{name.replace('_', ' '):18} {_shown(value)}")
     return 0
+
+
+def _shown(value: object) -> str:
+    if value is None or value in ({}, []):
+        return "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items())
+    if isinstance(value, list):
+        return "; ".join(_shown(each) for each in value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _export(options: argparse.Namespace) -> int:
