@@ -81,7 +81,9 @@ def test_requests_in_flight_are_answered_with_an_error_that_says_so(home: Path) 
         assert opened.request("tools/list")["tools"]
 
 
-def test_initialize_survives_an_owner_that_dies_under_it(home: Path) -> None:
+def test_an_initialize_that_meets_a_hanging_owner_is_answered_once_it_is_dead(
+    home: Path,
+) -> None:
     with session(home):
         owner = owner_of(home)
         opened = StdioSession(home)
@@ -95,7 +97,6 @@ def test_initialize_survives_an_owner_that_dies_under_it(home: Path) -> None:
                     "clientInfo": {"name": "t", "version": "1"},
                 },
             )
-            wait_until(lambda: _connected(opened.process.pid))
             kill(owner)
             assert opened.result(number)["serverInfo"]["name"] == "hybrid-coordinator"
         finally:
@@ -249,13 +250,6 @@ def _alive(process_id: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _connected(process_id: int) -> bool:
-    import psutil
-
-    sockets = psutil.Process(process_id).net_connections(kind="unix")
-    return any(each.status == "ESTABLISHED" or each.raddr or each.laddr == "" for each in sockets)
 
 
 def _proportional_memory(process_id: int) -> int:

@@ -1,4 +1,4 @@
-"""A home on a file system that is remounted read-only, and writable again."""
+"""Disks that fail a coordinator: one runs full under it, one is remounted read-only."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.stdio import CHECKOUT
 
 
-def test_a_read_only_home_is_refused_clearly_and_recovers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scenario", ["full_disk", "read_only_disk"])
+def test_it_is_refused_clearly_nothing_is_lost_and_it_recovers(
+    tmp_path: Path, scenario: str
+) -> None:
+    """Each scenario is a module that says what must hold, and prints "ok" when it does."""
     disk = tmp_path / "disk"
     disk.mkdir()
     namespace = (
@@ -19,7 +25,7 @@ def test_a_read_only_home_is_refused_clearly_and_recovers(tmp_path: Path) -> Non
         else ["--user", "--map-current-user", "--keep-caps", "--mount"]
     )
     done = subprocess.run(
-        ["unshare", *namespace, sys.executable, "-m", "tests.support.read_only_disk", str(disk)],
+        ["unshare", *namespace, sys.executable, "-m", f"tests.support.{scenario}", str(disk)],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
