@@ -246,13 +246,19 @@ class Coordinator:
         min_value: float,
         output_dir: Path | None,
         max_examples: int | None,
+        progress: Progress,
     ) -> DatasetReport:
         """Write a dataset of successful interactions."""
+
+        async def told(read: int) -> None:
+            await progress(read, None, "interactions read")
+
         return await self.training_data.generate(
             format,
             min_value=min_value,
             output_dir=output_dir or self.datasets_dir,
             max_examples=max_examples,
+            progress=told,
         )
 
     async def store(self, new: NewKnowledge) -> tuple[str, StoreAction]:

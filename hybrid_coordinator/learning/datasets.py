@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +32,9 @@ from hybrid_coordinator.learning.examples import (
 )
 from hybrid_coordinator.storage.postgres.bookkeeping import Datasets
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+
+Progress = Callable[[int], Awaitable[None]]
+"""Told how many interactions were read so far."""
 
 _BATCH = 200
 """Rows that are worked on at a time: what bounds the memory, texts aside."""
@@ -56,6 +66,7 @@ class TrainingData:
         min_value: float,
         output_dir: Path,
         max_examples: int | None = None,
+        progress: Progress | None = None,
     ) -> DatasetReport:
         """Write train, validation and test files to a new directory in ``output_dir``, named by
         format and content, so the same content comes to the same directory.
@@ -70,6 +81,7 @@ class TrainingData:
         layout = _layout(format)
         failures = await self._failures() if layout is DatasetFormat.DPO else None
         writer = await asyncio.to_thread(DatasetWriter, output_dir, SPLITS)
+        read = 0
         try:
             export = _Export(writer, layout, self._scrubber, max_examples)
             successes = self._records.with_outcome(min_value=min_value, kinds=[OutcomeKind.SUCCESS])
@@ -77,6 +89,9 @@ class TrainingData:
                 async for batch in batches:
                     rejected = None if failures is None else await self._rejected(batch, failures)
                     await asyncio.to_thread(export.add, batch, rejected)
+                    read += len(batch)
+                    if progress is not None:
+                        await progress(read)
             directory, digest = await asyncio.to_thread(writer.commit, layout.value)
         finally:
             await asyncio.to_thread(writer.close)

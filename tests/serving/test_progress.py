@@ -130,3 +130,23 @@ def test_asking_a_slow_model_tells_that_the_work_goes_on(home: Path, tmp_path: P
         assert {each["progressToken"] for each in heard} == {"ask-1"}
         assert rises([each["progress"] for each in heard])
         assert all(each["message"] for each in heard)
+
+
+def test_writing_training_data_tells_how_much_it_has_read(
+    opened: StdioSession, tmp_path: Path
+) -> None:
+    tracked = opened.tool(
+        "track_interaction",
+        query="Fix the rounding of the invoice total",
+        response="Use banker's rounding.",
+        agent_type="remote",
+        model_used="m",
+    )
+    opened.tool("update_outcome", **tracked, outcome="success")
+    start = len(opened.messages)
+    arguments = {"min_value": 0.0, "output_dir": str(tmp_path / "data")}
+    number = begin(opened, "tools/call", "data", name="generate_training_data", arguments=arguments)
+    counts = opened.result(number)["structuredContent"]["counts"]
+    assert sum(counts.values()) == 1
+    heard = told(before_the_answer(opened.messages[start:], number))
+    assert [(each["progressToken"], each["progress"]) for each in heard] == [("data", 1)]

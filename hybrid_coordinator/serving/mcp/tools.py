@@ -98,7 +98,7 @@ async def update_outcome(
 
 
 async def generate_training_data(
-    coordinator: Coordinator, session: Session, values: object, _: Progress
+    coordinator: Coordinator, session: Session, values: object, progress: Progress
 ) -> Json:
     given = args.validated(args.GenerateTrainingData, values)
     report = await coordinator.generate_training_data(
@@ -106,6 +106,7 @@ async def generate_training_data(
         min_value=given.min_value,
         output_dir=None if given.output_dir is None else session.resolve(given.output_dir),
         max_examples=given.max_examples,
+        progress=progress,
     )
     return {
         "paths": {split: str(path) for split, path in report.paths.items()},
