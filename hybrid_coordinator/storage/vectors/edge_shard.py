@@ -110,9 +110,7 @@ def _filter(where: Condition) -> qe.Filter | None:
         return None
     return qe.Filter(
         must=[
-            _equals(key, value)
-            if isinstance(value, str)
-            else _equals_any(key, value)
+            _equals(key, value) if isinstance(value, str) else _equals_any(key, value)
             for key, value in where.items()
         ]
     )
