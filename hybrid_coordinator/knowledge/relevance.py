@@ -187,6 +187,11 @@ def comparable(word: str) -> str:
     return _INFLECTION.sub("", word)[:_PREFIX]
 
 
+def is_empty_word(word: str) -> bool:
+    """Whether an English word (in lower case) says nothing about the subject of a question."""
+    return word in _empty_words()
+
+
 @cache
 def _empty_words() -> frozenset[str]:
     return frozenset(word for line in _read("empty_words.txt") for word in line.split())

@@ -1,0 +1,1 @@
+"""Ordering what the engine found by evidence that it does not have."""

@@ -1,0 +1,98 @@
+"""What a question asks for: its kind, the names in it, and the words that say something."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hybrid_coordinator.domain.words import split_identifier, words
+from hybrid_coordinator.knowledge.ranking.roles import Role, roles_asked_for
+from hybrid_coordinator.knowledge.relevance import comparable, is_empty_word
+
+
+class Kind(StrEnum):
+    """Kinds of question, which evidence weighs differently for."""
+
+    SYMBOL = "symbol"
+    ERROR = "error"
+    PROSE = "prose"
+
+
+_NAME = re.compile(r"[^\W\d]\w*(?:(?:\.|::|->|#|/)[^\W\d]\w*)*[!?]?")
+_SEPARATOR = re.compile(r"\.|::|->|#|/")
+_IDENTIFIER = re.compile(r"\w+")
+_ERROR = re.compile(
+    r"\b\w*(?:Error|Exception|Traceback|Failure|Panic)\b:?|\b(?:error|panic|fatal|exception)\b\s*[:\[(]"
+    r"|\b(?:errno|segfault|SIG[A-Z]{3,})\b|^\s*at \S+\(|\bE\d{3,}\b",
+    re.MULTILINE,
+)
+_MAX_TERMS = 40
+"""A task of many words names its subject by any of them; more make every path match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as the ranker sees it.
+
+    Attributes:
+        kind: what evidence counts most.
+        names: identifiers that the question names, as written: the last part of dotted ones.
+        terms: the comparable forms of its informative words, without repetition, in order.
+        roles: parts of a project beside code that it asks for.
+    """
+
+    kind: Kind
+    names: frozenset[str]
+    terms: tuple[str, ...]
+    roles: frozenset[Role]
+
+
+def read_question(text: str) -> Asked:
+    """Take a question apart."""
+    stripped = text.strip()
+    names = frozenset(_names(stripped))
+    spoken = words(text)
+    terms = dict.fromkeys(
+        comparable(part.lower())
+        for identifier in _IDENTIFIER.findall(text)
+        for part in split_identifier(identifier)
+        if len(part) > 1 and not is_empty_word(part.lower())
+    )
+    return Asked(
+        kind=_kind(stripped, names),
+        names=names,
+        terms=tuple(terms)[:_MAX_TERMS],
+        roles=roles_asked_for(spoken),
+    )
+
+
+def _kind(text: str, names: frozenset[str]) -> Kind:
+    if names and len(text.split()) == 1:
+        return Kind.SYMBOL
+    return Kind.ERROR if _ERROR.search(text) else Kind.PROSE
+
+
+def _names(text: str) -> list[str]:
+    """Words that are names of code: the only word, or a word that is written as only code is."""
+    alone = len(text.split()) == 1
+    found = []
+    for match in _NAME.finditer(text):
+        name = match.group()
+        last = _SEPARATOR.split(name)[-1]
+        called = text[match.end() : match.end() + 1] == "("
+        if alone or called or _is_code(name, last):
+            found.append(last)
+    return found
+
+
+def _is_code(name: str, last: str) -> bool:
+    inner = last.strip("_")
+    return (
+        "_" in inner
+        or "::" in name
+        or "->" in name
+        or bool(re.search(r"[a-z0-9][A-Z]", last))
+        or bool(re.fullmatch(r"[A-Z]{2,}[a-z]\w*", last))
+        or ("." in name and bool(re.fullmatch(r"[\w.]+", name)) and len(last) > 3)
+    )
