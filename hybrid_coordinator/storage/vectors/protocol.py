@@ -16,9 +16,10 @@ TENANT_FIELD = "project"
 """The payload field by which nearly every query filters."""
 
 RRF_K = 20
-"""The constant of reciprocal rank fusion, score = sum of weight / (k + rank) (Cormack et al.,
-2009, who used 60). Ranks within one project's code tell more apart than those of web pages: with
-10 to 30, questions find 0.005 more (NDCG@10) than with 60."""
+"""The constant of reciprocal rank fusion, score = sum of 1 / (k - 1 + (rank + 1) / weight), with
+ranks from 0, as Qdrant has it (Cormack et al., 2009, have no weights, and k = 60). Ranks within
+one project's code tell more apart than those of web pages: with 10 to 30, questions find 0.005
+more (NDCG@10) than with 60."""
 
 
 class IndexKind(StrEnum):

@@ -184,10 +184,15 @@ async def test_hybrid_fuses_both_rankings_by_rank(index: VectorIndex) -> None:
         ],
     )
     hits = await index.hybrid(NAME, dense=axis(0), sparse=BM25.query("beta"), where={}, limit=3)
-    # Ranks from 0: point 2 is 1st of the near and 0th of the matching, and so on (k = 60).
-    expected = {2: 1 / 61 + 1 / 60, 3: 1 / 62 + 1 / 61, 1: 1 / 60}
+    # Ranks from 0: point 2 is 1st of the near and 0th of the matching, and so on (k = 20).
+    expected = {2: 1 / 21 + 1 / 20, 3: 1 / 22 + 1 / 21, 1: 1 / 20}
     assert numbers(hits) == list(expected)
     assert [hit.score for hit in hits] == pytest.approx(list(expected.values()), rel=1e-5)
+    weighed = await index.hybrid(
+        NAME, dense=axis(0), sparse=BM25.query("beta"), where={}, limit=3, dense_weight=0.1
+    )
+    fewer = {2: 1 / 39 + 1 / 20, 3: 1 / 49 + 1 / 21, 1: 1 / 29}
+    assert [hit.score for hit in weighed] == pytest.approx(list(fewer.values()), rel=1e-5)
 
 
 async def test_hybrid_with_one_part_goes_by_that_part(index: VectorIndex) -> None:
@@ -210,7 +215,7 @@ async def test_a_ranking_within_a_condition_brings_in_what_common_words_bury(
     )
     elsewhere = point(2, "frobnicate", axis(5), defines=["frobnicate"], project="two")
     await index.upsert(NAME, [*uses, definition, elsewhere])
-    parts = {"where": {"project": "one"}, "limit": 5, "candidates": 20}
+    parts = {"where": {"project": "one"}, "limit": 40, "candidates": 20}
     words, also = BM25.query("frobnicate"), [{"defines": ["frobnicate"]}, {"defines": ["no"]}]
     for dense in (axis(0), None):
         buried = await index.hybrid(NAME, dense=dense, sparse=words, **parts)
