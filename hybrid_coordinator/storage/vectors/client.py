@@ -117,10 +117,10 @@ class ClientIndex:
         limit: int,
         candidates: int = 50,
         also: Sequence[Condition] = (),
-        dense_weight: float = 1.0,
+        text_votes: int = 1,
     ) -> list[ScoredHit]:
         pool = max(candidates, limit)
-        rankings = rankings_of(dense, sparse, where, also, dense_weight)
+        rankings = rankings_of(dense, sparse, where, also, text_votes)
         parts = [_prefetch(ranking, pool) for ranking in rankings]
         if not parts:
             return []
@@ -138,9 +138,7 @@ class ClientIndex:
                 found = await self._client.query_points(
                     collection,
                     prefetch=parts,
-                    query=models.RrfQuery(
-                        rrf=models.Rrf(k=RRF_K, weights=[each.weight for each in rankings])
-                    ),
+                    query=models.RrfQuery(rrf=models.Rrf(k=RRF_K)),
                     limit=limit + TIES,
                     with_payload=True,
                 )

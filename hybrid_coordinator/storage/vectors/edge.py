@@ -109,10 +109,10 @@ class EdgeIndex:
         limit: int,
         candidates: int = 50,
         also: Sequence[Condition] = (),
-        dense_weight: float = 1.0,
+        text_votes: int = 1,
     ) -> list[ScoredHit]:
         shard = self._find(collection)
-        rankings = rankings_of(dense, sparse, where, also, dense_weight)
+        rankings = rankings_of(dense, sparse, where, also, text_votes)
         return await self._run(shard.best, rankings, limit, max(candidates, limit))
 
     async def nearest(

@@ -241,7 +241,7 @@ class Shard:
         else:
             # The stubs do not know that the variants of Fusion are Fusions.
             query, condition = (
-                cast("qe.Query", qe.Fusion.Rrf(RRF_K, [ranking.weight for ranking in rankings])),
+                cast("qe.Query", qe.Fusion.Rrf(RRF_K)),
                 None,
             )
             prefetches = [qe.Prefetch(query=each, limit=pool, filter=of) for each, of in parts]

@@ -16,10 +16,9 @@ TENANT_FIELD = "project"
 """The payload field by which nearly every query filters."""
 
 RRF_K = 20
-"""The constant of reciprocal rank fusion, score = sum of 1 / (k - 1 + (rank + 1) / weight), with
-ranks from 0, as Qdrant has it (Cormack et al., 2009, have no weights, and k = 60). Ranks within
-one project's code tell more apart than those of web pages: with 10 to 30, questions find 0.005
-more (NDCG@10) than with 60."""
+"""The constant of reciprocal rank fusion, score = sum of 1 / (k + rank) (Cormack et al., 2009,
+who used 60). Ranks within one project's code tell more apart than those of web pages: with 10 to
+30, questions find 0.005 more (NDCG@10) than with 60."""
 
 
 class IndexKind(StrEnum):
@@ -93,12 +92,10 @@ class StoredPoint:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A ranking by one vector, of the points that meet every condition; ``weight`` is its share
-    in the fusion."""
+    """A ranking by one vector, of the points that meet every condition."""
 
     by: Sequence[float] | SparseText
     where: Sequence[Condition]
-    weight: float
 
 
 def rankings_of(
@@ -106,18 +103,18 @@ def rankings_of(
     sparse: SparseText | None,
     where: Condition,
     also: Sequence[Condition],
-    dense_weight: float,
+    text_votes: int,
 ) -> list[Ranking]:
     """The rankings that ``VectorIndex.hybrid`` fuses; none if there is nothing to rank by."""
     rankings = []
     if dense is not None:
-        rankings.append(Ranking(dense, [where], dense_weight))
+        rankings.append(Ranking(dense, [where]))
     if sparse is not None and sparse.indices:
-        rankings.append(Ranking(sparse, [where], 1.0))
+        rankings += [Ranking(sparse, [where])] * (text_votes if rankings else 1)
     if not rankings:
         return []
     by = rankings[-1].by
-    return [*rankings, *(Ranking(by, [where, condition], 1.0) for condition in also)]
+    return [*rankings, *(Ranking(by, [where, condition]) for condition in also)]
 
 
 def ranked(hits: Iterable[ScoredHit], limit: int) -> list[ScoredHit]:
@@ -175,11 +172,12 @@ class VectorIndex(Protocol):
         limit: int,
         candidates: int = 50,
         also: Sequence[Condition] = (),
-        dense_weight: float = 1.0,
+        text_votes: int = 1,
     ) -> list[ScoredHit]:
         """Best points by reciprocal rank fusion (in the engine) of the nearest by cosine and the
         best by BM25, ``candidates`` from each; with one of the two None, by the other alone.
-        ``dense_weight`` is what a rank by cosine counts against one by BM25.
+        With ``text_votes``, a rank by BM25 counts so many times one by cosine. (The engines' own
+        weights stretch ranks rather than multiply votes, which moves little.)
 
         Each condition of ``also`` adds a ranking to be fused: the ``candidates`` best by BM25
         (by cosine where there is no sparse vector) of the points that meet it and ``where``.

@@ -189,10 +189,10 @@ async def test_hybrid_fuses_both_rankings_by_rank(index: VectorIndex) -> None:
     assert numbers(hits) == list(expected)
     assert [hit.score for hit in hits] == pytest.approx(list(expected.values()), rel=1e-5)
     weighed = await index.hybrid(
-        NAME, dense=axis(0), sparse=BM25.query("beta"), where={}, limit=3, dense_weight=0.1
+        NAME, dense=axis(0), sparse=BM25.query("beta"), where={}, limit=3, text_votes=2
     )
-    fewer = {2: 1 / 39 + 1 / 20, 3: 1 / 49 + 1 / 21, 1: 1 / 29}
-    assert [hit.score for hit in weighed] == pytest.approx(list(fewer.values()), rel=1e-5)
+    more = {2: 1 / 21 + 2 / 20, 3: 1 / 22 + 2 / 21, 1: 1 / 20}
+    assert [hit.score for hit in weighed] == pytest.approx(list(more.values()), rel=1e-5)
 
 
 async def test_hybrid_with_one_part_goes_by_that_part(index: VectorIndex) -> None:
