@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from hybrid_coordinator.domain.words import split_identifier
 from hybrid_coordinator.knowledge.ranking.asked import Asked, Kind
 from hybrid_coordinator.knowledge.ranking.roles import Role, roles_of
+from hybrid_coordinator.knowledge.ranking.words import share
 from hybrid_coordinator.knowledge.relevance import comparable
 from hybrid_coordinator.storage.vectors.protocol import ScoredHit
 
@@ -76,8 +77,6 @@ _FRONT_FILES = frozenset({"__init__", "index", "mod", "lib", "main", "init", "pa
 """Files that take their meaning from the folder they are in."""
 
 _VERSION = re.compile(r"v\d+")
-_SHORTEST_BEGINNING = 3
-"""Letters with which one word may begin another and still mean it: `auth`, authentication."""
 
 
 def rank_code(
@@ -99,41 +98,41 @@ class _Ranking:
         self._asked = asked
         self._weights = weights
         self._rough_names = frozenset(name.lower() for name in asked.names)
+        self._named: dict[str, float] = {}
         best = max(hit.score for hit in hits) or 1.0
-        self._base = [hit.score / best for hit in hits]
-        self._paths = [_text(hit, "file_path") for hit in hits]
         found: dict[str, float] = defaultdict(float)
-        for path, base in zip(self._paths, self._base, strict=True):
-            found[path] += base
-        most = max(found.values())
+        for hit in hits:
+            found[_text(hit, "file_path")] += hit.score
+        most = max(found.values()) or 1.0
+        self._best = best
         self._company = {path: total / most for path, total in found.items()}
         self._places = {path: self._place(path) for path in found}
 
     def order(self) -> list[ScoredHit]:
         scored = sorted(
-            (replace(hit, score=self._score(number)) for number, hit in enumerate(self._hits)),
-            key=_best_first,
+            (-self._score(hit), hit.id, number) for number, hit in enumerate(self._hits)
         )
         earlier: Counter[str] = Counter()
         spread = []
-        for hit in scored:
-            path = _text(hit, "file_path")
-            spread.append(replace(hit, score=hit.score * self._weights.same_file ** earlier[path]))
+        for negated, _, number in scored:
+            path = _text(self._hits[number], "file_path")
+            score = -negated * self._weights.same_file ** earlier[path]
+            spread.append(replace(self._hits[number], score=score))
             earlier[path] += 1
-        return sorted(spread, key=_best_first)
+        return sorted(spread, key=lambda hit: (-hit.score, hit.id))
 
-    def _score(self, number: int) -> float:
-        hit, path = self._hits[number], self._paths[number]
+    def _score(self, hit: ScoredHit) -> float:
+        path = _text(hit, "file_path")
         added, factor = self._places[path]
         defined = _defined(hit)
-        total = self._base[number] + added + self._definition(hit, defined)
-        if self._asked.terms and defined:
-            total += self._weights.name * max(
-                _share(self._asked.terms, _name_parts(name)) for name in defined
-            )
-        if not defined and _file_stem(path) in _FRONT_FILES and hit.payload.get("kind") == "block":
+        total = hit.score / self._best + added + self._definition(hit, defined)
+        if defined:
+            total += self._weights.name * max(map(self._share_in_name, defined))
+        elif hit.payload.get("kind") == "block" and _place_of(path).is_front:
             factor *= self._weights.only_imports
-        return total * factor * self._role_factor(path, _text(hit, "language"))
+        for role in roles_of(path, _text(hit, "language")) - self._asked.roles:
+            factor *= self._weights.roles.get(role, 1.0)
+        return total * factor
 
     def _definition(self, hit: ScoredHit, defined: Sequence[str]) -> float:
         """What it adds that the piece defines, or goes on defining, what the question names."""
@@ -149,30 +148,56 @@ class _Ranking:
             return sure * weights.continues
         return 0.0
 
+    def _share_in_name(self, name: str) -> float:
+        known = self._named.get(name)
+        if known is None:
+            known = self._named[name] = share(self._asked.terms, _name_parts(name))
+        return known
+
     def _place(self, path: str) -> tuple[float, float]:
         """What a file's place adds to the score of each of its pieces, and multiplies it by."""
-        terms, weights = self._asked.terms, self._weights
-        added = weights.company * self._company[path]
-        if terms:
-            stem, folders = _path_parts(path)
-            said = [part for part in stem if any(_agree(part, term) for term in terms)]
-            added += weights.file_name * len(said) / max(1, len(stem))
-            added += weights.asked_in_file_name * _share(terms, stem)
-            added += weights.folders * _share(terms, folders)
-        parts = PurePosixPath(path).parts
-        newer = ("/".join(parts[:at] + parts[at + 1 :]) for at in _versions(parts))
-        is_older = any(other in self._company for other in newer)
+        terms, weights, place = self._asked.terms, self._weights, _place_of(path)
+        added = (
+            weights.company * self._company[path]
+            + weights.file_name * share(place.name, terms)
+            + weights.asked_in_file_name * share(terms, place.name)
+            + weights.folders * share(terms, place.folders)
+        )
+        is_older = any(newer in self._company for newer in place.without_version)
         return added, weights.older_copy if is_older else 1.0
 
-    def _role_factor(self, path: str, language: str) -> float:
-        factor = 1.0
-        for role in roles_of(path, language) - self._asked.roles:
-            factor *= self._weights.roles.get(role, 1.0)
-        return factor
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A file's path: the comparable words of its name and of its folders' names, and the paths
+    that it would have without one of its folders that are versions.
+
+    A file that takes its meaning from its folder (``is_front``) is called by that.
+    """
+
+    name: tuple[str, ...]
+    folders: tuple[str, ...]
+    without_version: tuple[str, ...]
+    is_front: bool
 
 
-def _best_first(hit: ScoredHit) -> tuple[float, str]:
-    return -hit.score, hit.id
+@lru_cache(8192)
+def _place_of(path: str) -> _Place:
+    parts = PurePosixPath(path).parts
+    *folders, name = (*parts[:-1], PurePosixPath(path).stem)
+    is_front = name in _FRONT_FILES
+    if is_front and folders:
+        name = folders.pop()
+    return _Place(
+        name=_name_parts(name),
+        folders=tuple(part for folder in folders for part in _name_parts(folder)),
+        without_version=tuple(
+            "/".join(parts[:at] + parts[at + 1 :])
+            for at, part in enumerate(parts[:-1])
+            if _VERSION.fullmatch(part)
+        ),
+        is_front=is_front,
+    )
 
 
 def _defined(hit: ScoredHit) -> Sequence[str]:
@@ -184,40 +209,9 @@ def _defined(hit: ScoredHit) -> Sequence[str]:
     return [symbol.rpartition(".")[2]] if symbol else ()
 
 
-def _versions(parts: Sequence[str]) -> Iterator[int]:
-    return (at for at, part in enumerate(parts[:-1]) if _VERSION.fullmatch(part))
-
-
-@lru_cache(4096)
-def _path_parts(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The comparable words of a file's name, and of its folders' names. A front file is called
-    by its folder."""
-    place = PurePosixPath(path)
-    *folders, stem = (*place.parts[:-1], _file_stem(path))
-    if stem in _FRONT_FILES and folders:
-        stem = folders.pop()
-    return _name_parts(stem), tuple(part for folder in folders for part in _name_parts(folder))
-
-
-def _file_stem(path: str) -> str:
-    return PurePosixPath(path).stem
-
-
 @lru_cache(16_384)
 def _name_parts(name: str) -> tuple[str, ...]:
     return tuple(comparable(part.lower()) for part in split_identifier(name.replace("-", "_")))
-
-
-def _share(terms: Sequence[str], parts: Sequence[str]) -> float:
-    """The share of ``terms`` that ``parts`` hold."""
-    return sum(any(_agree(term, part) for part in parts) for term in terms) / len(terms)
-
-
-def _agree(one: str, other: str) -> bool:
-    """Whether two comparable words may mean the same: one begins the other."""
-    if len(one) > len(other):
-        one, other = other, one
-    return one == other or (len(one) >= _SHORTEST_BEGINNING and other.startswith(one))
 
 
 def _text(hit: ScoredHit, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 
@@ -75,6 +76,7 @@ _ASKED_BY = _sets(
 )
 
 
+@lru_cache(8192)
 def roles_of(path: str, language: str) -> frozenset[Role]:
     """The parts that the file at ``path`` (posix, relative to the project) plays beside code;
     mostly none."""
