@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -100,12 +101,14 @@ class _Ranking:
         self._rough_names = frozenset(name.lower() for name in asked.names)
         self._named: dict[str, float] = {}
         best = max(hit.score for hit in hits) or 1.0
-        found: dict[str, float] = defaultdict(float)
+        found: dict[str, list[float]] = defaultdict(list)
         for hit in hits:
-            found[_text(hit, "file_path")] += hit.score
-        most = max(found.values()) or 1.0
+            found[_text(hit, "file_path")].append(hit.score)
+        # Exact sums, so that the order in which hits come makes no difference.
+        totals = {path: math.fsum(scores) for path, scores in found.items()}
+        most = max(totals.values()) or 1.0
         self._best = best
-        self._company = {path: total / most for path, total in found.items()}
+        self._company = {path: total / most for path, total in totals.items()}
         self._places = {path: self._place(path) for path in found}
 
     def order(self) -> list[ScoredHit]:
