@@ -7,11 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from hybrid_coordinator.domain.interactions import ItemStats, OutcomeKind
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.knowledge.ranking.asked import Asked
+from hybrid_coordinator.knowledge.ranking.code import defined_names
+from hybrid_coordinator.knowledge.ranking.roles import Role, roles_of
+
+_SAID_ROLES = (Role.TEST, Role.EXAMPLE, Role.VENDORED, Role.GENERATED, Role.LEGACY)
+"""Parts of a project that a reader should know a piece of code to be from."""
 
 
 def explain(
     collection: CollectionName,
     payload: Mapping[str, JsonValue],
+    asked: Asked,
     matches: Sequence[str],
     stats: ItemStats,
 ) -> str:
@@ -22,14 +29,24 @@ def explain(
     """
     return "; ".join(
         [
-            *_what_it_is(collection, payload),
+            *_what_it_is(collection, payload, asked),
             "matches " + ", ".join(matches) if matches else "close in meaning",
             *_how_it_did(stats),
         ]
     )
 
 
-def _what_it_is(collection: CollectionName, payload: Mapping[str, JsonValue]) -> Iterator[str]:
+def _what_it_is(
+    collection: CollectionName, payload: Mapping[str, JsonValue], asked: Asked
+) -> Iterator[str]:
+    if collection is CollectionName.CODEBASE_CONTEXT:
+        defined = sorted(asked.names.intersection(defined_names(payload)))
+        if defined:
+            yield f"defines {', '.join(defined)}"
+        path, language = payload.get("file_path"), payload.get("language")
+        if isinstance(path, str) and isinstance(language, str):
+            roles = roles_of(path, language)
+            yield from (f"{role} code" for role in _SAID_ROLES if role in roles)
     if collection is CollectionName.ERROR_SOLUTIONS and payload.get("solution_verified") is True:
         yield "a solution that was seen to work"
     if collection is CollectionName.INTERACTION_HISTORY:

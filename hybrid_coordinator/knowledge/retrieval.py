@@ -151,7 +151,7 @@ class Retriever:
             await self._notice_missing_index(project, notices)
         stats = await self._stats(hits, notices)
         found = {name: self._chosen(name, hits[name], prepared, stats) for name in hits}
-        return Retrieved(_in_order(found, stats), tuple(notices))
+        return Retrieved(_in_order(found, prepared.asked, stats), tuple(notices))
 
     async def _vector(self, text: str, notices: list[str]) -> Vector | None:
         try:
@@ -239,7 +239,9 @@ class Retriever:
 
 
 def _in_order(
-    found: Mapping[CollectionName, Sequence[_Found]], stats: Mapping[str, ItemStats]
+    found: Mapping[CollectionName, Sequence[_Found]],
+    asked: Asked,
+    stats: Mapping[str, ItemStats],
 ) -> tuple[ContextItem, ...]:
     ranked = [
         (rank, -one.coverage, name, one)
@@ -248,7 +250,9 @@ def _in_order(
     ]
     ranked.sort(key=lambda entry: entry[:3])
     unused = ItemStats()
-    return tuple(_item(name, one, stats.get(one.hit.id, unused)) for _, _, name, one in ranked)
+    return tuple(
+        _item(name, one, asked, stats.get(one.hit.id, unused)) for _, _, name, one in ranked
+    )
 
 
 def _bounded(query: str) -> str:
@@ -275,7 +279,7 @@ def _relevant(name: CollectionName, found: list[_Found], query: _Query) -> list[
     return [one for one in found if is_similar(question, text, one.title, one.text)]
 
 
-def _item(name: CollectionName, found: _Found, stats: ItemStats) -> ContextItem:
+def _item(name: CollectionName, found: _Found, asked: Asked, stats: ItemStats) -> ContextItem:
     return ContextItem(
         id=found.hit.id,
         collection=name,
@@ -283,7 +287,7 @@ def _item(name: CollectionName, found: _Found, stats: ItemStats) -> ContextItem:
         text=found.text,
         source=_text(found.hit.payload, "source"),
         score=found.hit.score,
-        why=explain(name, found.hit.payload, found.matches[:_WORDS_NAMED], stats),
+        why=explain(name, found.hit.payload, asked, found.matches[:_WORDS_NAMED], stats),
         uses=stats.uses,
         success_rate=stats.success_rate,
     )

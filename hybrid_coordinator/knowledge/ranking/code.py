@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
+from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.words import split_identifier
 from hybrid_coordinator.knowledge.ranking.asked import Asked, Kind
 from hybrid_coordinator.knowledge.ranking.roles import Role, roles_of
@@ -127,7 +128,7 @@ class _Ranking:
     def _score(self, hit: ScoredHit) -> float:
         path = _text(hit, "file_path")
         added, factor = self._places[path]
-        defined = _defined(hit)
+        defined = defined_names(hit.payload)
         total = hit.score / self._best + added + self._definition(hit, defined)
         if defined:
             total += self._weights.name * max(map(self._share_in_name, defined))
@@ -203,13 +204,14 @@ def _place_of(path: str) -> _Place:
     )
 
 
-def _defined(hit: ScoredHit) -> Sequence[str]:
-    """The names that the piece begins to define; of a note on code, the one that it is about."""
-    given = hit.payload.get("defines")
+def defined_names(payload: Mapping[str, JsonValue]) -> Sequence[str]:
+    """The names that a piece of code begins to define; of a note on code, the one that it is
+    about."""
+    given = payload.get("defines")
     if isinstance(given, list):
         return [name for name in given if isinstance(name, str)]
-    symbol = _text(hit, "symbol")
-    return [symbol.rpartition(".")[2]] if symbol else ()
+    symbol = payload.get("symbol")
+    return [symbol.rpartition(".")[2]] if isinstance(symbol, str) and symbol else ()
 
 
 @lru_cache(16_384)

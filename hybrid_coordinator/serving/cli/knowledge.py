@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from pathlib import Path
 
+from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.cli.output import (
@@ -83,19 +85,24 @@ def _search(options: argparse.Namespace) -> int:
         print_json(found)
         return 0
     for item in found["items"]:
-        print(f"{item['source']}  {item['title']}  ({item['collection']}, {item['score']:.3f})")
-        print(f"  {item['why']}")
-        lines = item["text"].splitlines()
-        for line in lines[:_TEXT_LINES]:
-            print(f"    {line}")
-        if len(lines) > _TEXT_LINES:
-            print(f"    ... {len(lines) - _TEXT_LINES} more lines")
-        print()
+        _print_item(item)
     if not found["items"]:
         print("nothing relevant found")
     for notice in found["notices"]:
         print(f"note: {notice}")
     return 0
+
+
+def _print_item(item: Json) -> None:
+    learned = "" if item["collection"] == CollectionName.CODEBASE_CONTEXT else item["collection"]
+    print("  ".join(part for part in (item["source"], item["title"], learned) if part))
+    print(f"  {item['why']}")
+    lines = textwrap.dedent(item["text"]).splitlines()
+    for line in lines[:_TEXT_LINES]:
+        print(f"    {line}".rstrip())
+    if len(lines) > _TEXT_LINES:
+        print(f"    ... {len(lines) - _TEXT_LINES} more lines")
+    print()
 
 
 def _print_collections(answer: Json, options: argparse.Namespace) -> None:
