@@ -21,7 +21,7 @@ from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder, Vector
 from hybrid_coordinator.knowledge.explaining import explain
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
-from hybrid_coordinator.knowledge.ranking.asked import Asked, read_question
+from hybrid_coordinator.knowledge.ranking.asked import Asked, Kind, read_question
 from hybrid_coordinator.knowledge.ranking.code import rank_code
 from hybrid_coordinator.knowledge.ranking.learned import rank_learned
 from hybrid_coordinator.knowledge.relevance import EVIDENCE, Question, is_similar, relevant_pieces
@@ -193,9 +193,11 @@ class Retriever:
             return await self._index.hybrid(
                 name, dense=query.dense, sparse=query.sparse, where=where, limit=limit
             )
+        # The text of an error is in the code word for word: what is only alike is in the way.
+        by_words = query.asked.kind is Kind.ERROR and query.sparse.indices
         hits = await self._index.hybrid(
             name,
-            dense=query.dense,
+            dense=None if by_words else query.dense,
             sparse=query.sparse,
             where=where,
             limit=max(query.limit, _CODE_CANDIDATES),

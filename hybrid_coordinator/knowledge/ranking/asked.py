@@ -23,10 +23,12 @@ _NAME = re.compile(r"[^\W\d]\w*(?:(?:\.|::|->|#|/)[^\W\d]\w*)*[!?]?")
 _SEPARATOR = re.compile(r"\.|::|->|#|/")
 _IDENTIFIER = re.compile(r"\w+")
 _ERROR = re.compile(
-    r"\b\w*(?:Error|Exception|Traceback|Failure|Panic)\b:?|\b(?:error|panic|fatal|exception)\b\s*[:\[(]"
-    r"|\b(?:errno|segfault|SIG[A-Z]{3,})\b|^\s*at \S+\(|\bE\d{3,}\b",
+    r"\b\w*(?:Error|Exception|Failure|Panic): \S|\bTraceback \(most recent|^\s+at \S+\(|"
+    r"\b(?:error|fatal|panic|exception)(?:\[\w+\])?: \S",
     re.MULTILINE,
 )
+"""As programs say it, with a colon. A question that only names an error is a question."""
+
 _MAX_TERMS = 40
 """A task of many words names its subject by any of them; more make every path match."""
 

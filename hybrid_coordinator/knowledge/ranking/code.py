@@ -75,6 +75,19 @@ class CodeWeights:
     roles: Mapping[Role, float] = field(default_factory=lambda: ROLE_WEIGHTS)
 
 
+WORDS_ALONE = CodeWeights(
+    defines=0.0,
+    defines_roughly=0.0,
+    continues=0.0,
+    name=0.0,
+    file_name=0.0,
+    asked_in_file_name=0.0,
+    folders=0.0,
+    company=0.0,
+    same_file=1.0,
+)
+"""For the text of an error: it stands in the code as it is, whatever the names around it say."""
+
 _FRONT_FILES = frozenset({"__init__", "index", "mod", "lib", "main", "init", "package-info"})
 """Files that take their meaning from the folder they are in."""
 
@@ -91,7 +104,9 @@ def rank_code(
     """
     if not hits:
         return []
-    return _Ranking(hits, asked, weights or CodeWeights()).order()
+    if weights is None:
+        weights = WORDS_ALONE if asked.kind is Kind.ERROR else CodeWeights()
+    return _Ranking(hits, asked, weights).order()
 
 
 class _Ranking:

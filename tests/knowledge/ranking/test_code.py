@@ -131,6 +131,14 @@ def test_a_note_on_code_counts_for_the_symbol_that_it_names() -> None:
     assert order("Session.send", [hit("a.py", 1.0, "other"), note])[0] == "note"
 
 
+def test_the_text_of_an_error_is_found_where_it_stands_whatever_names_say() -> None:
+    raised = hit("core/run.py", 0.9, "check", language="python")
+    named = hit("values/value_error.py", 0.8, "ValueError")
+    in_test = hit("tests/test_run.py", 1.0, "check")
+    found = order("ValueError: the value is out of range", [named, raised, in_test])
+    assert found == [raised.id, named.id, in_test.id]
+
+
 def test_nothing_found_is_nothing_ranked() -> None:
     assert rank_code([], read_question("anything")) == []
 
