@@ -19,7 +19,7 @@ from hybrid_coordinator.domain.interactions import (
     NewInteraction,
     Outcome,
 )
-from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.domain.items import CollectionName, shown_ids
 from hybrid_coordinator.domain.knowledge import (
     JsonValue,
     KnowledgeItem,
@@ -195,7 +195,7 @@ class Coordinator:
         if options.use_context:
             found = await self._find(options.prompt, project, None, _PER_COLLECTION)
             packed = pack(found.items, _ASK_CONTEXT_TOKENS)
-            context, context_ids = packed.text, tuple(item.id for item in packed.items)
+            context, context_ids = packed.text, shown_ids(packed.items)
 
         async def waiting(elapsed: float, words: str) -> None:
             await progress(elapsed, None, words)

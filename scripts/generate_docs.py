@@ -9,7 +9,6 @@ With --check nothing is written, and the exit status is 1 where a page is not wh
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +16,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hybrid_coordinator.domain.items import ContextItem
 from hybrid_coordinator.serving.cli import build_parser
 from hybrid_coordinator.serving.mcp.contract import TOOLS
+from hybrid_coordinator.serving.mcp.results import ITEM_FIELDS
 from hybrid_coordinator.settings import Settings, environment_names
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -44,7 +43,7 @@ def tools_page() -> str:
         result = {**tool.result, **tool.unlisted}
         fields = ", ".join(f"`{name}` ({_nullable(kind)})" for name, kind in result.items())
         lines += ["", f"Result: {fields}."]
-    item = ", ".join(f"`{field.name}`" for field in dataclasses.fields(ContextItem))
+    item = ", ".join(f"`{name}`" for name in ITEM_FIELDS)
     lines += ["", "## Items", "", f"Every item of a result has: {item}. `success_rate` is null"]
     lines[-1] += " until an interaction that showed the item has an outcome."
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,11 +26,26 @@ class CollectionName(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SourceLines:
+    """Where a piece of a file stands: lines from 1, ``end`` inclusive."""
+
+    root: str
+    path: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContextItem:
     """One piece of context, with its reason for being there.
 
     ``score`` is the engine's fused score (higher is better, comparable within one query only).
     ``success_rate`` is in 0-1, None until an outcome is known.
+
+    ``lines`` says where code stands, None for what was learned. ``signature`` is one line that
+    stands for the text where that does not fit, ``enclosing`` the signatures of the definitions
+    around it, outermost first. ``merged_ids`` are the ids of the items that became part of this
+    one: what is shown shows them too.
     """
 
     id: str
@@ -41,3 +57,12 @@ class ContextItem:
     why: str
     uses: int = 0
     success_rate: float | None = None
+    lines: SourceLines | None = None
+    signature: str = ""
+    enclosing: tuple[str, ...] = ()
+    merged_ids: tuple[str, ...] = ()
+
+
+def shown_ids(items: Iterable[ContextItem]) -> tuple[str, ...]:
+    """The ids of everything that ``items`` show, in order: an outcome is credited to each."""
+    return tuple(dict.fromkeys(key for item in items for key in (item.id, *item.merged_ids)))

@@ -10,7 +10,7 @@ from typing import Any
 from hybrid_coordinator.domain.context import Augmentation
 from hybrid_coordinator.domain.indexing import IndexReport
 from hybrid_coordinator.domain.interactions import Interaction
-from hybrid_coordinator.domain.items import CollectionName, ContextItem
+from hybrid_coordinator.domain.items import CollectionName, ContextItem, shown_ids
 from hybrid_coordinator.domain.knowledge import KnowledgeItem
 from hybrid_coordinator.domain.reply import Reply
 from hybrid_coordinator.domain.route import Route
@@ -19,9 +19,24 @@ Json = dict[str, Any]
 """A JSON object at the protocol's edge."""
 
 
+ITEM_FIELDS = (
+    "id",
+    "collection",
+    "title",
+    "text",
+    "source",
+    "score",
+    "why",
+    "uses",
+    "success_rate",
+)
+"""What an item has in a result; the rest of it is for making one text of many."""
+
+
 def item(found: ContextItem) -> Json:
     """An item as every tool shows it."""
-    return asdict(found) | {"collection": found.collection.value, "score": round(found.score, 4)}
+    fields = {name: getattr(found, name) for name in ITEM_FIELDS}
+    return fields | {"collection": found.collection.value, "score": round(found.score, 4)}
 
 
 def items(found: Iterable[ContextItem]) -> list[Json]:
@@ -49,7 +64,7 @@ def augmentation(found: Augmentation) -> Json:
     }
     return {
         "augmented_prompt": found.augmented_prompt,
-        "context_ids": [one.id for one in found.items],
+        "context_ids": list(shown_ids(found.items)),
         **lists,
         "tokens": found.tokens,
         "abstained": found.abstained,
