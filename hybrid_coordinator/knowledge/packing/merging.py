@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from hybrid_coordinator.domain.items import CollectionName, ContextItem
@@ -26,53 +26,50 @@ def merge(items: Iterable[ContextItem]) -> list[ContextItem]:
     """
     kept: list[_Text] = []
     for item in items:
-        text = _Text(tidy(item))
+        text, position = _Text(tidy(item)), len(kept)
         if not text.flat:
             continue
-        position, at = len(kept), 0
-        while at < len(kept):
-            merged = None
-            if text.may_be(kept[at]):
-                best, other = (kept[at], text) if at < position else (text, kept[at])
-                merged = _merged(best, other)
-            if merged is None:
-                at += 1
-                continue
+        while (found := _first_merged(text, kept, position)) is not None:
             # It may have grown into others that did not touch it before.
+            at, merged = found
             del kept[at]
-            position, at, text = min(position, at), 0, _Text(merged)
+            text, position = _Text(merged), min(position, at)
         kept.insert(position, text)
     return [text.item for text in kept]
 
 
 class _Text:
-    """An item with what its text is compared by: the text in one line, and ``kind``, which only
-    near-duplicates share."""
+    """An item with what its text is compared by: the text in one line, its file, and ``kind``,
+    which only near-duplicates share."""
 
     def __init__(self, item: ContextItem) -> None:
         self.item = item
         self.flat = " ".join(item.text.split())
         self.is_code = item.collection is CollectionName.CODEBASE_CONTEXT
-        self.kind = (item.collection, item.title if self.is_code else "")
+        self.kind = f"{item.collection} {item.title}" if self.is_code else item.collection.value
         lines = item.lines
-        self.file = (
-            ("", item.source.rpartition(":")[0]) if lines is None else (lines.root, lines.path)
-        )
-
-    def may_be(self, other: _Text) -> bool:
-        """A quick look: False where the two are different things for sure."""
-        return (
-            self.kind == other.kind
-            or self.file == other.file
-            or self.flat in other.flat
-            or other.flat in self.flat
-        )
+        self.file = item.source.rpartition(":")[0] if lines is None else (lines.root, lines.path)
 
     @cached_property
     def shingles(self) -> frozenset[tuple[str, ...]]:
         words = self.flat.split(" ")
         count = min(_SHINGLE, len(words))
         return frozenset(zip(*(words[start:] for start in range(count)), strict=False))
+
+
+def _first_merged(
+    text: _Text, kept: Sequence[_Text], position: int
+) -> tuple[int, ContextItem] | None:
+    """Where something is kept that is one with ``text``, and the one; ``text`` itself is better
+    than those from ``position`` on."""
+    kind, file, flat = text.kind, text.file, text.flat
+    for at, known in enumerate(kept):
+        # Most pairs are two things for sure, which a quick look tells.
+        if known.kind == kind or known.file == file or flat in known.flat or known.flat in flat:
+            best, other = (known, text) if at < position else (text, known)
+            if (merged := _merged(best, other)) is not None:
+                return at, merged
+    return None
 
 
 def _merged(best: _Text, other: _Text) -> ContextItem | None:

@@ -107,13 +107,15 @@ class Piece:
     def _header(self, number: int, is_cut: bool, previous: Piece | None, *, continues: bool) -> str:
         item = self.item
         why = "" if previous is not None and previous.why == self.why else self.why
-        labels: tuple[str, ...]
         if item.lines is not None:
             place = self._place(item.lines, is_cut, continues=continues)
-            labels = (place, self.title, self._unseen(previous), why)
+            labels = [place, self.title, self._unseen(previous), why]
+        elif item.collection is CollectionName.CODEBASE_CONTEXT:
+            labels = [label(item.source), self.title, self._unseen(None), why]
         else:
-            name = "" if item.collection is CollectionName.CODEBASE_CONTEXT else item.collection
-            labels = (name, self.title, label(item.source), why, "cut" if is_cut else "")
+            labels = [item.collection, self.title, label(item.source), why]
+        if is_cut and item.lines is None:
+            labels.append("cut")
         return f"\n[{number}] {' | '.join(filter(None, labels))}\n"
 
     def _place(self, lines: SourceLines, is_cut: bool, *, continues: bool) -> str:
@@ -134,9 +136,11 @@ class Piece:
 
 def placed(item: ContextItem) -> ContextItem:
     """The item with the source that its lines give."""
-    if item.lines is None:
+    lines = item.lines
+    if lines is None:
         return item
-    return replace(item, source=f"{item.lines.path}:{item.lines.start}-{item.lines.end}")
+    source = f"{lines.path}:{lines.start}-{lines.end}"
+    return item if item.source == source else replace(item, source=source)
 
 
 def label(text: str, most: int = _LABEL_CHARACTERS) -> str:
@@ -178,9 +182,9 @@ def cut(text: str, room: int) -> str:
 
 
 def _title(item: ContextItem) -> str:
-    if item.lines is not None:
+    if item.collection is CollectionName.CODEBASE_CONTEXT:
         name = item.title.rpartition(".")[2]
-        if name in item.text[:_TITLE_WITHIN] or item.lines.path.endswith(item.title):
+        if name in item.text[:_TITLE_WITHIN] or name in item.source:
             return ""
     return label(item.title)
 

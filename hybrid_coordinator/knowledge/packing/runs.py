@@ -26,13 +26,13 @@ def tidy(item: ContextItem) -> ContextItem:
             text = text.removesuffix("\n")
         if text.count("\n") != breaks:
             place = None
-    lines = text.split("\n")
-    above = next((count for count, line in enumerate(lines) if line.strip()), len(lines))
-    below = next((count for count, line in enumerate(reversed(lines)) if line.strip()), 0)
-    if place is not None:
-        place = replace(place, start=place.start + above, end=place.end - below)
-    text = harmless("\n".join(lines[above : len(lines) - below]))
-    return placed(replace(item, text=text, lines=place))
+    above, below = _blank_lines(text)
+    if above or below:
+        lines = text.split("\n")
+        text = "\n".join(lines[above : len(lines) - below])
+        if place is not None:
+            place = replace(place, start=place.start + above, end=place.end - below)
+    return placed(replace(item, text=harmless(text), lines=place))
 
 
 def overlap(one: ContextItem, other: ContextItem) -> bool:
@@ -98,6 +98,12 @@ def by_file(pieces: Sequence[Piece]) -> list[list[Piece]]:
     ]
     keyed.sort(key=lambda entry: entry[:2])
     return [[piece for *_, piece in group] for _, group in groupby(keyed, lambda entry: entry[0])]
+
+
+def _blank_lines(text: str) -> tuple[int, int]:
+    """How many lines without anything to see the text begins and ends with."""
+    start = len(text) - len(text.lstrip())
+    return text.count("\n", 0, start), text.count("\n", len(text.rstrip()))
 
 
 def _first_line(item: ContextItem) -> int:
