@@ -77,7 +77,7 @@ class _Packer:
 
     def best(self) -> _Layout:
         """Everything, or as much of it as leaves room for an outline of the rest."""
-        if sum(piece.size(continues=False) for piece in self.pieces) <= self.room:
+        if sum(piece.size for piece in self.pieces) <= self.room:
             return self._laid_out(self.room, outlined=0)
         aside = int(self.room * _OUTLINE_SHARE)
         budget = self.room - aside

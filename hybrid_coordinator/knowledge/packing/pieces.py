@@ -59,24 +59,24 @@ class Piece:
         """The piece as text, without what the header of ``previous`` said already."""
         if previous is not None and (self.file is None or previous.file != self.file):
             previous = None
-        header = self._header(number, self.is_cut, previous, continues=previous is not None)
+        header = self._header(number, self.is_cut, previous)
         fence = _fence(self.item.text)
         return f"{header}{fence}\n{self.item.text}\n{fence}\n"
 
-    def size(self, *, continues: bool) -> int:
-        """Bytes, at most; ``continues`` where a piece of the same file is shown already, so that
-        one of the two need not name it."""
-        return self._size_continued if continues else self._size
+    @cached_property
+    def size(self) -> int:
+        """Bytes, at most: next to a piece of the same file it takes fewer."""
+        return self._frame(self.item.text, self.is_cut) + size(self.item.text)
 
-    def within(self, allowance: int, *, continues: bool) -> Piece | None:
+    def within(self, allowance: int) -> Piece | None:
         """The piece in ``allowance`` bytes: whole, cut, or None if no useful part of it fits."""
-        if self.size(continues=continues) <= allowance:
+        if self.size <= allowance:
             return self
         if allowance < _USEFUL_BYTES:
             return None
         # The fence depends on what is kept, so look only at what could be.
         text = prefix(self.item.text, allowance)
-        room = allowance - self._frame(text, is_cut=True, continues=continues)
+        room = allowance - self._frame(text, is_cut=True)
         if min(room, size(text)) < _USEFUL_BYTES:
             return None
         text = cut(text, room)
@@ -87,28 +87,16 @@ class Piece:
             lines = replace(lines, end=lines.start + text.count("\n"))
         return replace(self, item=placed(replace(self.item, text=text, lines=lines)), is_cut=True)
 
-    @cached_property
-    def _size(self) -> int:
-        return self._size_with(continues=False)
-
-    @cached_property
-    def _size_continued(self) -> int:
-        return self._size_with(continues=True)
-
-    def _size_with(self, *, continues: bool) -> int:
-        text = self.item.text
-        return self._frame(text, is_cut=self.is_cut, continues=continues) + size(text)
-
-    def _frame(self, text: str, *, is_cut: bool, continues: bool) -> int:
+    def _frame(self, text: str, is_cut: bool) -> int:
         """Bytes around ``text``."""
-        header = self._header(MOST_PIECES, is_cut, None, continues=continues)
-        return size(header) + 2 * len(_fence(text)) + len("\n\n\n")
+        return size(self._header(MOST_PIECES, is_cut, None)) + 2 * len(_fence(text)) + len("\n\n\n")
 
-    def _header(self, number: int, is_cut: bool, previous: Piece | None, *, continues: bool) -> str:
+    def _header(self, number: int, is_cut: bool, previous: Piece | None) -> str:
+        """``previous`` is of the same file."""
         item = self.item
         why = "" if previous is not None and previous.why == self.why else self.why
         if item.lines is not None:
-            place = self._place(item.lines, is_cut, continues=continues)
+            place = self._place(item.lines, is_cut, continues=previous is not None)
             labels = [place, self.title, self._unseen(previous), why]
         elif item.collection is CollectionName.CODEBASE_CONTEXT:
             labels = [label(item.source), self.title, self._unseen(None), why]

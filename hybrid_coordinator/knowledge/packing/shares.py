@@ -25,7 +25,7 @@ def choose(pieces: Sequence[Piece], budget: int) -> tuple[list[Piece | None], in
     demands: dict[CollectionName, int] = {}
     for piece in pieces:
         collection = piece.item.collection
-        demands[collection] = demands.get(collection, 0) + piece.size(continues=False)
+        demands[collection] = demands.get(collection, 0) + piece.size
     left = _max_min_shares(demands, budget)
     largest = {name: max(_LARGEST_BYTES, int(_LARGEST_PART * left[name])) for name in left}
     for most in (largest, left):
@@ -44,26 +44,21 @@ class _Shown:
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self._pieces = pieces
-        self._first_of_file: dict[tuple[str, str], int] = {}
         self.chosen: list[Piece | None] = [None] * len(pieces)
         self.costs = [0] * len(pieces)
 
     def grow(self, position: int, allowance: int) -> int:
         """Show the piece, or more of it, for at most ``allowance`` more bytes; returns those it
         took."""
-        whole, shown = self._pieces[position], self.chosen[position]
+        shown = self.chosen[position]
         if shown is not None and not shown.is_cut:
             return 0
-        first = position if whole.file is None else self._first_of_file.get(whole.file, position)
-        continues = first != position
         cost = self.costs[position]
-        fitted = whole.within(cost + allowance, continues=continues)
-        if fitted is None or (more := fitted.size(continues=continues) - cost) <= 0:
+        fitted = self._pieces[position].within(cost + allowance)
+        if fitted is None or (more := fitted.size - cost) <= 0:
             return 0
         self.chosen[position] = fitted
         self.costs[position] += more
-        if whole.file is not None:
-            self._first_of_file[whole.file] = first
         return more
 
 

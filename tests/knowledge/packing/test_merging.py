@@ -122,13 +122,18 @@ def test_a_copy_of_code_is_named() -> None:
 
 def test_like_minded_neighbours_are_several_things() -> None:
     twins = [lines(20, "word"), lines(20, "word").replace("line 7", "row 7")]
-    file = SourceFile("a.py", "\n\n".join([twins[0], *["x"] * 10, twins[1]]))
-    first, second = file.piece(1, 20, title="get"), file.piece(42, 61, title="get")
-    other_name = SourceFile("b.py", twins[1]).piece(1, 20, title="put")
+    file = SourceFile("a.py", "\n".join([twins[0], *["x"] * 10, twins[1]]))
+    first, second = file.piece(1, 20, title="get"), file.piece(31, 50, title="get")
 
-    packed = pack([first, second, other_name], 5000)
+    assert [one.text for one in pack([first, second], 5000).items] == twins
 
-    assert [one.text for one in packed.items] == [twins[0], twins[1], twins[1]][:2]
+
+def test_code_of_another_name_is_no_copy() -> None:
+    texts = [lines(20, "word"), lines(20, "word").replace("line 7", "row 7")]
+    files = [SourceFile(f"{number}.py", text) for number, text in enumerate(texts)]
+    get, put = files[0].piece(1, 20, title="get"), files[1].piece(1, 20, title="put")
+
+    assert [one.text for one in pack([get, put], 5000).items] == texts
 
 
 def test_a_lesson_stored_twice_with_small_edits_is_shown_once() -> None:
@@ -166,6 +171,24 @@ def test_a_small_gap_is_filled_where_the_lines_between_are_known() -> None:
     assert [one.text for one in known.items] == [file.text(1, 42), file.text(52, 71)]
     for unknown in (None, lambda _: None, lambda _: "other\nlines\nthan\nasked"):
         assert len(pack(pieces, 5000, unknown).items) == 3
+
+
+def test_only_a_few_lines_between_are_asked_for() -> None:
+    asked: list[SourceLines] = []
+
+    def read(where: SourceLines) -> None:
+        asked.append(where)
+
+    pack([FILE.piece(1, 20), FILE.piece(24, 40), FILE.piece(60, 80)], 5000, read)
+
+    assert asked == [SourceLines("/root", "src/package/a.py", 21, 23)]
+
+
+def test_what_became_one_run_is_told_by_what_is_around_its_beginning() -> None:
+    later = FILE.piece(25, 50, enclosing=("class Later:",))
+    for end in (24, 30):
+        earlier = FILE.piece(10, end, enclosing=("class Earlier:",))
+        assert "| in class Earlier: |" in pack([later, earlier], 5000).text
 
 
 def test_a_gap_that_costs_more_than_a_header_is_not_filled() -> None:

@@ -140,7 +140,9 @@ def test_a_method_is_shown_with_its_class() -> None:
         "[1] a.py:40-50 | in class Store(Base): > def outer(self): | matches x\n"
         in pack([method], 500).text
     )
-    assert "in class" not in pack([method, file.piece(1, 20)], 5000).text.split("[2]")[0]
+    sibling = file.piece(20, 30, enclosing=around[:1])
+    assert pack([method, sibling], 5000).text.count("in class Store") == 1
+    assert "in class" not in pack([method, file.piece(1, 10)], 5000).text
 
 
 def test_a_long_chain_of_definitions_is_told_by_the_innermost() -> None:
@@ -256,6 +258,23 @@ def test_all_of_the_budget_is_used(count: int) -> None:
     packed = pack([file.piece(1, 200, signature="def f():") for file in files], 1500)
 
     assert packed.tokens > 1440
+
+
+def test_what_standing_together_saves_is_used() -> None:
+    file = SourceFile("src/" + "long_name/" * 5 + "a.py", lines(4000, "w"))
+
+    packed = pack([file.piece(n, n + 15) for n in range(1, 3000, 100)], 3000)
+
+    assert packed.tokens > 2900
+
+
+def test_the_least_budget_goes_to_the_text() -> None:
+    budgets = ((budget, pack([item(lines(90, "w"))], budget)) for budget in range(60, 300))
+
+    budget, packed = next(entry for entry in budgets if entry[1].items)
+
+    useful = 240  # bytes: less is not shown
+    assert packed.tokens + (useful - len(packed.items[0].text)) / 3.5 > budget - 3
 
 
 def test_labels_cannot_start_a_line_or_grow_without_bound() -> None:
