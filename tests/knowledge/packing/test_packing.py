@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +57,27 @@ def test_any_items_in_any_budget(items: list[ContextItem], max_tokens: int) -> N
             (given_item,) = (one for one in items if one.id == shown.id)
             harmless = given_item.text.replace("hybrid-coordinator-", "hybrid coordinator ")
             assert shown.text in harmless
+
+
+def test_the_bound_holds_where_pieces_of_a_few_files_are_joined() -> None:
+    random = Random(1)
+    for _ in range(400):
+        file = SourceFile(
+            "d/" * random.randint(0, 60) + "a.py",
+            "\n".join("x" * random.randint(1, 80) for _ in range(300)),
+        )
+        pieces = [
+            file.piece(
+                start,
+                start + random.randint(0, 40),
+                why=random.choice(["a", "b"]) * random.randint(1, 150),
+                signature="s" * random.randint(1, 100),
+            )
+            for start in random.choices(range(1, 260), k=random.randint(1, 25))
+        ]
+        max_tokens = random.randint(0, 3000)
+        packed = pack(pieces, max_tokens, file.read)
+        assert packed.tokens == estimate_tokens(packed.text) <= max_tokens
 
 
 @given(some_items, st.integers(0, 3000))
