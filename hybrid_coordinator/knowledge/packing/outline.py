@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from hybrid_coordinator.domain.items import ContextItem
 from hybrid_coordinator.knowledge.packing.pieces import label, size
@@ -12,26 +12,35 @@ _SIGNATURE_CHARACTERS = 80
 
 
 def outline(left_out: Iterable[ContextItem], room: int) -> str:
-    """A line a file, with the places and signatures of its items, and one for each other item;
-    the best first, as many as fit ``room`` bytes. Empty where none does."""
-    lines: dict[tuple[str, str], str] = {}
+    """A line a file, with the signatures of its items and their places, and one for each other
+    item; the best first, as many as fit ``room`` bytes. Empty where none does."""
+    lines: dict[str, dict[str, str]] = {}
     room -= size(_TITLE)
-    for number, item in enumerate(left_out):
-        key, head, entry = _entry(item, number)
-        line = lines.get(key)
-        grown = f"- {head}{entry}\n" if line is None else f"{line[:-1]}; {entry}\n"
-        cost = size(grown) - (0 if line is None else size(line))
+    for item in left_out:
+        head, says, place = _entry(item)
+        line = lines.get(head, {})
+        known = line.get(says)
+        grown = line | {says: place if known is None else f"{known}, {place}"}
+        cost = size(_line(head, grown)) - (size(_line(head, line)) if line else 0)
         if cost <= room:
-            lines[key] = grown
+            lines[head] = grown
             room -= cost
-    return _TITLE + "".join(lines.values()) if lines else ""
+    return _TITLE + "".join(_line(head, line) for head, line in lines.items()) if lines else ""
 
 
-def _entry(item: ContextItem, number: int) -> tuple[tuple[str, str], str, str]:
-    """What it shares with others, how a line of these begins, and what is its own."""
-    says = label(item.signature or item.title, _SIGNATURE_CHARACTERS)
+def _line(head: str, places: Mapping[str, str]) -> str:
+    entries = (f"{place} {says}" if place else says for says, place in places.items())
+    return f"- {head}: {'; '.join(entries)}\n"
+
+
+def _entry(item: ContextItem) -> tuple[str, str, str]:
+    """Where it is from, what it says, and in which lines that stands."""
     lines = item.lines
-    if lines is not None:
-        place = f"{lines.start}-{lines.end} {says}"
-        return (lines.root, lines.path), f"{label(lines.path)}: ", place
-    return ("", str(number)), f"{item.collection}: ", f"{says}, {label(item.source)}"
+    if lines is None:
+        named = label(item.signature or item.title, _SIGNATURE_CHARACTERS)
+        return item.collection, f"{named}, {label(item.source)}", ""
+    says, name = item.signature, item.title.rpartition(".")[2]
+    if name not in says and not lines.path.endswith(item.title):
+        says = item.title  # the signature is not its own, but a line within it
+    place = f"{lines.start}-{lines.end}"
+    return label(lines.path), label(says or item.title, _SIGNATURE_CHARACTERS), place

@@ -30,8 +30,8 @@ class Piece:
     """An item of which ``item.text`` is shown.
 
     ``whole`` is where the item stands, of which ``item.lines`` are shown; ``is_cut`` says that
-    not all of it is. ``title`` is empty where the text says it itself, ``around`` are the
-    definitions around it that a header has room for. ``rank`` counts from 0, the best.
+    not all of it is. ``around`` are the definitions around it that a header has room for, and
+    ``title`` is empty where they or the text say it. ``rank`` counts from 0, the best.
     """
 
     item: ContextItem
@@ -47,7 +47,8 @@ class Piece:
         """The item, cut where it is not all of ``whole``."""
         whole = whole or item.lines
         why = label(item.why)
-        return cls(item, rank, whole, _title(item), _around(item), why, whole != item.lines)
+        around = _around(item)
+        return cls(item, rank, whole, _title(item, around), around, why, whole != item.lines)
 
     @property
     def file(self) -> tuple[str, str] | None:
@@ -169,10 +170,10 @@ def cut(text: str, room: int) -> str:
     return start
 
 
-def _title(item: ContextItem) -> str:
+def _title(item: ContextItem, around: tuple[str, ...]) -> str:
     if item.collection is CollectionName.CODEBASE_CONTEXT:
         name = item.title.rpartition(".")[2]
-        if name in item.text[:_TITLE_WITHIN] or name in item.source:
+        if any(name in text for text in (item.text[:_TITLE_WITHIN], item.source, *around)):
             return ""
     return label(item.title)
 

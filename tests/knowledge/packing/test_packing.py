@@ -168,6 +168,13 @@ def test_a_method_is_shown_with_its_class() -> None:
     assert "in class" not in pack([method, file.piece(1, 10)], 5000).text
 
 
+def test_a_title_that_the_definitions_around_say_is_not_said_again() -> None:
+    file = SourceFile("a.py", lines(3, "word"))
+    part = file.piece(1, 3, title="Store.get", enclosing=("class Store:", "def get(self):"))
+
+    assert "[1] a.py:1-3 | in class Store: > def get(self): | close" in pack([part], 500).text
+
+
 def test_a_long_chain_of_definitions_is_told_by_the_innermost() -> None:
     file = SourceFile("a.py", lines(3, "word"))
     piece = file.piece(1, 3, enclosing=("class " + "Long" * 60, "def inner(self):"))
@@ -256,8 +263,7 @@ def test_what_is_left_out_is_listed_by_place_and_signature() -> None:
     assert outline_of(packed.text) == [
         "- b.py: 1-60 class Second:",
         "- a.py: 301-360 def third(y):",
-        "- skills-patterns: Dates 1, stored",
-        "- skills-patterns: Dates 2, stored",
+        "- skills-patterns: Dates 1, stored; Dates 2, stored",
     ]
 
 
@@ -272,6 +278,21 @@ def test_pieces_of_one_file_share_a_line_of_the_outline() -> None:
     assert listed.startswith("- a.py: ")
     assert listed.count("; ") >= 5
     assert len(listed) < 0.1 * 3.5 * 1000
+
+
+def test_parts_of_one_definition_are_one_entry_of_the_outline() -> None:
+    file = SourceFile("a.py", lines(400, "w"))
+    parts = [
+        file.piece(1, 60),
+        file.piece(101, 160, title="Store.put", signature="def put(self):"),
+        file.piece(201, 260, title="Store.get", signature='"""'),
+        file.piece(301, 360, title="Store.get", signature="if key:"),
+        file.piece(370, 390, title="a.py", signature="import os"),
+    ]
+
+    assert outline_of(pack(parts, 500).text)[-1].endswith(
+        "201-260, 301-360 Store.get; 370-390 import os"
+    )
 
 
 @pytest.mark.parametrize("count", [1, 5, 30])
