@@ -21,8 +21,8 @@ _BEGIN = (
 )
 _END = f"{CLOSING}\n"
 _OUTLINE_SHARE = 0.1
-"""Of the room, for saying where the rest is. It costs 1% of the lines of the answer that are in
-the text, and names the answer's place for half of the questions whose answer is not."""
+"""Of the room, for saying where the rest is. It costs up to 2% of the answer's lines in the text,
+and names the place of the answer for half or more of the questions whose answer is not in it."""
 _ROUNDS = 2
 _WORTH_A_ROUND = 100
 """So often, what joining saved and the outline did not need is handed out anew, from so many
