@@ -150,6 +150,22 @@ class ClientIndex:
     ) -> list[ScoredHit]:
         return await self.hybrid(collection, dense=dense, sparse=None, where=where, limit=limit)
 
+    async def similarities(
+        self, collection: str, ids: Sequence[str], dense: Sequence[float]
+    ) -> dict[str, float]:
+        if not ids:
+            return {}
+        async with self._request():
+            found = await self._client.query_points(
+                collection,
+                query=list(dense),
+                using=_DENSE,
+                query_filter=models.Filter(must=[models.HasIdCondition(has_id=list(ids))]),
+                limit=len(ids),
+                with_payload=False,
+            )
+        return {str(hit.id): hit.score for hit in found.points}
+
     async def matching(
         self, collection: str, sparse: SparseText, *, where: Condition, limit: int
     ) -> list[ScoredHit]:

@@ -120,6 +120,11 @@ class EdgeIndex:
     ) -> list[ScoredHit]:
         return await self.hybrid(collection, dense=dense, sparse=None, where=where, limit=limit)
 
+    async def similarities(
+        self, collection: str, ids: Sequence[str], dense: Sequence[float]
+    ) -> dict[str, float]:
+        return await self._run(self._find(collection).similarities, ids, dense)
+
     async def matching(
         self, collection: str, sparse: SparseText, *, where: Condition, limit: int
     ) -> list[ScoredHit]:

@@ -258,6 +258,18 @@ class Shard:
         hits = (ScoredHit(str(hit.id), hit.score, hit.payload or {}) for hit in found)
         return ranked(hits, limit)
 
+    def similarities(self, ids: Sequence[str], dense: Sequence[float]) -> dict[str, float]:
+        """Cosine similarities by id."""
+        if not ids:
+            return {}
+        with self._mapped():
+            found = self._engine.query(
+                qe.QueryRequest(
+                    query=_nearest(dense), filter=_by_ids(ids), limit=len(ids), with_payload=False
+                )
+            )
+        return {str(hit.id): hit.score for hit in found}
+
     def get(self, ids: Sequence[str]) -> list[StoredPoint]:
         with self._mapped():
             records = self._engine.retrieve(list(ids), with_payload=True, with_vector=False)

@@ -191,6 +191,13 @@ class VectorIndex(Protocol):
         """Nearest points by cosine similarity; ``score`` is the similarity, in -1 to 1."""
         ...
 
+    async def similarities(
+        self, collection: str, ids: Sequence[str], dense: Sequence[float]
+    ) -> dict[str, float]:
+        """The cosine similarity, in -1 to 1, of each of these points that exists and has a dense
+        vector."""
+        ...
+
     async def matching(
         self, collection: str, sparse: SparseText, *, where: Condition, limit: int
     ) -> list[ScoredHit]:

@@ -174,6 +174,17 @@ async def test_a_question_without_a_word_matches_nothing(index: VectorIndex) -> 
     assert numbers(hits) == [1]
 
 
+async def test_similarities_are_of_the_named_points_alone(index: VectorIndex) -> None:
+    half = [0.5**0.5, 0.5**0.5, *axis(0)[2:]]
+    await index.upsert(
+        NAME, [point(1, "a", axis(0)), point(2, "b", half), point(3, "c"), point(4, "d", axis(0))]
+    )
+    ids = [str(uuid.UUID(int=number)) for number in (2, 1, 3, 9)]
+    found = await index.similarities(NAME, ids, axis(0))
+    assert found == {ids[1]: pytest.approx(1.0), ids[0]: pytest.approx(0.5**0.5)}
+    assert await index.similarities(NAME, [], axis(0)) == {}
+
+
 async def test_hybrid_fuses_both_rankings_by_rank(index: VectorIndex) -> None:
     await index.upsert(
         NAME,
