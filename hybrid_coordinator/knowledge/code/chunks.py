@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.knowledge.code.grammars import ParseError
-from hybrid_coordinator.knowledge.code.headings import split_markdown, split_rst
+from hybrid_coordinator.knowledge.code.headings import (
+    split_asciidoc,
+    split_latex,
+    split_markdown,
+    split_org,
+    split_rst,
+)
 from hybrid_coordinator.knowledge.code.indents import split_yaml
-from hybrid_coordinator.knowledge.code.languages import Language
+from hybrid_coordinator.knowledge.code.languages import Language, reader_of
 from hybrid_coordinator.knowledge.code.pieces import (
     MAX_LINE_SHOWN,
     Definition,
@@ -17,7 +25,7 @@ from hybrid_coordinator.knowledge.code.pieces import (
     split_by_lines,
     trim,
 )
-from hybrid_coordinator.knowledge.code.syntax import split_by_syntax
+from hybrid_coordinator.knowledge.code.syntax import Split, split_by_syntax
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +38,14 @@ class Chunk:
         end_line: inclusive.
         symbol: what the lines define, dotted from the outermost (``Class.method``); for prose,
             the headings down to the section.
-        kind: function, method, class, interface, enum, type, module, macro, table, section, or
-            block for lines that define nothing.
+        kind: function, method, class, interface, enum, type, module, macro, table, section,
+            variable, or block for lines that define nothing.
         purpose: one line: the first of its documentation, or its signature.
         context: signatures of the definitions around it that begin above it, outermost first.
+        signature: of what it defines, as one line; None where it defines nothing.
+        parent: the symbol of what that belongs to, None for what stands by itself.
+        defines: names of the definitions that begin in it (the last part of each symbol), with
+            members of classes and variables of the file.
     """
 
     text: str
@@ -44,6 +56,9 @@ class Chunk:
     language: str
     purpose: str
     context: tuple[str, ...]
+    signature: str | None = None
+    parent: str | None = None
+    defines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +76,17 @@ def cut(text: str, language: Language) -> Cut:
     A chunk is longer than ``MAX_CHUNK_CHARACTERS`` only where a single line is.
     """
     lines = Lines(text)
+    language = reader_of(language, text)
     problem = None
     try:
-        pieces = _split(lines, text, language)
+        split = _split(lines, text, language)
     except ParseError as error:
         problem = str(error)
-        pieces = list(split_by_lines(lines, Piece(0, len(lines))))
-    joined = join_small(lines, trim(lines, pieces))
-    return Cut(tuple(_chunk(lines, piece, language) for piece in joined), problem)
+        split = Split(list(split_by_lines(lines, Piece(0, len(lines)))), [])
+    joined = list(join_small(lines, trim(lines, split.pieces)))
+    names = _names(split, joined)
+    chunks = (_chunk(lines, piece, language, names[piece.start]) for piece in joined)
+    return Cut(tuple(chunks), problem)
 
 
 def embedding_text(path: str, chunk: Chunk) -> str:
@@ -78,19 +96,37 @@ def embedding_text(path: str, chunk: Chunk) -> str:
     return "\n".join([*filter(None, head), chunk.text])
 
 
-def _split(lines: Lines, text: str, language: Language) -> list[Piece]:
-    if language.name == "markdown":
-        return split_markdown(lines)
-    if language.name == "rst":
-        return split_rst(lines)
-    if language.name == "yaml":
-        return split_yaml(lines)
+def _split(lines: Lines, text: str, language: Language) -> Split:
+    if (split := _BY_STRUCTURE.get(language.name)) is not None:
+        pieces = split(lines)
+        owners = dict.fromkeys(piece.owner for piece in pieces)
+        return Split(pieces, [owner for owner in owners if owner is not None])
     if language.grammar is not None and text.strip():
         return split_by_syntax(lines, text.encode("utf-8"), language.grammar)
-    return list(split_by_lines(lines, Piece(0, len(lines))))
+    return Split(list(split_by_lines(lines, Piece(0, len(lines)))), [])
 
 
-def _chunk(lines: Lines, piece: Piece, language: Language) -> Chunk:
+_BY_STRUCTURE: Mapping[str, Callable[[Lines], list[Piece]]] = {
+    "asciidoc": split_asciidoc,
+    "latex": split_latex,
+    "markdown": split_markdown,
+    "org": split_org,
+    "rst": split_rst,
+    "yaml": split_yaml,
+}
+
+
+def _names(split: Split, pieces: Sequence[Piece]) -> dict[int, tuple[str, ...]]:
+    """By the line that a piece starts at, the names of the definitions that begin in it."""
+    found: dict[int, dict[str, None]] = {piece.start: {} for piece in pieces}
+    starts = sorted(found)
+    for definition in sorted(split.definitions, key=lambda each: each.line):
+        at = bisect_right(starts, definition.line) - 1
+        found[starts[max(at, 0)]][definition.name] = None
+    return {start: tuple(names) for start, names in found.items()}
+
+
+def _chunk(lines: Lines, piece: Piece, language: Language, defines: tuple[str, ...]) -> Chunk:
     owner = piece.owner
     chain = owner.chain() if owner is not None else ()
     return Chunk(
@@ -102,6 +138,9 @@ def _chunk(lines: Lines, piece: Piece, language: Language) -> Chunk:
         language=language.name,
         purpose=_purpose(lines, piece, owner),
         context=tuple(each.signature for each in chain if each.line < piece.start),
+        signature=owner.signature if owner is not None else None,
+        parent=owner.within if owner is not None else None,
+        defines=defines,
     )
 
 

@@ -1,4 +1,4 @@
-"""Cutting prose at its headings: Markdown and reStructuredText."""
+"""Cutting prose at its headings."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")  # CommonMark 4.5
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*")  # CommonMark 4.3
 _RST_UNDERLINE = re.compile(r"([!-/:-@\[-`{-~])\1+\s*")
 
+_ASCIIDOC = re.compile(r"(={1,6})[ \t]+(\S.*)")
+_ASCIIDOC_BLOCK = re.compile(r"(-{4,}|\.{4,}|\+{4,}|={4,}|\*{4,}|/{4,})[ \t]*")
+_ORG = re.compile(r"(\*+)[ \t]+(?:(?:TODO|DONE)[ \t]+)?(\S.*)")
+_LATEX = re.compile(r"\s*\\(part|chapter|(?:sub){0,2}section)\*?(?:\[[^\]]*\])?\{([^{}]*)")
+_LATEX_LEVELS = ("part", "chapter", "section", "subsection", "subsubsection")
+
 Heading = tuple[int, int, str]
 """Line (from 0), level (from 1) and title."""
 
@@ -30,6 +36,24 @@ def split_markdown(lines: Lines) -> list[Piece]:
 def split_rst(lines: Lines) -> list[Piece]:
     """A piece for each section, divided at blank lines where it is long."""
     return _sections(lines, list(_rst_headings(lines)))
+
+
+def split_asciidoc(lines: Lines) -> list[Piece]:
+    """A piece for each section, divided at blank lines where it is long."""
+    return _sections(lines, list(_asciidoc_headings(lines)))
+
+
+def split_org(lines: Lines) -> list[Piece]:
+    """A piece for each section of Org mode, divided at blank lines where it is long."""
+    found = ((number, _ORG.fullmatch(lines[number])) for number in range(len(lines)))
+    return _sections(lines, [(at, len(it[1]), _title(it[2])) for at, it in found if it])
+
+
+def split_latex(lines: Lines) -> list[Piece]:
+    """A piece for each section, divided at blank lines where it is long."""
+    found = ((number, _LATEX.match(lines[number])) for number in range(len(lines)))
+    levels = {name: level for level, name in enumerate(_LATEX_LEVELS)}
+    return _sections(lines, [(at, levels[it[1]], _title(it[2])) for at, it in found if it])
 
 
 def _sections(lines: Lines, headings: list[Heading]) -> list[Piece]:
@@ -65,6 +89,19 @@ def _markdown_headings(lines: Lines) -> Iterator[Heading]:
             yield number, len(found[1]), _title(found[2] or "")
         elif number and (found := _SETEXT.fullmatch(line)) and _is_paragraph(lines[number - 1]):
             yield number - 1, 1 if found[1][0] == "=" else 2, _title(lines[number - 1])
+
+
+def _asciidoc_headings(lines: Lines) -> Iterator[Heading]:
+    block = ""
+    for number in range(len(lines)):
+        line = lines[number]
+        if opened := _ASCIIDOC_BLOCK.fullmatch(line):
+            if not block:
+                block = opened[1]
+            elif block == opened[1]:
+                block = ""
+        elif not block and (found := _ASCIIDOC.fullmatch(line)):
+            yield number, len(found[1]), _title(found[2])
 
 
 def _is_paragraph(line: str) -> bool:

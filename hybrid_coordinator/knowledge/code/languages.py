@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -19,12 +20,12 @@ TEXT = Language("text")
 """Any text whose language is not known."""
 
 # The grammars of yaml and typst end the process on hostile text (deep nesting overflows a buffer
-# of their scanners), and markdown and rst are cut at headings: none of them is used.
+# of their scanners), and prose is cut at its headings: none of them is used.
 # language: grammar, then suffixes (with a dot) and whole file names (without one, or quoted
 # by their dot as in ".bashrc"). Both are compared in lower case.
 _TABLE: Mapping[str, tuple[str | None, str]] = {
     "ada": (None, ".adb .ads"),
-    "asciidoc": ("asciidoc", ".adoc .asciidoc"),
+    "asciidoc": (None, ".adoc .asciidoc"),
     "assembly": (None, ".s .asm"),
     "astro": ("astro", ".astro"),
     "awk": (None, ".awk"),
@@ -69,7 +70,7 @@ _TABLE: Mapping[str, tuple[str | None, str]] = {
     "just": ("just", ".just justfile"),
     "kdl": ("kdl", ".kdl"),
     "kotlin": ("kotlin", ".kt .kts"),
-    "latex": ("latex", ".tex .sty .cls"),
+    "latex": (None, ".tex .sty .cls"),
     "less": (None, ".less"),
     "lua": ("lua", ".lua"),
     "make": ("make", ".mk makefile gnumakefile"),
@@ -79,7 +80,7 @@ _TABLE: Mapping[str, tuple[str | None, str]] = {
     "nix": ("nix", ".nix"),
     "objc": ("objc", ".m .mm"),
     "ocaml": ("ocaml", ".ml .mli"),
-    "org": ("org", ".org"),
+    "org": (None, ".org"),
     "pascal": (None, ".pas .pp .dpr"),
     "perl": ("perl", ".pl .pm .t"),
     "php": ("php", ".php .phtml"),
@@ -168,6 +169,17 @@ def detect_language(path: str, first_line: str = "") -> Language:
     if found := _BY_NAME.get(name.partition(".")[0]):  # Dockerfile.dev, Makefile.am
         return found
     return _by_interpreter(first_line)
+
+
+def reader_of(language: Language, text: str) -> Language:
+    """The language to read a text as: a header of C may be one of Objective-C."""
+    if language == _C_HEADER and _OBJECTIVE_C.search(text):
+        return _BY_NAME[".m"]
+    return language
+
+
+_C_HEADER = _BY_NAME[".h"]
+_OBJECTIVE_C = re.compile(r"^(?:@interface|@protocol|@class|#import)\b", re.MULTILINE)
 
 
 def _by_interpreter(first_line: str) -> Language:

@@ -12,9 +12,13 @@ MAX_CHUNK_CHARACTERS = 1_500
 good (NDCG@10 of 142 questions within 0.015); three chunks of this length and their frames fit the
 1,500 tokens that a question takes along by default."""
 
-_SMALL_CHARACTERS = 200
-"""What is shorter is joined with its neighbour: a signature with a line or two says little by
-itself. With 400 finding was worse by 0.01 to 0.02, since names are lost in their company."""
+_SMALL_CHARACTERS = 100
+"""What is shorter is joined with its neighbour: a signature with a line says little by itself.
+With 200 finding was worse by 0.01, with 400 by 0.02, since names are lost in their company."""
+
+
+MINOR_KINDS = frozenset({"macro", "variable"})
+"""What is said in a line as a rule. A chunk of several bears the name of none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +35,19 @@ class Definition:
     doc: str
     line: int
     parent: Definition | None
+
+    @property
+    def name(self) -> str:
+        """The last part of its symbol; of a section, the heading."""
+        return self.signature if self.kind == "section" else self.symbol.rpartition(".")[2]
+
+    @property
+    def within(self) -> str | None:
+        """The symbol of what it belongs to: the definition around it, or what its own name says
+        (``func (s *Server) Close``)."""
+        if self.parent is not None:
+            return self.parent.symbol
+        return None if self.kind == "section" else self.symbol.rpartition(".")[0] or None
 
     def chain(self) -> tuple[Definition, ...]:
         """This definition and those around it, the outermost first."""
@@ -88,12 +105,16 @@ class Lines:
 MAX_LINE_SHOWN = 200
 """Signatures and purposes are one line of at most this many characters."""
 
-_MARK = r"(?:/[*/]+!?|\*+/?|#+!?|--+|;+|%+|<!--+|\{-|\(\*|[rbuRBU]?(?:\"{3}|'{3}))"
+_MARK = (
+    r"(?:/[*/]+!?|\*+/?|#+[!']?|--+|;+|%+|!+|<!--+|\{-|\(\*+|[rbuRBU]?(?:\"{3}|'{3})"
+    r"|@\w*doc\s+(?:~[sS])?(?:\"{3})?)(?:\s*\|\s)?"
+    r"(?:\s*[@\\](?:brief|notice|summary|description)\b)?"
+)
 _OPENING = re.compile(rf"^\s*{_MARK}\s*")
 _CLOSING = re.compile(r"\s*(?:\*+/|--+>|-\}|\*\)|\"{3}|'{3})\s*$")
 _BOILERPLATE = re.compile(
-    r"copyright|licen[sc]e|spdx|^!|-\*-|coding[:=]|eslint|pylint|noqa"
-    r"|^use strict|^from __future__|^<|^\[?!\[|^---$",
+    r"copyright|licen[sc]e|rights reserved|applicable law|hereby|redistribut|warrant"
+    r"|spdx|^!|-\*-|coding[:=]|eslint|pylint|noqa|^use strict|^from __future__|^<|^\[?!\[|^---$",
     re.IGNORECASE,
 )
 
@@ -135,15 +156,39 @@ def join_small(lines: Lines, pieces: Iterable[Piece]) -> Iterator[Piece]:
     definition or of none, entries of the same data, and any two of which one is small. What
     opens a definition that goes on in the next piece stays with that."""
     held: Piece | None = None
-    for piece, following in pairwise([*pieces, None]):
+    weight = 0  # characters of what gave ``held`` its owner
+    for piece, following in pairwise([*_clauses(lines, pieces), None]):
         assert piece is not None
+        size = lines.size(piece.start, piece.end)
         if held is None:
-            held = piece
+            held, weight = piece, size
         elif _opens(lines, piece, held, following) or not _belong_together(lines, held, piece):
             yield held
-            held = piece
+            held, weight = piece, size
         else:
-            held = Piece(held.start, piece.end, common_owner(lines, held, piece))
+            owner = _common_owner(lines, held, piece, weight)
+            weight = size if owner is piece.owner and owner is not held.owner else weight
+            held = Piece(held.start, piece.end, owner)
+    if held is not None:
+        yield held
+
+
+def _clauses(lines: Lines, pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Join neighbours that define one name together while they fit into a chunk, before either
+    of them is joined with what is around."""
+    held: Piece | None = None
+    for piece in pieces:
+        if (
+            held is not None
+            and held.owner is not piece.owner
+            and _is_same(held.owner, piece.owner)
+            and lines.size(held.start, piece.end) <= MAX_CHUNK_CHARACTERS
+        ):
+            held = Piece(held.start, piece.end, held.owner)
+            continue
+        if held is not None:
+            yield held
+        held = piece
     if held is not None:
         yield held
 
@@ -153,20 +198,32 @@ def _opens(lines: Lines, piece: Piece, held: Piece, following: Piece | None) -> 
     something else that can stand by itself."""
     if piece.owner is None or following is None or following.owner is None:
         return False
-    if held.owner is None:
-        apart = lines.size(held.start, held.end) > _SMALL_CHARACTERS
+    if held.owner is None or held.owner in piece.owner.chain():
+        is_small = lines.size(held.start, held.end) <= _SMALL_CHARACTERS
+        apart = held.owner is not piece.owner and not is_small
     else:
-        apart = held.owner not in piece.owner.chain()
+        apart = not _is_same(held.owner, piece.owner)
     return apart and piece.owner in following.owner.chain()
 
 
 def _belong_together(lines: Lines, one: Piece, other: Piece) -> bool:
     if lines.size(one.start, other.end) > MAX_CHUNK_CHARACTERS:
         return False
-    if one.owner == other.owner or _are_data(one.owner, other.owner):
+    if _is_same(one.owner, other.owner) or _are_data(one.owner, other.owner):
         return True
     sizes = lines.size(one.start, one.end), lines.size(other.start, other.end)
     return min(sizes) <= _SMALL_CHARACTERS
+
+
+def _is_same(one: Definition | None, other: Definition | None) -> bool:
+    """Whether both are one definition, or two of one name: overloads, clauses, a signature and
+    what it is of, a type and its methods."""
+    if one is None or other is None:
+        return one is other
+    if one is other:
+        return True
+    is_code = one.kind not in ("block", "section")
+    return is_code and one.symbol == other.symbol and one.parent is other.parent
 
 
 def _are_data(one: Definition | None, other: Definition | None) -> bool:
@@ -176,15 +233,37 @@ def _are_data(one: Definition | None, other: Definition | None) -> bool:
     return one.chain()[0] == other.chain()[0]
 
 
-def common_owner(lines: Lines, one: Piece, other: Piece) -> Definition | None:
+def _common_owner(lines: Lines, one: Piece, other: Piece, weight: int) -> Definition | None:
     """What two neighbours define together: the innermost definition around both; that of the
-    longer where there is none but a module, or where the other is but the tail of it."""
+    longer where there is none but a module, or where the other is but the tail of it. A variable
+    (of ``weight`` characters in the first) stands for both only if it is most of them."""
+    if _is_same(one.owner, other.owner):
+        return one.owner
+    size = lines.size(other.start, other.end)
+    if _is_minor(one.owner) and _is_minor(other.owner):
+        half = lines.size(one.start, other.end) / 2
+        if size > half:
+            return other.owner
+        return one.owner if weight > half else _around(one, other)
     if one.owner is None or other.owner is None:
         return one.owner or other.owner
-    size = lines.size(other.start, other.end)
     if other.owner in one.owner.chain() and size <= _SMALL_CHARACTERS:
         return one.owner
-    shared = [a for a, b in zip(one.owner.chain(), other.owner.chain(), strict=False) if a == b]
-    if shared and shared[-1].kind != "module":
-        return shared[-1]
-    return one.owner if lines.size(one.start, one.end) >= size else other.owner
+    longer = one if lines.size(one.start, one.end) >= size else other
+    shared = _around(one, other)
+    if shared is None or shared.kind != "module":
+        return shared or longer.owner
+    inner = {one.owner, other.owner} - {shared}
+    return longer.owner if len(inner) == 2 else next(iter(inner), shared)
+
+
+def _is_minor(owner: Definition | None) -> bool:
+    return owner is None or owner.kind in MINOR_KINDS
+
+
+def _around(one: Piece, other: Piece) -> Definition | None:
+    """The innermost definition that both are in."""
+    if one.owner is None or other.owner is None:
+        return None
+    pairs = zip(one.owner.chain(), other.owner.chain(), strict=False)
+    return next((a for a, b in reversed(list(pairs)) if a is b), None)

@@ -19,7 +19,7 @@ from hybrid_coordinator.knowledge.code.read import SkipReason, SourceText, read_
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import SparseText
 
-_RECIPE = "2"
+_RECIPE = "3"
 """Counted up whenever chunks or their texts are made in another way, so that files are indexed
 anew although they have not changed."""
 
@@ -125,6 +125,10 @@ class Drafter:
             "end_line": chunk.end_line,
             "symbol": chunk.symbol,
             "kind": chunk.kind,
+            "parent": chunk.parent,
+            "signature": chunk.signature,
+            "context": list(chunk.context),
+            "defines": list(chunk.defines),
             "content_hash": source.content_hash,
             # Uses and outcomes are counted in the record; these are its projection.
             "access_count": 0,

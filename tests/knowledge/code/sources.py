@@ -149,7 +149,7 @@ pub fn make() -> String {
     "FILL".into()
 }
 """,
-        [("class", "Thing"), ("class", "Thing"), ("function", "make")],
+        [("class", "Thing"), ("function", "make")],
     ),
     "java": (
         "A.java",
@@ -326,7 +326,7 @@ Cart.open = function()
   return "FILL"
 end
 """,
-        [("function", "add"), ("method", "Cart.check"), ("function", "Cart.open")],
+        [("function", "add"), ("method", "Cart.check"), ("method", "Cart.open")],
     ),
     "bash": (
         "a.sh",
@@ -377,7 +377,7 @@ variable "region" {
 (defmacro check [x]
   "FILL")
 """,
-        [("function", "add"), ("function", "check")],
+        [("function", "add"), ("macro", "check")],
     ),
     "r": (
         "a.R",
