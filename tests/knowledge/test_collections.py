@@ -39,6 +39,7 @@ FIELDS = {
     "best-practices": "category, title, description, examples, anti_patterns, references, "
     "endorsement_count, last_validated, project",
 }
+ADDED = {"codebase-context": {"kind", "parent", "signature", "context", "defines"}}
 SEEDED = (
     CollectionName.BEST_PRACTICES,
     CollectionName.ERROR_SOLUTIONS,
@@ -73,10 +74,13 @@ def test_the_fields_are_those_of_the_contract(
     definitions: dict[CollectionName, CollectionDefinition],
 ) -> None:
     found = {
-        name.value: ", ".join([*definition.fields, "project"])
+        name.value: ", ".join(
+            [*(f for f in definition.fields if f not in ADDED.get(name, set())), "project"]
+        )
         for name, definition in definitions.items()
     }
     assert found == FIELDS
+    assert all(fields <= set(definitions[CollectionName(n)].fields) for n, fields in ADDED.items())
 
 
 def test_every_collection_is_indexed_by_project(

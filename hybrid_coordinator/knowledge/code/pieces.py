@@ -114,7 +114,8 @@ _OPENING = re.compile(rf"^\s*{_MARK}\s*")
 _CLOSING = re.compile(r"\s*(?:\*+/|--+>|-\}|\*\)|\"{3}|'{3})\s*$")
 _BOILERPLATE = re.compile(
     r"copyright|licen[sc]e|rights reserved|applicable law|hereby|redistribut|warrant"
-    r"|spdx|^!|-\*-|coding[:=]|eslint|pylint|noqa|^use strict|^from __future__|^<|^\[?!\[|^---$",
+    r"|spdx|^!|-\*-|coding[:=]|eslint|pylint|noqa|^use strict|^from __future__|^<|^\[?!\["
+    r"|^([^\w\s])\1{2,}$",
     re.IGNORECASE,
 )
 
