@@ -438,7 +438,7 @@ def _clean(name: str) -> str:
         name, tail = name[: operator.start()], f"operator{operator[1]}"
     else:
         tail = ""
-    name = _TYPE_ARGUMENTS.sub("", name).strip("\"'`:[]")
+    name = _TYPE_ARGUMENTS.sub("", name).strip("\"'`:[]&")
     bare = re.split(r"[\s(<\[{]", name, maxsplit=1)[0] or name.strip("()")
     bare = re.sub(r"::|:|->|\\", ".", bare).strip(".\"'`")
     return ".".join(filter(None, (bare, tail))).strip(" ,")[:_MAX_NAME]

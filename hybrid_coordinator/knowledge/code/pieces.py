@@ -115,7 +115,7 @@ _CLOSING = re.compile(r"\s*(?:\*+/|--+>|-\}|\*\)|\"{3}|'{3})\s*$")
 _BOILERPLATE = re.compile(
     r"copyright|licen[sc]e|rights reserved|applicable law|hereby|redistribut|warrant"
     r"|spdx|^!|-\*-|coding[:=]|eslint|pylint|noqa|^use strict|^from __future__|^<|^\[?!\["
-    r"|^([^\w\s])\1{2,}$",
+    r"|^([^\w\s])\1{2,}$|^@(?:author|export|file|internal|package|param|private|rdname|returns?)\b",
     re.IGNORECASE,
 )
 

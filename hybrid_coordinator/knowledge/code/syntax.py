@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAX_NODES = 100_000
 """Nodes looked at in one file; the rest is cut by lines. A megabyte of source needs a tenth."""
 
+MAX_PROGRAMS = 20
+"""Programs within one page that are parsed; the rest is cut by lines."""
+
 MAX_NESTING = 20
 """Definitions within definitions that are told apart; deeper ones are parts of the last."""
 
@@ -108,6 +111,7 @@ class _Splitter:
         self._source = source
         self._grammar = grammar
         self._nodes_left = MAX_NODES
+        self._programs_left = MAX_PROGRAMS
         self.definitions: list[Definition] = []
 
     def pieces(self, whole: _Part) -> Iterator[Piece]:
@@ -132,8 +136,9 @@ class _Splitter:
     def _embedded(self, part: _Part) -> list[Piece]:
         """The pieces of a program within a page; none where there is no program."""
         text = next((c for c in self._children(part.node) if c.type in _PROGRAMS), None)
-        if text is None:
+        if text is None or not self._programs_left:
             return []
+        self._programs_left -= 1
         first, end = text.start_point.row, min(text.end_point.row, part.end)
         if end - first < 1:
             return []

@@ -230,9 +230,10 @@ def test_prose_is_cut_at_headings(name: str, text: str, sections: list[str]) -> 
         "a = function() { " * 5_000,
         "{ a() { } } " * 20_000,
         "NS_ENUM(NSA, " * 20_000,
+        "<script>\nf()\n</script>\n" * 5_000,
     ],
 )
-@pytest.mark.parametrize("name", ["a.cpp", "a.js", "a.m"])
+@pytest.mark.parametrize("name", ["a.cpp", "a.js", "a.vue"])
 def test_hostile_lines(name: str, text: str) -> None:
     result = cut(text, detect_language(name))
     check(text, result.chunks)
