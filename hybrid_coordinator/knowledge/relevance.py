@@ -44,8 +44,17 @@ questions that cannot be answered get through."""
 
 _COVERED_ON_AVERAGE = 0.33
 _COVERED_BY_ONE = 0.75
-"""A code base speaks of a question if the best pieces hold this share of its words on average,
-or one piece nearly all. One piece at 0.5 is weak evidence: common words meet somewhere."""
+"""Without similarities, a code base speaks of a question if the best pieces hold this share of
+its words on average, or one piece nearly all. One piece at 0.5 is weak evidence: common words meet
+somewhere."""
+
+_ENOUGH = 1.2
+"""With them it does from this sum on: the share of words in the best pieces on average, half of
+the share in the one that holds most, and the greatest similarity. The weights are those of a
+logistic regression on the questions, rounded."""
+
+CALIBRATED_MODELS = frozenset({"all-minilm-l6-v2-static"})
+"""Embedding models whose similarities ``_ENOUGH`` is made for; each has another scale."""
 
 _COVERED_BY_ENTRY = 0.5
 _COVERED_BY_TITLE = 0.2
@@ -58,6 +67,9 @@ _COVERED_BOTH_WAYS = 0.8
 """It is similar too if the question holds some of the entry's title, and the share of the title
 in the question and of the question in the entry make up this much together: that is how a long
 task finds an entry with a short title."""
+
+_MOST_SENTENCES = 8
+"""Of a question that are compared by meaning, at the cost of a query each."""
 
 _SENTENCE_END = re.compile(r"[.?!:;]+\s+|\n+")
 _IDENTIFIER = re.compile(r"\w+")
@@ -113,9 +125,13 @@ class Question:
     """
 
     def __init__(self, text: str) -> None:
-        sentences = (tuple(_terms(part)) for part in _SENTENCE_END.split(text))
-        self._sentences = tuple(terms for terms in sentences if terms)
+        sentences = ((part, tuple(_terms(part))) for part in _SENTENCE_END.split(text))
+        informative = [(part, terms) for part, terms in sentences if terms]
+        self._sentences = tuple(terms for _, terms in informative)
         self._terms = {term.word: term for terms in self._sentences for term in terms}
+        said = [part for part, terms in informative if _weight(terms) >= _LEAST_WEIGHT]
+        self.sentences = tuple(said[:_MOST_SENTENCES]) or (text,)
+        """Those that say enough to be compared by meaning; the whole where none does."""
 
     def __bool__(self) -> bool:
         """Whether there is a word to look for at all."""
@@ -138,15 +154,26 @@ class Question:
         return share, tuple(term.word for term in held)
 
 
-def relevant_pieces(coverages: Sequence[float]) -> list[bool]:
+def relevant_pieces(coverages: Sequence[float], similarity: float | None) -> list[bool]:
     """Which of the best pieces found in a code base are about a question, from the coverage by
-    each, best rank first: all of them or none, since the code base is on one subject. Where
-    there are few, each is judged like any single entry: the others say nothing about it."""
+    each, best rank first, and the greatest cosine similarity of one with a sentence of the
+    question (None where that is not known): all of them or none, since the code base is on one
+    subject. Where there are few, each is judged like any single entry: the others say nothing
+    about it."""
     best = coverages[:EVIDENCE]
     if len(best) < EVIDENCE:
         return [coverage >= _COVERED_BY_ENTRY for coverage in coverages]
-    answers = sum(best) / len(best) >= _COVERED_ON_AVERAGE or max(best) >= _COVERED_BY_ONE
+    average, most = sum(best) / len(best), max(best)
+    if similarity is None:
+        answers = average >= _COVERED_ON_AVERAGE or most >= _COVERED_BY_ONE
+    else:
+        answers = average + most / 2 + similarity >= _ENOUGH
     return [answers] * len(coverages)
+
+
+def mentions(name: str, text: str) -> bool:
+    """Whether the text holds the identifier ``name`` as it is written, as a whole."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 def is_similar(question: Question, asked: str, title: str, text: str) -> bool:
@@ -161,8 +188,12 @@ def is_similar(question: Question, asked: str, title: str, text: str) -> bool:
 
 
 def _share(terms: Sequence[_Term], held: set[str]) -> float:
-    total = sum(term.weight for term in terms)
-    return sum(term.weight for term in terms if term.word in held) / max(total, _LEAST_WEIGHT)
+    weight_held = sum(term.weight for term in terms if term.word in held)
+    return weight_held / max(_weight(terms), _LEAST_WEIGHT)
+
+
+def _weight(terms: Sequence[_Term]) -> float:
+    return sum(term.weight for term in terms)
 
 
 def _terms(sentence: str) -> Iterator[_Term]:

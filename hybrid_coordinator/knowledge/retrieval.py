@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.interactions import ItemStats
-from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName, ContextItem
+from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName, ContextItem, SourceLines
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.errors import (
     EmbedderUnavailableError,
@@ -24,7 +24,14 @@ from hybrid_coordinator.knowledge.index_setup import IndexSetup
 from hybrid_coordinator.knowledge.ranking.asked import Asked, Kind, read_question
 from hybrid_coordinator.knowledge.ranking.code import rank_code
 from hybrid_coordinator.knowledge.ranking.learned import rank_learned
-from hybrid_coordinator.knowledge.relevance import EVIDENCE, Question, is_similar, relevant_pieces
+from hybrid_coordinator.knowledge.relevance import (
+    CALIBRATED_MODELS,
+    EVIDENCE,
+    Question,
+    is_similar,
+    mentions,
+    relevant_pieces,
+)
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import ScoredHit, SparseText, VectorIndex
@@ -150,7 +157,8 @@ class Retriever:
         if hits.get(_CODE) == []:
             await self._notice_missing_index(project, notices)
         stats = await self._stats(hits, notices)
-        found = {name: self._chosen(name, hits[name], prepared, stats) for name in hits}
+        similarity = await self._similarity(hits.get(_CODE, ()), prepared)
+        found = {name: self._chosen(name, hits[name], prepared, stats, similarity) for name in hits}
         return Retrieved(_in_order(found, prepared.asked, stats), tuple(notices))
 
     async def _vector(self, text: str, notices: list[str]) -> Vector | None:
@@ -219,12 +227,27 @@ class Retriever:
             notices.append(f"How often items helped is not known now: {error}")
             return {}
 
+    async def _similarity(self, hits: Sequence[ScoredHit], query: _Query) -> float | None:
+        """The greatest similarity of the best pieces of code with a sentence of the question;
+        None where it says nothing about relevance, or nobody asks."""
+        if not (query.only_relevant and query.dense and len(hits) >= EVIDENCE):
+            return None
+        if (await self._embedder.identity()).name not in CALIBRATED_MODELS:
+            return None
+        ids = [hit.id for hit in hits[:EVIDENCE]]
+        vectors = await self._embedder.embed(query.question.sentences)
+        found = await asyncio.gather(
+            *(self._index.similarities(_CODE, ids, vector) for vector in vectors)
+        )
+        return max((value for one in found for value in one.values()), default=None)
+
     def _chosen(
         self,
         name: CollectionName,
         hits: Sequence[ScoredHit],
         query: _Query,
         stats: Mapping[str, ItemStats],
+        similarity: float | None,
     ) -> list[_Found]:
         """The best items of one collection, and where that is asked for only relevant ones."""
         definition = self._definitions[name]
@@ -232,7 +255,9 @@ class Retriever:
         found = [_weigh(hit, definition, query.question) for hit in ordered]
         if not query.only_relevant:
             return found[: query.limit]
-        return _relevant(name, found, query)[: min(query.limit, definition.ranking.quota)]
+        return _relevant(name, found, query, similarity)[
+            : min(query.limit, definition.ranking.quota)
+        ]
 
     async def _notice_missing_index(self, project: str, notices: list[str]) -> None:
         where = {"project": project}
@@ -271,14 +296,24 @@ def _weigh(hit: ScoredHit, definition: CollectionDefinition, question: Question)
     return _Found(hit, title, text, coverage, matches)
 
 
-def _relevant(name: CollectionName, found: list[_Found], query: _Query) -> list[_Found]:
+def _relevant(
+    name: CollectionName, found: list[_Found], query: _Query, similarity: float | None
+) -> list[_Found]:
     """Code is judged by its best pieces together; entries that were learned are about something
     each."""
-    if name is _CODE:
-        worth = relevant_pieces([one.coverage for one in found])
-        return [one for one, relevant in zip(found, worth, strict=True) if relevant]
-    question, text = query.question, query.text
-    return [one for one in found if is_similar(question, text, one.title, one.text)]
+    if name is not _CODE:
+        question, text = query.question, query.text
+        return [one for one in found if is_similar(question, text, one.title, one.text)]
+    if query.asked.kind is Kind.SYMBOL and (names := query.asked.distinctive_names):
+        # A name is in the code or is not; what is like it is no answer.
+        mentioned = any(
+            mentions(name, f"{_text(one.hit.payload, 'symbol')}\n{one.text}")
+            for one in found[:EVIDENCE]
+            for name in names
+        )
+        return found if mentioned else []
+    worth = relevant_pieces([one.coverage for one in found], similarity)
+    return [one for one, relevant in zip(found, worth, strict=True) if relevant]
 
 
 def _item(name: CollectionName, found: _Found, asked: Asked, stats: ItemStats) -> ContextItem:
@@ -292,7 +327,23 @@ def _item(name: CollectionName, found: _Found, asked: Asked, stats: ItemStats) -
         why=explain(name, found.hit.payload, asked, found.matches[:_WORDS_NAMED], stats),
         uses=stats.uses,
         success_rate=stats.success_rate,
+        lines=_lines(found.hit.payload),
+        signature=_text(found.hit.payload, "signature"),
+        enclosing=_strings(found.hit.payload.get("context")) if name is _CODE else (),
     )
+
+
+def _lines(payload: Mapping[str, JsonValue]) -> SourceLines | None:
+    """Where a piece of a file stands; None for what is of no file."""
+    root, path = _text(payload, "root"), _text(payload, "file_path")
+    start, end = payload.get("start_line"), payload.get("end_line")
+    if not (root and path and isinstance(start, int) and isinstance(end, int)):
+        return None
+    return SourceLines(root, path, start, end)
+
+
+def _strings(value: JsonValue) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 def _text(payload: Mapping[str, JsonValue], *fields: str) -> str:

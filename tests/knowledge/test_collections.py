@@ -91,6 +91,7 @@ def test_every_collection_is_indexed_by_project(
         "project": IndexKind.KEYWORD,
         "file_path": IndexKind.KEYWORD,
         "language": IndexKind.KEYWORD,
+        "defines": IndexKind.KEYWORD,
     }
 
 

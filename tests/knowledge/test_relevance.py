@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_coordinator.knowledge.relevance import EVIDENCE, Question, is_similar, relevant_pieces
+from hybrid_coordinator.knowledge.relevance import (
+    EVIDENCE,
+    Question,
+    is_similar,
+    mentions,
+    relevant_pieces,
+)
 
 COOKIES = '''\
 def set_session_cookie(response, user):
@@ -75,14 +81,41 @@ def test_words_are_named_as_they_were_asked_and_the_telling_ones_first() -> None
 
 def test_many_pieces_speak_of_a_question_together() -> None:
     for coverages in ([0.4] * 12, [0.8] + [0.0] * (EVIDENCE - 1)):
-        assert relevant_pieces(coverages) == [True] * len(coverages)
+        assert relevant_pieces(coverages, None) == [True] * len(coverages)
     for coverages in ([0.6] + [0.2] * (EVIDENCE - 1), [0.2] * EVIDENCE + [0.9]):
-        assert relevant_pieces(coverages) == [False] * len(coverages)
+        assert relevant_pieces(coverages, None) == [False] * len(coverages)
+
+
+def test_a_similarity_speaks_for_a_question_as_words_do() -> None:
+    few_words = [0.3] * EVIDENCE
+    assert relevant_pieces(few_words, 0.9) == [True] * EVIDENCE
+    assert relevant_pieces(few_words, 0.2) == [False] * EVIDENCE
+    assert relevant_pieces([0.7] * EVIDENCE, 0.2) == [True] * EVIDENCE
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("class Field:", True),
+        ("return fields.Field()", True),
+        ("FieldInfo", False),
+        ("a_Field", False),
+        ("field", False),
+    ],
+)
+def test_a_name_is_mentioned_as_it_is_written_and_whole(text: str, held: bool) -> None:
+    assert mentions("Field", text) is held
+
+
+def test_sentences_that_say_little_are_not_compared_by_meaning() -> None:
+    question = Question("Please fix this. The session cookie is not signed by the middleware!")
+    assert question.sentences == ("The session cookie is not signed by the middleware!",)
+    assert Question("the value").sentences == ("the value",)
 
 
 def test_few_pieces_speak_for_themselves() -> None:
-    assert relevant_pieces([0.4, 0.6, 0.4, 0.0]) == [False, True, False, False]
-    assert relevant_pieces([]) == []
+    assert relevant_pieces([0.4, 0.6, 0.4, 0.0], None) == [False, True, False, False]
+    assert relevant_pieces([], None) == []
 
 
 def test_a_long_task_finds_an_entry_with_a_short_title() -> None:

@@ -252,7 +252,7 @@ async def test_what_is_found_fits_the_budget(
             assert packed.tokens <= budget
 
         assert {item.title for item in packed.items} >= {"set_session_cookie"}
-        assert "cookies.py:1-8 | matches" in packed.text
+        assert "cookies.py:1-3 | matches" in packed.text
 
 
 async def test_a_collection_that_is_gone_is_a_notice(database: Database, tmp_path: Path) -> None:

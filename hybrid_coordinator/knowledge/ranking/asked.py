@@ -49,6 +49,11 @@ class Asked:
     terms: tuple[str, ...]
     roles: frozenset[Role]
 
+    @property
+    def distinctive_names(self) -> frozenset[str]:
+        """Those that are written as no word of prose is."""
+        return frozenset(name for name in self.names if name != name.lower() or "_" in name)
+
 
 def read_question(text: str) -> Asked:
     """Take a question apart."""
