@@ -29,6 +29,7 @@ from pathlib import Path
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+from hybrid_coordinator.knowledge.code.worker import Workshop
 from hybrid_coordinator.knowledge.collections import load_collections
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
@@ -130,7 +131,7 @@ def ndcg(places: Sequence[Place], targets: Sequence[Target]) -> float:
 class Bench:
     """An index of the packages, each a project."""
 
-    def __init__(self, index: EdgeIndex, database: Database) -> None:
+    def __init__(self, index: EdgeIndex, workshop: Workshop, database: Database) -> None:
         self._index = index
         self._embedder = StaticEmbedder()
         self._bm25 = Bm25Encoder()
@@ -149,7 +150,7 @@ class Bench:
         self.retriever = Retriever(
             index, self._embedder, self._bm25, interactions, self.setup, definitions
         )
-        self._indexer = CodeIndexer(index, self._embedder, self._bm25, files, Scrubber())
+        self._indexer = CodeIndexer(index, self._embedder, workshop, files, Scrubber())
         self._prefix: dict[str, str] = {}
 
     async def add(self, project: str, root: Path, prefix: Path) -> None:
@@ -249,8 +250,9 @@ async def main(data: Path, packages: Path, large: Path | None) -> None:
         database = await Database.connect(postgres.dsn, timeout=30)
         await migrate(database)
         index = await EdgeIndex.open(Path(folder) / "qdrant")
+        workshop = Workshop()
         try:
-            bench = Bench(index, database)
+            bench = Bench(index, workshop, database)
             await bench.setup.ensure()
             for name, root in roots.items():
                 await bench.add(name, packages / root, Path(*root.parts[1:]))
@@ -264,6 +266,7 @@ async def main(data: Path, packages: Path, large: Path | None) -> None:
                 p95 = statistics.quantiles(taken, n=20)[-1]
                 print(f"  {project:12} p50 {statistics.median(taken):5.1f}  p95 {p95:5.1f}")
         finally:
+            await workshop.close()
             await index.close()
             await database.close()
             await postgres.stop()

@@ -325,6 +325,7 @@ async def _build(
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+    from hybrid_coordinator.knowledge.code.worker import Workshop
     from hybrid_coordinator.knowledge.collections import load_collections
     from hybrid_coordinator.knowledge.embedding.cooling import CoolingEmbedder
     from hybrid_coordinator.knowledge.embedding.factory import build_embedder
@@ -353,6 +354,8 @@ async def _build(
     scrubber = Scrubber(_secrets(settings))
     embedder, bm25 = CoolingEmbedder(build_embedder(settings.embedding)), Bm25Encoder()
     stack.push_async_callback(embedder.close)
+    workshop = Workshop()
+    stack.push_async_callback(workshop.close)
     setup = IndexSetup(index, embedder, embedders, interactions, knowledge, files, definitions)
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
     models = CurrentModels(store, scrubber)
@@ -360,7 +363,7 @@ async def _build(
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, definitions),
         projector=projector,
-        indexer=CodeIndexer(index, embedder, bm25, files, scrubber),
+        indexer=CodeIndexer(index, embedder, workshop, files, scrubber),
         tracker=Tracker(interactions, projector.wake, scrubber),
         outcomes=OutcomeRecorder(
             interactions,

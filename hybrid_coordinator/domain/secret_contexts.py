@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 Judge = Callable[[re.Match[str]], bool]
@@ -36,6 +37,9 @@ _SUFFIX = (
 _SECRET_NAME = re.compile(
     rf"(?:(?P<password>{'|'.join(_PASSWORDS)})|{'|'.join(_KEYS)}){_SUFFIX}{{0,2}}$", re.IGNORECASE
 )
+_CACHED_NAMES = 1 << 13
+"""Names whose judge is kept: source code repeats few."""
+
 _NAME_MARKS = (
     *("pass", "pwd", "kennwort", "contraseña", "密码", "密碼", "口令", "パスワード", "пароль"),
     *("secret", "token", "credential", "key"),
@@ -171,6 +175,7 @@ def _is_password(value: str) -> bool:
     return len(value) >= 6 and not _DUMMY.search(value) and (not named or _is_jumbled(value))
 
 
+@lru_cache(_CACHED_NAMES)
 def _judge_of(name: str) -> Callable[[str], bool] | None:
     """What a value under this name must be to be a secret; None if the name asks for none."""
     folded = name.lower()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
+
+_CACHED_IDENTIFIERS = 1 << 14
+"""Identifiers whose words are kept, at some 300 bytes each; source code repeats few."""
 
 _IDENTIFIER = re.compile(r"\w+")
 _PART = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -32,15 +36,17 @@ def words(text: str) -> list[str]:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     found: list[str] = []
-    for identifier in _IDENTIFIER.findall(text):
-        if identifier.islower() and identifier.isalpha():
-            found.append(identifier.casefold())
-            continue
-        parts = [part.casefold() for part in split_identifier(identifier)]
-        found += parts
-        if len(parts) > 1:
-            found.append("".join(parts))
+    for each in map(_words_of, _IDENTIFIER.findall(text)):
+        found += each
     return found
+
+
+@lru_cache(_CACHED_IDENTIFIERS)
+def _words_of(identifier: str) -> tuple[str, ...]:
+    if identifier.islower() and identifier.isalpha():
+        return (identifier.casefold(),)
+    parts = [part.casefold() for part in split_identifier(identifier)]
+    return (*parts, "".join(parts)) if len(parts) > 1 else tuple(parts)
 
 
 def _shape(character: str) -> str:

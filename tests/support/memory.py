@@ -13,6 +13,7 @@ from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import NewKnowledge
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+from hybrid_coordinator.knowledge.code.worker import Workshop
 from hybrid_coordinator.knowledge.collections import load_collections
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
@@ -88,6 +89,7 @@ async def memory(
     bm25, definitions = Bm25Encoder(), load_collections()
     interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
     files, embedders = SourceFiles(database), CollectionEmbedders(database)
+    workshop = Workshop()
     setup = IndexSetup(index, embedder, embedders, interactions, knowledge, files, definitions)
     try:
         yield Memory(
@@ -98,9 +100,10 @@ async def memory(
             setup,
             Projector(index, embedder, bm25, interactions, knowledge, setup, definitions),
             Retriever(index, embedder, bm25, interactions, setup, definitions),
-            CodeIndexer(index, embedder, bm25, files, Scrubber()),
+            CodeIndexer(index, embedder, workshop, files, Scrubber()),
         )
     finally:
+        await workshop.close()
         await embedder.close()
         await index.close()
 

@@ -77,16 +77,17 @@ def cut(text: str, language: Language) -> Cut:
     """
     lines = Lines(text)
     language = reader_of(language, text)
-    problem = None
     try:
-        split = _split(lines, text, language)
+        return Cut(_chunks(lines, _split(lines, text, language), language))
     except ParseError as error:
-        problem = str(error)
-        split = Split(list(split_by_lines(lines, Piece(0, len(lines)))), [])
-    joined = list(join_small(lines, trim(lines, split.pieces)))
-    names = _names(split, joined)
-    chunks = (_chunk(lines, piece, language, names[piece.start]) for piece in joined)
-    return Cut(tuple(chunks), problem)
+        return cut_by_lines(text, language, str(error))
+
+
+def cut_by_lines(text: str, language: Language, problem: str) -> Cut:
+    """Cut ``text`` without heeding its syntax, for the reason ``problem``."""
+    lines = Lines(text)
+    split = Split(list(split_by_lines(lines, Piece(0, len(lines)))), [])
+    return Cut(_chunks(lines, split, language), problem)
 
 
 def embedding_text(path: str, chunk: Chunk) -> str:
@@ -124,6 +125,12 @@ def _names(split: Split, pieces: Sequence[Piece]) -> dict[int, tuple[str, ...]]:
         at = bisect_right(starts, definition.line) - 1
         found[starts[max(at, 0)]][definition.name] = None
     return {start: tuple(names) for start, names in found.items()}
+
+
+def _chunks(lines: Lines, split: Split, language: Language) -> tuple[Chunk, ...]:
+    joined = list(join_small(lines, trim(lines, split.pieces)))
+    names = _names(split, joined)
+    return tuple(_chunk(lines, piece, language, names[piece.start]) for piece in joined)
 
 
 def _chunk(lines: Lines, piece: Piece, language: Language, defines: tuple[str, ...]) -> Chunk:

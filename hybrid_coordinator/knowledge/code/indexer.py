@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import (
-    AsyncGenerator,
     Awaitable,
     Callable,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
@@ -22,12 +20,12 @@ from hybrid_coordinator.domain.indexing import IndexReport
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import EmbedderUnavailableError
-from hybrid_coordinator.knowledge.code.points import Batch, Draft, DraftedFile, Drafter
+from hybrid_coordinator.knowledge.code.points import Draft, DraftedFile, Work
 from hybrid_coordinator.knowledge.code.run import Run
 from hybrid_coordinator.knowledge.code.walk import Listing, list_files, reaches, resolve_root
+from hybrid_coordinator.knowledge.code.worker import Workshop
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder, Vector
 from hybrid_coordinator.storage.postgres.source_files import SourceFile, SourceFiles
-from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import IndexPoint, VectorIndex
 
 Progress = Callable[[int, int], Awaitable[None]]
@@ -53,15 +51,15 @@ class CodeIndexer:
         self,
         index: VectorIndex,
         embedder: Embedder,
-        bm25: Bm25Encoder,
+        workshop: Workshop,
         files: SourceFiles,
         scrubber: Scrubber,
     ) -> None:
         self._index = index
         self._embedder = embedder
-        self._bm25 = bm25
         self._files = files
         self._scrubber = scrubber
+        self._workshop = workshop
         # One lock a project rather than one a root: roots may lie in each other.
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -92,8 +90,8 @@ class CodeIndexer:
                 known = {path: file.content_hash for path, file in manifest.items()}
             listing = await asyncio.to_thread(list_files, tree.root, tree.start)
             run = Run(listing.skipped, lost)
-            drafter = Drafter(tree.root, project, self._bm25, self._scrubber)
-            async with aclosing(_ahead(drafter.batches(listing.paths, known))) as batches:
+            work = Work(tree.root, project, self._scrubber, listing.paths, known)
+            async with aclosing(self._workshop.batches(work)) as batches:
                 async for batch in batches:
                     await self._store(tree, batch.changed, manifest, run)
                     run.add(batch)
@@ -199,22 +197,6 @@ class CodeIndexer:
     async def _delete(self, points: Sequence[str]) -> None:
         for start in range(0, len(points), _DELETED_AT_ONCE):
             await self._index.delete(_COLLECTION, points[start : start + _DELETED_AT_ONCE])
-
-
-async def _ahead(batches: Iterator[Batch]) -> AsyncGenerator[Batch]:
-    """The batches, each made in a thread while the one before it is stored."""
-
-    def begin() -> asyncio.Task[Batch | None]:
-        return asyncio.create_task(asyncio.to_thread(next, batches, None))
-
-    making = begin()
-    try:
-        while (batch := await making) is not None:
-            making = begin()
-            yield batch
-    finally:
-        making.cancel()
-        await asyncio.gather(making, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class SkipReason(StrEnum):
 
     BAD_NAME = "bad_name"  # not UTF-8
     BINARY = "binary"
+    CRASHED = "crashed"  # it ended the process that read it, each time
     DATA = "data"  # tables, logs, drawings
     IGNORED = "ignored"
     LINK = "link"

@@ -19,6 +19,7 @@ from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import EmbedderUnavailableError, NotFoundError, StorageError
 from hybrid_coordinator.knowledge.code.indexer import UNFINISHED, CodeIndexer
 from hybrid_coordinator.knowledge.code.pieces import MAX_CHUNK_CHARACTERS
+from hybrid_coordinator.knowledge.code.worker import Workshop
 from hybrid_coordinator.knowledge.embedding.protocol import EmbedderIdentity, Vector
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.storage.postgres.database import Database
@@ -106,6 +107,7 @@ class Workbench:
     index: TrippedIndex
     files: TrippedFiles
     embedder: CountingEmbedder
+    workshop: Workshop
     indexer: CodeIndexer
     trip: Trip
 
@@ -135,10 +137,10 @@ async def bench(tmp_path: Path, database: Database) -> AsyncIterator[Workbench]:
     await index.create(CollectionSpec(COLLECTION, DIMENSION, {"project": IndexKind.KEYWORD}))
     files = TrippedFiles(database)
     trip = index.trip = files.trip = Trip()
-    embedder = CountingEmbedder()
-    yield Workbench(
-        index, files, embedder, CodeIndexer(index, embedder, Bm25Encoder(), files, Scrubber()), trip
-    )
+    embedder, workshop = CountingEmbedder(), Workshop()
+    indexer = CodeIndexer(index, embedder, workshop, files, Scrubber())
+    yield Workbench(index, files, embedder, workshop, indexer, trip)
+    await workshop.close()
     await index.close()
 
 
@@ -528,8 +530,8 @@ from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.knowledge.code.worker import Workshop
 from hybrid_coordinator.storage.postgres.source_files import SourceFiles
-from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.edge import EdgeIndex
 
 dsn, directory, root = sys.argv[1:]
@@ -541,7 +543,7 @@ class Index(EdgeIndex):
 async def main():
     database = await Database.connect(dsn, timeout=10)
     index = await Index.open(Path(directory))
-    indexer = CodeIndexer(index, StaticEmbedder(), Bm25Encoder(), SourceFiles(database), Scrubber())
+    indexer = CodeIndexer(index, StaticEmbedder(), Workshop(), SourceFiles(database), Scrubber())
     await indexer.index(Path(root), "p")
 
 asyncio.run(main())
@@ -565,7 +567,7 @@ async def test_a_killed_process_leaves_what_the_next_puts_right(
 
     bench.index = await TrippedIndex.open(tmp_path / "index")
     bench.index.trip = bench.trip
-    indexer = CodeIndexer(bench.index, bench.embedder, Bm25Encoder(), bench.files, Scrubber())
+    indexer = CodeIndexer(bench.index, bench.embedder, bench.workshop, bench.files, Scrubber())
     assert len(await bench.snippets("src/store.py")) > len(PYTHON) // MAX_CHUNK_CHARACTERS + 3
     write(root, "src/store.py", text=PYTHON)
 
