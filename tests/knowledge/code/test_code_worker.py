@@ -129,6 +129,28 @@ async def test_a_file_that_ends_the_process_is_cut_by_lines_and_the_rest_as_ever
     assert text == ENDLESS.rstrip()
 
 
+_ONE_MORE_LANGUAGE = """
+from hybrid_coordinator.knowledge.code import languages
+languages._BY_NAME[".fatal"] = languages.Language("fatal", "yaml")
+"""
+
+
+async def test_a_grammar_that_crashes_harms_its_file_only(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The grammar of YAML is not used, since it writes past a buffer of its own on this."""
+    write(tmp_path, "a.py", "z.py", text=PYTHON)
+    write(tmp_path, "hostile.fatal", text=f"{'- ' * 900}\n" * 3)
+    write(tmp_path, "site/sitecustomize.py", text=_ONE_MORE_LANGUAGE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+
+    result = await drafted(workshop, work(tmp_path, "a.py", "hostile.fatal", "z.py"))
+
+    assert result.problems == {"it ended the process that parsed it, twice": 1}
+    assert [file.path for file in result.changed] == ["a.py", "hostile.fatal", "z.py"]
+    assert {draft.payload["language"] for draft in result.changed[1].drafts} == {"fatal"}
+
+
 async def test_a_file_that_ends_every_process_is_left_out(
     workshop: Workshop, tmp_path: Path
 ) -> None:
