@@ -457,3 +457,11 @@ test: two
         [("block", "build"), ("block", "test")],
     ),
 }
+
+# A language of the grammar of YAML, which is used for none: it writes past a buffer of its own on
+# the text below. As a process that is started with it on its path has it.
+ONE_MORE_LANGUAGE = """
+from hybrid_coordinator.knowledge.code import languages
+languages._BY_NAME[".fatal"] = languages.Language("fatal", "yaml")
+"""
+FATAL = f"{'- ' * 900}\n" * 3

@@ -31,7 +31,7 @@ from hybrid_coordinator.storage.vectors.protocol import (
     IndexKind,
     StoredPoint,
 )
-from tests.knowledge.code.sources import PYTHON
+from tests.knowledge.code.sources import FATAL, ONE_MORE_LANGUAGE, PYTHON
 from tests.knowledge.code.test_code_walk import write
 
 COLLECTION = "codebase-context"
@@ -420,6 +420,24 @@ async def test_text_whose_syntax_is_not_heeded_is_told(
     assert report.files == report.chunks == 3
     [notice] = [each for each in report.notices if "kdl" in each]
     assert notice.startswith("2 files cut by lines, not by syntax: the grammar of kdl cannot be")
+
+
+async def test_a_file_that_crashes_its_grammar_is_told_and_not_tried_again(
+    bench: Workbench, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "site/sitecustomize.py", text=ONE_MORE_LANGUAGE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    write(root, "a.fatal", text=FATAL)
+
+    report = await bench.indexer.index(root, "p")
+
+    assert counts(report) == (4, 0, 0)
+    assert report.notices == (
+        "1 file cut by lines, not by syntax: it ended the process that parsed it, twice.",
+    )
+    assert "\n".join(await bench.snippets("a.fatal")) == FATAL.rstrip("\n")
+    assert counts(await bench.indexer.index(root, "p")) == (0, 4, 0)
+    await bench.check(root)
 
 
 async def test_two_at_once_do_it_once(bench: Workbench, root: Path) -> None:

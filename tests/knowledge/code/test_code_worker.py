@@ -22,7 +22,7 @@ from hybrid_coordinator.knowledge.code.points import Batch, Drafter, Work
 from hybrid_coordinator.knowledge.code.read import SkipReason
 from hybrid_coordinator.knowledge.code.worker import Workshop
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
-from tests.knowledge.code.sources import PYTHON
+from tests.knowledge.code.sources import FATAL, ONE_MORE_LANGUAGE, PYTHON
 from tests.knowledge.code.test_code_walk import write
 
 # Keeps the grammar of Groovy busy for minutes, in which it does not look up once.
@@ -129,19 +129,12 @@ async def test_a_file_that_ends_the_process_is_cut_by_lines_and_the_rest_as_ever
     assert text == ENDLESS.rstrip()
 
 
-_ONE_MORE_LANGUAGE = """
-from hybrid_coordinator.knowledge.code import languages
-languages._BY_NAME[".fatal"] = languages.Language("fatal", "yaml")
-"""
-
-
 async def test_a_grammar_that_crashes_harms_its_file_only(
     workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The grammar of YAML is not used, since it writes past a buffer of its own on this."""
     write(tmp_path, "a.py", "z.py", text=PYTHON)
-    write(tmp_path, "hostile.fatal", text=f"{'- ' * 900}\n" * 3)
-    write(tmp_path, "site/sitecustomize.py", text=_ONE_MORE_LANGUAGE)
+    write(tmp_path, "hostile.fatal", text=FATAL)
+    write(tmp_path, "site/sitecustomize.py", text=ONE_MORE_LANGUAGE)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
 
     result = await drafted(workshop, work(tmp_path, "a.py", "hostile.fatal", "z.py"))
