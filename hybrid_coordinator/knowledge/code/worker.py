@@ -39,6 +39,7 @@ class Workshop:
         self._idle: list[_Process] = []
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._retiring: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     async def batches(self, work: Work) -> AsyncGenerator[Batch]:
         """What becomes of the files, each batch drafted while the one before it is stored. Ending
@@ -67,13 +68,14 @@ class Workshop:
             self._keep(drafts)
 
     async def close(self) -> None:
-        """End the processes that wait for work."""
+        """End the processes: those at work when their work ends."""
+        self._is_closed = True
         if self._retiring is not None:
             self._retiring.cancel()
         self._retire()
 
     def _keep(self, drafts: _Drafts) -> None:
-        if self._idle or drafts.process is None:
+        if self._idle or self._is_closed or drafts.process is None:
             drafts.end()
             return
         self._idle.append(drafts.process)

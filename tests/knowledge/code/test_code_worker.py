@@ -206,6 +206,18 @@ async def test_ending_the_iteration_ends_the_work(workshop: Workshop, tmp_path: 
     assert processes() == []
 
 
+async def test_work_under_way_ends_its_process_once_all_is_closed(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    write(tmp_path, "a.py")
+    async with aclosing(workshop.batches(work(tmp_path, "a.py"))) as batches:
+        async for _ in batches:
+            await workshop.close()
+            assert len(processes()) == 1
+
+    assert processes() == []
+
+
 async def test_it_ends_after_it_has_been_idle(tmp_path: Path) -> None:
     write(tmp_path, "a.py")
     workshop = Workshop(idle_seconds=0.01)
