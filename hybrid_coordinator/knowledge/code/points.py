@@ -10,9 +10,9 @@ from time import monotonic
 
 from hybrid_coordinator.domain.ids import chunk_id
 from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.domain.secret_rules import PRIVATE_KEY
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.knowledge.code.chunks import Chunk, cut, embedding_text
+from hybrid_coordinator.knowledge.code.cleaning import clean
 from hybrid_coordinator.knowledge.code.frameworks import detect_framework
 from hybrid_coordinator.knowledge.code.languages import detect_language
 from hybrid_coordinator.knowledge.code.read import SkipReason, SourceText, read_source
@@ -97,7 +97,7 @@ class Drafter:
             return 0
         # Before cutting: titles and purposes are taken from the text, and a chunk may hold but a
         # part of a key.
-        text = self._scrubber.scrub(_without_keys(source.text))
+        text = clean(source.text, self._scrubber)
         language = detect_language(path, text.partition("\n")[0])
         result = cut(text, language)
         if result.problem is not None:
@@ -137,13 +137,3 @@ class Drafter:
         }
         key = chunk_id(self._project, root, source.path, chunk.start_line, chunk.text)
         return Draft(key, text, self._bm25.document(text), payload)
-
-
-def _without_keys(text: str) -> str:
-    """The text without private keys. What a scrubber replaces otherwise lies within a line; here
-    the line breaks stay, so that those that follow keep their numbers."""
-    if not any(mark in text for mark in PRIVATE_KEY.marks):
-        return text
-    return PRIVATE_KEY.pattern.sub(
-        lambda key: f"<SECRET:{PRIVATE_KEY.kind}>" + "\n" * key.group().count("\n"), text
-    )
