@@ -19,7 +19,7 @@ from hybrid_coordinator.knowledge.code.read import SkipReason, SourceText, read_
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import SparseText
 
-_RECIPE = "3"
+RECIPE = "3"
 """Counted up whenever chunks or their texts are made in another way, so that files are indexed
 anew although they have not changed."""
 
@@ -50,12 +50,13 @@ class DraftedFile:
 
 @dataclass(slots=True)
 class Batch:
-    """What became of some files. ``problems`` counts files whose syntax was not heeded, by
-    reason."""
+    """What became of some files. ``stamps`` has those of the files that were read, by path;
+    ``problems`` counts files whose syntax was not heeded, by reason."""
 
     looked_at: int = 0
     changed: list[DraftedFile] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+    stamps: dict[str, str] = field(default_factory=dict)
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
 
@@ -91,7 +92,8 @@ class Drafter:
         if isinstance(source, SkipReason):
             batch.skipped[source] += 1
             return 0
-        recorded_hash = f"{_RECIPE}:{source.content_hash}"
+        batch.stamps[path] = source.stamp
+        recorded_hash = f"{RECIPE}:{source.content_hash}"
         if recorded_hash == known_hash:
             batch.unchanged.append(path)
             return 0

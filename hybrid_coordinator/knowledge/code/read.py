@@ -7,10 +7,12 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
+
+from hybrid_coordinator.knowledge.code.stamps import lasting_stamp
 
 MAX_FILE_BYTES = 1_000_000
 """Larger files are data or generated; the largest hand-written sources have some 500 kB."""
@@ -46,11 +48,13 @@ class SkipReason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SourceText:
     """A file that was read. ``content_hash`` is the SHA-256 of its bytes, in hex; the lines of
-    ``text`` end with a bare newline."""
+    ``text`` end with a bare newline. While the file has this ``stamp`` it has this content; ''
+    says nothing."""
 
     path: str
     text: str
     content_hash: str
+    stamp: str = field(default="", compare=False)
 
 
 def read_source(root: Path, path: str) -> SourceText | SkipReason:
@@ -58,9 +62,10 @@ def read_source(root: Path, path: str) -> SourceText | SkipReason:
 
     Never follows a link in the last part of the path and never waits for a pipe.
     """
-    data = read_bytes(root / path)
-    if isinstance(data, SkipReason):
-        return data
+    found = _read(root / path)
+    if isinstance(found, SkipReason):
+        return found
+    data, stamp = found
     text = _decode(data)
     if isinstance(text, SkipReason):
         return text
@@ -68,11 +73,17 @@ def read_source(root: Path, path: str) -> SourceText | SkipReason:
         return SkipReason.SECRET
     if _is_minified(text):
         return SkipReason.MINIFIED
-    return SourceText(path, text, hashlib.sha256(data).hexdigest())
+    return SourceText(path, text, hashlib.sha256(data).hexdigest(), stamp)
 
 
 def read_bytes(file: Path) -> bytes | SkipReason:
     """The bytes of a regular file of at most ``MAX_FILE_BYTES``."""
+    found = _read(file)
+    return found if isinstance(found, SkipReason) else found[0]
+
+
+def _read(file: Path) -> tuple[bytes, str] | SkipReason:
+    """The bytes, and the stamp under which they stand."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         with open(file, "rb", opener=lambda name, _: os.open(name, flags)) as stream:
@@ -94,14 +105,15 @@ def reason_of(error: OSError) -> SkipReason:
     return SkipReason.UNREADABLE
 
 
-def _read_regular(stream: BinaryIO) -> bytes | SkipReason:
+def _read_regular(stream: BinaryIO) -> tuple[bytes, str] | SkipReason:
     status = os.fstat(stream.fileno())
     if not stat.S_ISREG(status.st_mode):
         return SkipReason.NOT_A_FILE
     if status.st_size > MAX_FILE_BYTES:
         return SkipReason.TOO_LARGE  # without reading any of it
+    stamp = lasting_stamp(status)
     data = stream.read(MAX_FILE_BYTES + 1)  # it may have grown
-    return data if len(data) <= MAX_FILE_BYTES else SkipReason.TOO_LARGE
+    return (data, stamp) if len(data) <= MAX_FILE_BYTES else SkipReason.TOO_LARGE
 
 
 def _decode(data: bytes) -> str | SkipReason:

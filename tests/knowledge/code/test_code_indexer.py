@@ -19,6 +19,7 @@ from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import EmbedderUnavailableError, NotFoundError, StorageError
 from hybrid_coordinator.knowledge.code.indexer import UNFINISHED, CodeIndexer
 from hybrid_coordinator.knowledge.code.pieces import MAX_CHUNK_CHARACTERS
+from hybrid_coordinator.knowledge.code.stamps import stamp_of
 from hybrid_coordinator.knowledge.embedding.protocol import EmbedderIdentity, Vector
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.storage.postgres.database import Database
@@ -383,10 +384,14 @@ async def test_files_that_were_cut_in_another_way_are_indexed_anew(
     await bench.indexer.index(root, "p")
     manifest = await bench.files.manifest("p", str(root))
     content = hashlib.sha256((root / "README.md").read_bytes()).hexdigest()
-    await bench.files.put("p", str(root), [replace(manifest["README.md"], content_hash=content)])
+    stamp = stamp_of((root / "README.md").stat())
+    made_otherwise = replace(manifest["README.md"], content_hash=content, stamp=stamp)
+    await bench.files.put("p", str(root), [made_otherwise])
 
     assert counts(await bench.indexer.index(root, "p")) == (1, 2, 0)
-    assert await bench.files.manifest("p", str(root)) == manifest
+    after = await bench.files.manifest("p", str(root))
+    assert after["README.md"].content_hash == manifest["README.md"].content_hash
+    await bench.check(root)
 
 
 @pytest.mark.parametrize("part", ["", "src"])
