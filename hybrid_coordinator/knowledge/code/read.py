@@ -66,14 +66,20 @@ def read_source(root: Path, path: str) -> SourceText | SkipReason:
     if isinstance(found, SkipReason):
         return found
     data, stamp = found
+    text = decode_source(data)
+    if isinstance(text, SkipReason):
+        return text
+    return SourceText(path, text, hashlib.sha256(data).hexdigest(), stamp)
+
+
+def decode_source(data: bytes) -> str | SkipReason:
+    """The text of a file's bytes, with bare newlines, or why it is no source."""
     text = _decode(data)
     if isinstance(text, SkipReason):
         return text
     if _PRIVATE_KEY.match(text):
         return SkipReason.SECRET
-    if _is_minified(text):
-        return SkipReason.MINIFIED
-    return SourceText(path, text, hashlib.sha256(data).hexdigest(), stamp)
+    return SkipReason.MINIFIED if _is_minified(text) else text
 
 
 def read_bytes(file: Path) -> bytes | SkipReason:
