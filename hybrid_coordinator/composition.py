@@ -28,6 +28,7 @@ from hybrid_coordinator.settings import InferenceSettings, Settings, SettingsSto
 # Loaded by the starting task, behind the handshake; see `_import_rooms`.
 if TYPE_CHECKING:
     from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.embedding.protocol import Embedder
     from hybrid_coordinator.knowledge.index_setup import IndexSetup
@@ -143,6 +144,7 @@ class Running:
     files: SourceFiles
     setup: IndexSetup
     definitions: Mapping[CollectionName, CollectionDefinition]
+    watches: Watches
 
     async def health(self) -> list[PartHealth]:
         """Each part, asked now."""
@@ -165,6 +167,8 @@ class Running:
         parts.append(
             PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
         )
+        watched = ", ".join(self.watches.directories()) or "no directory"
+        parts.append(PartHealth("watching", ok=True, detail=watched, needed=False))
         return [*parts, *await _models_health(self.coordinator.models())]
 
     async def collections(self) -> list[CollectionState]:
@@ -193,10 +197,12 @@ class Running:
         await self._index_unfinished(progress)
         await self.coordinator.projector.drain(_REBUILD_SECONDS)
 
-    async def finish_indexing(self) -> None:
-        """Index again what a crash, a damaged shard or a missing embedder left unfinished."""
+    async def catch_up(self) -> None:
+        """Index again what a crash, a damaged shard or a missing embedder left unfinished, and
+        take up what is watched."""
         try:
             await self.coordinator.projector.drain(_REBUILD_SECONDS)
+            await self.watches.resume()
             await self._index_unfinished(_say_nothing)
         except HybridError:
             _log.warning("unfinished indexing is left to the next start", exc_info=True)
@@ -325,6 +331,8 @@ async def _build(
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+    from hybrid_coordinator.knowledge.code.refreshing import Refresher
+    from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.knowledge.collections import load_collections
     from hybrid_coordinator.knowledge.embedding.cooling import CoolingEmbedder
     from hybrid_coordinator.knowledge.embedding.factory import build_embedder
@@ -343,6 +351,7 @@ async def _build(
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
+    from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 
     settings = store.current()
@@ -355,12 +364,17 @@ async def _build(
     stack.push_async_callback(embedder.close)
     setup = IndexSetup(index, embedder, embedders, interactions, knowledge, files, definitions)
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
+    indexer = CodeIndexer(index, embedder, bm25, files, scrubber)
+    refresher = Refresher(indexer)
+    watches = Watches(WatchedDirectories(database), refresher)
+    stack.push_async_callback(watches.close)
     models = CurrentModels(store, scrubber)
     stack.push_async_callback(models.close)
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, definitions),
         projector=projector,
-        indexer=CodeIndexer(index, embedder, bm25, files, scrubber),
+        indexer=indexer,
+        watches=watches,
         tracker=Tracker(interactions, projector.wake, scrubber),
         outcomes=OutcomeRecorder(
             interactions,
@@ -382,9 +396,18 @@ async def _build(
         datasets_dir=home.datasets_dir,
     )
     running = Running(
-        coordinator, settings, database, index, embedder, embedders, files, setup, definitions
+        coordinator,
+        settings,
+        database,
+        index,
+        embedder,
+        embedders,
+        files,
+        setup,
+        definitions,
+        watches,
     )
-    for work in (projector.run(), running.finish_indexing()):
+    for work in (projector.run(), refresher.run(), running.catch_up()):
         task = asyncio.create_task(work)
         stack.push_async_callback(_cancel, task)
     return running
@@ -442,7 +465,7 @@ _ROOMS = (
     "hybrid_coordinator.storage.vectors.edge",
     "hybrid_coordinator.knowledge.projection",
     "hybrid_coordinator.knowledge.retrieval",
-    "hybrid_coordinator.knowledge.code.indexer",
+    "hybrid_coordinator.knowledge.code.watching",
     "hybrid_coordinator.learning.datasets",
     "hybrid_coordinator.learning.outcomes",
     "hybrid_coordinator.routing.delegate",

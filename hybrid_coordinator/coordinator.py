@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.domain.route import Route
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+    from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retrieved, Retriever
@@ -122,6 +123,7 @@ class Coordinator:
     retriever: Retriever
     projector: Projector
     indexer: CodeIndexer
+    watches: Watches
     tracker: Tracker
     outcomes: OutcomeRecorder
     training_data: TrainingData
@@ -190,7 +192,8 @@ class Coordinator:
             only_relevant=only_relevant,
         )
         problems = [each for each in (self.projector.problem, self.settings.notice()) if each]
-        return replace(found, notices=(*found.notices, *problems))
+        news = self.watches.take_news(project)
+        return replace(found, notices=(*found.notices, *problems, *news))
 
     async def ask(
         self, options: AskOptions, *, session: Session, project: str, progress: Progress
@@ -291,11 +294,9 @@ class Coordinator:
     async def index(
         self, path: Path, *, project: str, watch: bool = False, progress: Progress | None = None
     ) -> IndexReport:
-        """Bring the code index of ``path`` up to date."""
-        if watch:
-            raise InvalidArgumentError(
-                "watch", "following changes is not available; call index_codebase again instead"
-            )
+        """Bring the code index of ``path`` up to date, and with ``watch`` keep it so: from then
+        on changes are indexed as they are made, until ``unwatch``. Without it, what is watched
+        stays watched."""
         target = await asyncio.to_thread(_resolved, "path", path)
         home = await asyncio.to_thread(Path.home().resolve)
         if home.is_relative_to(target):  # the home itself, or what holds everybody's
@@ -305,7 +306,14 @@ class Coordinator:
             if progress is not None:
                 await progress(done, total, "files")
 
-        return await self.indexer.index(path, project, counted)
+        report = await self.indexer.index(path, project, counted)
+        if watch:
+            await self.watches.add(project, target)
+        return report
+
+    async def unwatch(self, path: Path, *, project: str) -> bool:
+        """Follow the changes of a directory no longer. False if they were not followed."""
+        return await self.watches.remove(project, await asyncio.to_thread(_resolved, "path", path))
 
     async def route(self, prompts: Sequence[str | Sequence[Mapping[str, Any]]]) -> list[Route]:
         """Where each prompt (or message list) should go by what it needs, whatever runs here at

@@ -20,6 +20,8 @@ MAX_DEPTH = 200
 
 _GIT_RULES = ".gitignore"
 _OTHER_RULES = ".ignore"
+IGNORE_FILES = frozenset({_GIT_RULES, _OTHER_RULES})
+"""Files that say what is left out below the directory that they are in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,153 +8,31 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hybrid_coordinator.domain.indexing import IndexReport
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.errors import EmbedderUnavailableError, NotFoundError, StorageError
-from hybrid_coordinator.knowledge.code.indexer import UNFINISHED, CodeIndexer
+from hybrid_coordinator.errors import NotFoundError, StorageError
+from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
 from hybrid_coordinator.knowledge.code.pieces import MAX_CHUNK_CHARACTERS
 from hybrid_coordinator.knowledge.code.stamps import stamp_of
-from hybrid_coordinator.knowledge.embedding.protocol import EmbedderIdentity, Vector
-from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
-from hybrid_coordinator.storage.postgres.database import Database
-from hybrid_coordinator.storage.postgres.source_files import SourceFiles
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
-from hybrid_coordinator.storage.vectors.edge import EdgeIndex
 from hybrid_coordinator.storage.vectors.protocol import (
     CollectionSpec,
-    IndexKind,
-    StoredPoint,
 )
 from tests.knowledge.code.sources import PYTHON
 from tests.knowledge.code.test_code_walk import write
-
-COLLECTION = "codebase-context"
-DIMENSION = 256
-
-
-class InterruptedRunError(Exception):
-    """Stands for the end of the process."""
-
-
-class Trip:
-    """Counts calls of the stores, and fails at one of them."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.fails_at: int | None = None
-
-    def step(self, name: str) -> None:
-        self.calls.append(name)
-        if self.fails_at is not None and len(self.calls) >= self.fails_at:
-            raise InterruptedRunError
-
-
-class TrippedIndex(EdgeIndex):
-    trip: Trip
-
-    async def upsert(self, collection: str, points: Sequence) -> None:
-        self.trip.step("upsert")
-        await super().upsert(collection, points)
-
-    async def delete(self, collection: str, ids: Sequence[str]) -> None:
-        self.trip.step("delete")
-        await super().delete(collection, ids)
-
-
-class TrippedFiles(SourceFiles):
-    trip: Trip
-
-    async def put(self, project: str, root: str, files: Sequence) -> None:
-        self.trip.step("put")
-        await super().put(project, root, files)
-
-    async def remove(self, project: str, root: str, paths: Sequence[str]) -> None:
-        self.trip.step("remove")
-        await super().remove(project, root, paths)
-
-
-class CountingEmbedder:
-    """The shipped embedder, with what it was asked, and a switch."""
-
-    def __init__(self) -> None:
-        self._embedder = StaticEmbedder()
-        self.texts: list[str] = []
-        self.down = False
-
-    async def identity(self) -> EmbedderIdentity:
-        return await self._embedder.identity()
-
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        if self.down:
-            raise EmbedderUnavailableError("nothing answers at the endpoint; start it.")
-        self.texts.extend(texts)
-        return await self._embedder.embed(texts)
-
-    async def close(self) -> None:
-        await self._embedder.close()
-
-
-@dataclass
-class Workbench:
-    """An indexer, and what it stands on."""
-
-    index: TrippedIndex
-    files: TrippedFiles
-    embedder: CountingEmbedder
-    indexer: CodeIndexer
-    trip: Trip
-
-    async def points(self) -> list[StoredPoint]:
-        found, cursor = await self.index.scroll(COLLECTION, where={}, limit=10_000)
-        assert cursor is None
-        return found
-
-    async def snippets(self, path: str) -> list[str]:
-        """The text of a file as the index has it, in order of lines."""
-        mine = [p.payload for p in await self.points() if p.payload["file_path"] == path]
-        return [str(p["code_snippet"]) for p in sorted(mine, key=lambda p: p["start_line"])]
-
-    async def check(self, *roots: Path, project: str = "p") -> None:
-        """The index holds the points of the manifests, no more and no fewer."""
-        recorded = []
-        for root in roots:
-            manifest = await self.files.manifest(project, str(root.resolve()))
-            assert all(file.content_hash != UNFINISHED for file in manifest.values())
-            recorded += [point for file in manifest.values() for point in file.chunk_ids]
-        assert sorted(recorded) == sorted(point.id for point in await self.points())
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, database: Database) -> AsyncIterator[Workbench]:
-    index = await TrippedIndex.open(tmp_path / "index")
-    await index.create(CollectionSpec(COLLECTION, DIMENSION, {"project": IndexKind.KEYWORD}))
-    files = TrippedFiles(database)
-    trip = index.trip = files.trip = Trip()
-    embedder = CountingEmbedder()
-    yield Workbench(
-        index, files, embedder, CodeIndexer(index, embedder, Bm25Encoder(), files, Scrubber()), trip
-    )
-    await index.close()
-
-
-def counts(report: IndexReport) -> tuple[int, int, int]:
-    return report.files, report.unchanged, report.removed
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "root"
-    write(root, "src/store.py", text=PYTHON)
-    write(root, "src/empty.py", text="")
-    write(root, "README.md", text="# Title\n\nWords.\n")
-    (root / "bad.py").write_bytes(b"\0\1")
-    return root
+from tests.knowledge.code.workbench import (
+    COLLECTION,
+    DIMENSION,
+    InterruptedRunError,
+    TrippedIndex,
+    Workbench,
+    counts,
+)
 
 
 async def test_what_is_stored(bench: Workbench, root: Path) -> None:
