@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from os.path import exists
 from pathlib import Path
 
 from hybrid_coordinator.errors import HybridError, InvalidArgumentError, NotFoundError
@@ -49,9 +50,11 @@ class Refresher:
             paths = self._waiting.pop(tree)
             try:
                 await self._indexer.refresh(Path(root), project, paths)
-            except (InvalidArgumentError, NotFoundError) as error:
+            except InvalidArgumentError as error:
                 _log.info("%s is not refreshed: %s", root, error)
-            except HybridError:
+            except HybridError as error:
+                if isinstance(error, NotFoundError) and not await asyncio.to_thread(exists, root):
+                    continue  # it is not the collection that is missing
                 _log.warning("%s is not refreshed yet", root, exc_info=True)
                 self.add(project, root, paths)
                 await asyncio.sleep(rest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid_coordinator.errors import InvalidArgumentError, RecordUnavailableError
@@ -19,16 +20,26 @@ from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
 
 _log = logging.getLogger(__name__)
 
-MAX_WATCHED = 32
-"""Directories that can be watched: each takes a thread."""
-MAX_FOLLOWED = 20_000
-"""Directories below a watched one that are followed by events; the usual limit of Linux, which
-all programs of a user share, is some 60,000 and more."""
-
-_LEAST_SECONDS, _MOST_SECONDS = 5.0, 300.0
+_MOST_SECONDS = 300.0
 _RESTS = 50
 """Where there are no events, a directory is looked at each time after this many times as long as
 that took, so that it takes at most a fiftieth of a processor."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchLimits:
+    """How much is watched.
+
+    Attributes:
+        watched: directories that can be watched; each takes a thread.
+        followed: directories below a watched one that are followed by events. The usual limit
+            of Linux, which all programs of a user share, is some 60,000 and more.
+        look_seconds: between two looks, at least, where there are no events.
+    """
+
+    watched: int = 32
+    followed: int = 20_000
+    look_seconds: float = 5.0
 
 
 class Watches:
@@ -39,11 +50,11 @@ class Watches:
         self,
         records: WatchedDirectories,
         refresher: Refresher,
-        max_followed: int = MAX_FOLLOWED,
+        limits: WatchLimits | None = None,
     ) -> None:
         self._records = records
         self._refresher = refresher
-        self._max_followed = max_followed
+        self._limits = limits or WatchLimits()
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._news: dict[str, list[str]] = {}
 
@@ -61,10 +72,10 @@ class Watches:
         if not await asyncio.to_thread(directory.is_dir):
             raise InvalidArgumentError("watch", f"{directory} is a file; watch its directory")
         key = (project, str(directory))
-        if key not in self._tasks and len(self._tasks) >= MAX_WATCHED:
+        if key not in self._tasks and len(self._tasks) >= self._limits.watched:
             raise InvalidArgumentError(
                 "watch",
-                f"{MAX_WATCHED} directories are watched already; end one with "
+                f"{self._limits.watched} directories are watched already; end one with "
                 "`hybrid-coordinator index PATH --no-watch`",
             )
         await self._records.add(*key)
@@ -116,7 +127,7 @@ class Watches:
             _log.warning("%s is taken up again by the next start", directory, exc_info=True)
 
     async def _follow(self, project: str, directory: str) -> None:
-        async with aclosing(changes(Path(directory), self._max_followed)) as groups:
+        async with aclosing(changes(Path(directory), self._limits.followed)) as groups:
             async for group in groups:
                 self._refresher.add(project, directory, group)
 
@@ -128,7 +139,7 @@ class Watches:
             self._refresher.add(project, directory, WHOLE)
             await self._refresher.settled()
             rest = _RESTS * (loop.time() - began)
-            await asyncio.sleep(min(max(rest, _LEAST_SECONDS), _MOST_SECONDS))
+            await asyncio.sleep(min(max(rest, self._limits.look_seconds), _MOST_SECONDS))
 
     def _tell(self, project: str, words: str) -> None:
         _log.warning("%s", words)
