@@ -12,7 +12,7 @@ from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
-from watchfiles._rust_notify import RustNotify
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.knowledge.code.excluded import file_reason
@@ -106,10 +106,11 @@ def _notify(followed: _Followed) -> RustNotify | None:
     """A watch of the directories, None if one of them is not there any more."""
     paths = [os.fspath(followed.root)] if _RECURSIVE else sorted(followed.directories)
     try:
-        return RustNotify(paths, False, False, 0, _RECURSIVE, True)
+        # Told to overlook directories that it may not read, it overlooks the limits as well.
+        return RustNotify(paths, False, False, 0, _RECURSIVE, False)
     except FileNotFoundError:
         return None
-    except OSError as error:
+    except (OSError, WatchfilesRustInternalError) as error:
         raise CannotFollowError(str(error)) from error
 
 

@@ -47,6 +47,8 @@ _COLLECTION = CollectionName.CODEBASE_CONTEXT.value
 _DELETED_AT_ONCE = 1_000
 _MANY_PARTS = 64
 """Of a tree of which more than this is to be looked at, all is: the walk of the whole is quick."""
+_MANY_FILES = 256
+"""To read in one run: from here on it takes long enough to be killed in the middle."""
 _WHOLE = "."
 
 
@@ -127,6 +129,9 @@ class CodeIndexer:
         run.keep(there.same)
         if run.looked_at:
             await progress(run.looked_at, total)
+        if len(there.to_read) > _MANY_FILES:
+            # Should the process be killed before the end, the next one sees that this is not all.
+            await self._record(tree, {_WHOLE: ()})
         hashes = {path: file.content_hash for path, file in known.items()}
         drafter = Drafter(tree.root, tree.project, self._bm25, self._scrubber)
         async with aclosing(_ahead(drafter.batches(there.to_read, hashes))) as batches:
@@ -134,10 +139,12 @@ class CodeIndexer:
                 await self._store(tree, batch, manifest, run)
                 run.add(batch)
                 await progress(run.looked_at, total)
-        gone = [file for path, file in manifest.items() if path not in run.seen]
+        gone = [file for path, file in manifest.items() if path not in run.seen | {_WHOLE}]
         await self._forget(tree.project, str(tree.root), gone)
         run.removed = len(gone)
         await self._absorb(tree, there.listing)
+        if _WHOLE in manifest or len(there.to_read) > _MANY_FILES:
+            await self._files.remove(tree.project, str(tree.root), [_WHOLE])
         return run
 
     async def _manifest(self, tree: Tree) -> dict[str, SourceFile]:

@@ -156,6 +156,8 @@ class _Walk:
         while pending:
             path, scopes, depth = pending.pop()
             entries = self._entries(path, must_exist=path == first)
+            if entries is None:
+                continue
             names = {entry.name for entry in entries}
             if path != first and not MARKERS.isdisjoint(names):
                 self.skipped[SkipReason.IGNORED] += 1
@@ -173,7 +175,7 @@ class _Walk:
                     yield from self._file(entry.path, entry.name, scopes, entry)
             pending.extend(reversed(below))
 
-    def _entries(self, path: str, *, must_exist: bool) -> list[os.DirEntry[str]]:
+    def _entries(self, path: str, *, must_exist: bool) -> list[os.DirEntry[str]] | None:
         try:
             with os.scandir(path) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
@@ -181,7 +183,7 @@ class _Walk:
             if must_exist:
                 raise InvalidArgumentError("path", f"{path} cannot be listed: {error}") from error
             self.skipped[reason_of(error)] += 1
-            return []
+            return None
 
     @staticmethod
     def _is_directory(entry: os.DirEntry[str]) -> bool:

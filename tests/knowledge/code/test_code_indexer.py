@@ -458,3 +458,96 @@ async def test_a_killed_process_leaves_what_the_next_puts_right(
     assert "# changed" not in "".join(await bench.snippets("src/store.py"))
     await bench.check(root)
     await bench.index.close()
+
+
+async def test_a_long_run_that_is_cut_off_is_known_to_be_unfinished(
+    bench: Workbench, root: Path
+) -> None:
+    for number in range(600):
+        write(root, f"many/m{number}.py", text=f"value = {number}\n")
+    bench.trip.fails_at = 5  # the first of two batches is stored
+
+    with pytest.raises(InterruptedRunError):
+        await bench.indexer.index(root, "p")
+
+    assert bench.trip.calls[1:4] == ["put", "upsert", "put"]
+    assert await bench.files.unfinished_roots() == [("p", str(root))]
+    bench.trip.fails_at = None
+    report = await bench.indexer.index(root, "p")
+    assert report.files + report.unchanged == 603
+    assert report.unchanged > 0
+    assert report.removed == 0
+    assert await bench.files.unfinished_roots() == []
+    await bench.check(root)
+
+
+async def test_parts_are_refreshed_by_themselves(bench: Workbench, root: Path) -> None:
+    await bench.indexer.index(root, "p")
+    write(root, "src/new.py", text="new = 1\n")
+    write(root, "README.md", text="# Other\n")
+    (root / "src/store.py").unlink()
+
+    report = await bench.indexer.refresh(root, "p", ["src", "never.py", "bad.py"])
+
+    assert (counts(report), report.skipped) == ((1, 1, 1), {"binary": 1})
+    assert await bench.snippets("README.md") == ["# Title\n\nWords."]
+    write(root, "src/new.py", text="new = 2\n")
+    report = await bench.indexer.refresh(root / "src", "p", ["new.py"])
+    assert counts(report) == (1, 0, 0)
+    assert await bench.snippets("src/new.py") == ["new = 2"]
+    await bench.check(root)
+
+
+async def test_a_refresh_does_not_go_where_the_walk_does_not(
+    bench: Workbench, root: Path, tmp_path: Path
+) -> None:
+    write(root, "venv/pyvenv.cfg", "venv/lib/a.py", "node_modules/b.js", "left/c.py")
+    write(root, ".ignore", text="left/\n")
+    write(tmp_path, "outside/d.py")
+    (root / "linked").symlink_to(tmp_path / "outside")
+    (root / "e.py").symlink_to(tmp_path / "outside/d.py")
+    await bench.indexer.index(root, "p")
+    before = len(await bench.points())
+
+    names = ["venv", "venv/lib/a.py", "node_modules/b.js", "left", "left/c.py"]
+    report = await bench.indexer.refresh(root, "p", [*names, "linked", "linked/d.py", "e.py"])
+
+    assert report.files == 0
+    assert sum(report.skipped.values()) == 8
+    assert len(await bench.points()) == before
+    await bench.check(root)
+
+
+async def test_a_file_of_the_same_size_and_time_is_not_taken_for_unchanged(
+    bench: Workbench, root: Path
+) -> None:
+    write(root, "a.py", text="a = 1\n")
+    before = (root / "a.py").stat()
+    await bench.indexer.index(root, "p")
+    write(root, "a.py", text="a = 2\n")
+    os.utime(root / "a.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert counts(await bench.indexer.index(root, "p")) == (1, 3, 0)
+    assert await bench.snippets("a.py") == ["a = 2"]
+
+
+async def test_files_with_the_recorded_stamp_are_not_read(bench: Workbench, root: Path) -> None:
+    await bench.indexer.index(root, "p")
+    await bench.files.stamp(
+        "p", str(root), {"README.md": stamp_of((root / "README.md").stat()), "src/store.py": "?"}
+    )
+    bench.trip.calls.clear()
+    opened: list[str] = []
+    watching = [True]
+
+    def note(event: str, args: tuple) -> None:
+        if watching[0] and event == "open":
+            opened.append(str(args[0]))
+
+    sys.addaudithook(note)
+    report = await bench.indexer.index(root, "p")
+    watching[0] = False
+
+    assert counts(report) == (0, 3, 0)
+    assert str(root / "src/store.py") in opened
+    assert str(root / "README.md") not in opened

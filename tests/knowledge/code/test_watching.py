@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
@@ -22,6 +23,7 @@ from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
 from hybrid_coordinator.storage.vectors.protocol import CollectionSpec
 from tests.knowledge.code.test_code_walk import write
 from tests.knowledge.code.workbench import COLLECTION, DIMENSION, Workbench
+from tests.support.stdio import CHECKOUT
 
 
 class Listening(Refresher):
@@ -331,6 +333,18 @@ async def test_where_the_system_has_no_watches_left_it_is_looked_at(
     (news,) = following.watches.take_news("p")
     assert news.startswith(f"{root} is looked at every few seconds only: ")
     assert following.watches.directories() == [str(root)]
+
+
+def test_too_few_watches_for_all_directories_are_too_few(tmp_path: Path) -> None:
+    script = [sys.executable, "-m", "tests.support.no_watches", str(tmp_path)]
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", *script],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("OS file watch limit reached"), done.stderr
 
 
 async def test_what_cannot_be_watched(bench: Workbench, root: Path, database: Database) -> None:
