@@ -28,6 +28,8 @@ from hybrid_coordinator.settings import InferenceSettings, Settings, SettingsSto
 # Loaded by the starting task, behind the handshake; see `_import_rooms`.
 if TYPE_CHECKING:
     from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+    from hybrid_coordinator.knowledge.code.refreshing import Refresher
     from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.embedding.protocol import Embedder
@@ -144,7 +146,6 @@ class Running:
     files: SourceFiles
     setup: IndexSetup
     definitions: Mapping[CollectionName, CollectionDefinition]
-    watches: Watches
 
     async def health(self) -> list[PartHealth]:
         """Each part, asked now."""
@@ -167,7 +168,7 @@ class Running:
         parts.append(
             PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
         )
-        watched = ", ".join(self.watches.directories()) or "no directory"
+        watched = ", ".join(self.coordinator.watches.directories()) or "no directory"
         parts.append(PartHealth("watching", ok=True, detail=watched, needed=False))
         return [*parts, *await _models_health(self.coordinator.models())]
 
@@ -202,7 +203,7 @@ class Running:
         take up what is watched."""
         try:
             await self.coordinator.projector.drain(_REBUILD_SECONDS)
-            await self.watches.resume()
+            await self.coordinator.watches.resume()
             await self._index_unfinished(_say_nothing)
         except HybridError:
             _log.warning("unfinished indexing is left to the next start", exc_info=True)
@@ -331,8 +332,6 @@ async def _build(
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
-    from hybrid_coordinator.knowledge.code.refreshing import Refresher
-    from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.knowledge.collections import load_collections
     from hybrid_coordinator.knowledge.embedding.cooling import CoolingEmbedder
     from hybrid_coordinator.knowledge.embedding.factory import build_embedder
@@ -351,7 +350,6 @@ async def _build(
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
-    from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 
     settings = store.current()
@@ -365,8 +363,7 @@ async def _build(
     setup = IndexSetup(index, embedder, embedders, interactions, knowledge, files, definitions)
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
     indexer = CodeIndexer(index, embedder, bm25, files, scrubber)
-    refresher = Refresher(indexer)
-    watches = Watches(WatchedDirectories(database), refresher)
+    refresher, watches = _upkeep(indexer, database)
     stack.push_async_callback(watches.close)
     models = CurrentModels(store, scrubber)
     stack.push_async_callback(models.close)
@@ -396,21 +393,22 @@ async def _build(
         datasets_dir=home.datasets_dir,
     )
     running = Running(
-        coordinator,
-        settings,
-        database,
-        index,
-        embedder,
-        embedders,
-        files,
-        setup,
-        definitions,
-        watches,
+        coordinator, settings, database, index, embedder, embedders, files, setup, definitions
     )
     for work in (projector.run(), refresher.run(), running.catch_up()):
         task = asyncio.create_task(work)
         stack.push_async_callback(_cancel, task)
     return running
+
+
+def _upkeep(indexer: CodeIndexer, database: Database) -> tuple[Refresher, Watches]:
+    """What keeps the index of code up to date while nobody asks for it."""
+    from hybrid_coordinator.knowledge.code.refreshing import Refresher
+    from hybrid_coordinator.knowledge.code.watching import Watches
+    from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
+
+    refresher = Refresher(indexer)
+    return refresher, Watches(WatchedDirectories(database), refresher)
 
 
 class CurrentModels:

@@ -139,11 +139,12 @@ class CodeIndexer:
                 await self._store(tree, batch, manifest, run)
                 run.add(batch)
                 await progress(run.looked_at, total)
-        gone = [file for path, file in manifest.items() if path not in run.seen | {_WHOLE}]
+        unfinished = manifest.pop(_WHOLE, None) is not None or len(there.to_read) > _MANY_FILES
+        gone = [file for path, file in manifest.items() if path not in run.seen]
         await self._forget(tree.project, str(tree.root), gone)
         run.removed = len(gone)
         await self._absorb(tree, there.listing)
-        if _WHOLE in manifest or len(there.to_read) > _MANY_FILES:
+        if unfinished:
             await self._files.remove(tree.project, str(tree.root), [_WHOLE])
         return run
 

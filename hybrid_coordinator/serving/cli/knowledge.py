@@ -74,6 +74,12 @@ def _index(options: argparse.Namespace) -> int:
         f"{report['files']} files indexed into {report['chunks']} chunks, "
         f"{report['unchanged']} unchanged, {report['removed']} removed, {report['seconds']:.1f} s"
     )
+    if options.watch is not None:
+        print(
+            "  its changes are indexed as they are made, while the coordinator runs"
+            if options.watch
+            else "  its changes are no longer indexed as they are made"
+        )
     for reason, count in sorted(report["skipped"].items()):
         print(f"  skipped {count}: {reason}")
     for notice in report["notices"]:

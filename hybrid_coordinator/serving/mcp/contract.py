@@ -198,7 +198,7 @@ TOOLS: Mapping[str, ToolContract] = {
         ),
         ToolContract(
             "index_codebase",
-            "Index a directory's code, or bring its index up to date.",
+            "Index a directory's code, or bring its index up to date; watch: and keep it so.",
             args.IndexCodebase,
             {
                 "files": "integer",

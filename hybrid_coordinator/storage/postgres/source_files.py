@@ -126,7 +126,7 @@ def _by_path(rows: Iterable[Row]) -> dict[str, SourceFile]:
         row["path"]: SourceFile(
             row["path"],
             row["content_hash"],
-            tuple(str(uuid) for uuid in row["chunk_ids"]),
+            tuple(row["chunk_ids"]),
             row["stamp"],
         )
         for row in rows

@@ -1,10 +1,12 @@
 -- The manifest of indexed files.
 
 -- name: manifest
-SELECT path, content_hash, chunk_ids, stamp FROM source_files WHERE project = $1 AND root = $2;
+SELECT path, content_hash, chunk_ids::text[] AS chunk_ids, stamp
+FROM source_files
+WHERE project = $1 AND root = $2;
 
 -- name: part
-SELECT path, content_hash, chunk_ids, stamp
+SELECT path, content_hash, chunk_ids::text[] AS chunk_ids, stamp
 FROM source_files
 WHERE project = $1 AND root = $2
     AND EXISTS (
