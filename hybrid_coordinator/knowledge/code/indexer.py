@@ -116,6 +116,19 @@ class CodeIndexer:
             run = await self._bring_up(tree, _untold)
         return run.report(time.monotonic() - began)
 
+    async def draft(self, project: str, root: str, path: str) -> tuple[Draft, ...]:
+        """The points that would be stored for a file now; none if it would be left out."""
+        drafter = Drafter(Path(root), project, self._bm25, self._scrubber)
+        async with aclosing(_ahead(drafter.batches([path], {}))) as batches:
+            return tuple(
+                [
+                    draft
+                    async for batch in batches
+                    for file in batch.changed
+                    for draft in file.drafts
+                ]
+            )
+
     async def _bring_up(self, tree: Tree, progress: Progress) -> Run:
         manifest = await self._manifest(tree)
         lost = await self._lost_points(tree, manifest)

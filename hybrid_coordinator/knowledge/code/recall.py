@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.knowledge.code.chunks import cut
 from hybrid_coordinator.knowledge.code.cleaning import clean
-from hybrid_coordinator.knowledge.code.languages import detect_language
+from hybrid_coordinator.knowledge.code.points import Draft
 from hybrid_coordinator.knowledge.code.read import (
     SkipReason,
     decode_source,
@@ -23,14 +22,16 @@ from hybrid_coordinator.storage.vectors.protocol import ScoredHit
 Changed = Callable[[str, str, str], None]
 """Told project, root and path of a file that is no longer as it was indexed."""
 
+DraftFile = Callable[[str, str, str], Awaitable[Sequence[Draft]]]
+"""The pieces that a file (project, root, path) is made of now, as they would be indexed."""
+
 
 class FileNow:
     """A file as it was read a moment ago. What is shown of it has neither secrets nor injected
     context, and the line numbers of the file."""
 
-    def __init__(self, path: str, data: bytes, scrubber: Scrubber) -> None:
+    def __init__(self, data: bytes, scrubber: Scrubber) -> None:
         self.content_hash = hashlib.sha256(data).hexdigest()
-        self._path = path
         self._data = data
         self._scrubber = scrubber
         self._lines: list[str] | None = None
@@ -60,14 +61,6 @@ class FileNow:
         ]
         return min(found, key=lambda line: abs(line - near), default=None)
 
-    def definition_of(self, symbol: str, near: int) -> tuple[int, int] | None:
-        """The lines of the piece that defines ``symbol`` now, None where nothing does."""
-        lines = self.all_lines()
-        pieces = cut("\n".join(lines), detect_language(self._path, lines[0] if lines else ""))
-        found = [piece for piece in pieces.chunks if piece.symbol == symbol]
-        best = min(found, key=lambda piece: abs(piece.start_line - near), default=None)
-        return None if best is None else (best.start_line, best.end_line)
-
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
@@ -87,10 +80,11 @@ class Recalled:
 class FreshSources:
     """Holds hits against the files that they are from."""
 
-    def __init__(self, scrubber: Scrubber, changed: Changed) -> None:
+    def __init__(self, scrubber: Scrubber, changed: Changed, draft: DraftFile) -> None:
         """``changed`` is told of files that have to be indexed again; it must not block."""
         self._scrubber = scrubber
         self._changed = changed
+        self._draft = draft
 
     async def check(
         self, hits: Sequence[ScoredHit], notices: list[str] | None = None
@@ -102,9 +96,11 @@ class FreshSources:
         indexed directory that is gone.
         """
         checked = await asyncio.to_thread(self._check, hits)
-        told = {each.key for each in checked if each.key is not None}
-        for project, root, path in sorted(told):
-            self._changed(project, root, path)
+        for key in sorted({each.key for each in checked if each.key is not None}):
+            self._changed(*key)
+            if any(each.key == key and each.wants_definition for each in checked):
+                drafts = await self._draft(*key)
+                checked = [each.defined_by(drafts) if each.key == key else each for each in checked]
         if notices is not None:
             roots = sorted({each.gone_root for each in checked if each.gone_root is not None})
             notices.extend(f"{root}, which was indexed, is gone: left out." for root in roots)
@@ -116,46 +112,63 @@ class FreshSources:
         for hit in hits:
             root, path = _text(hit, "root"), _text(hit, "file_path")
             if not (root and path):
-                checked.append(_Checked(Recalled(_stored(hit))))
+                checked.append(_Checked(hit, Recalled(_stored(hit))))
                 continue
             if (root, path) not in files:
                 files[root, path] = self._file(root, path)
             file = files[root, path]
+            key = (_text(hit, "project"), root, path)
             if file is None:
                 gone = None if Path(root).is_dir() else root
-                key = (_text(hit, "project"), root, path) if gone is None else None
-                checked.append(_Checked(None, key, gone))
+                checked.append(_Checked(hit, None, None if gone else key, gone))
             elif file.content_hash == hit.payload.get("content_hash"):
-                start, end = _number(hit, "start_line"), _number(hit, "end_line")
-                checked.append(_Checked(Recalled(_stored(hit), start, end, file)))
+                start = _number(hit.payload, "start_line")
+                end = _number(hit.payload, "end_line")
+                checked.append(_Checked(hit, Recalled(_stored(hit), start, end, file)))
             else:
-                key = (_text(hit, "project"), root, path)
-                checked.append(_Checked(_as_it_is_now(hit, file), key))
+                checked.append(_Checked(hit, _moved(hit, file), key, file=file))
         return checked
 
     def _file(self, root: str, path: str) -> FileNow | None:
         data = read_bytes(Path(root, path))
-        return None if isinstance(data, SkipReason) else FileNow(path, data, self._scrubber)
+        return None if isinstance(data, SkipReason) else FileNow(data, self._scrubber)
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """``key`` is set where the file has to be indexed again, ``gone_root`` where there is
-    nothing left to index."""
+    """A hit held against its file. ``key`` is set where the file has to be indexed again,
+    ``gone_root`` where there is nothing left to index, ``file`` where it has changed."""
 
+    hit: ScoredHit
     recalled: Recalled | None
     key: tuple[str, str, str] | None = None
     gone_root: str | None = None
+    file: FileNow | None = None
+
+    @property
+    def wants_definition(self) -> bool:
+        """Whether it may be found as what its symbol stands for now."""
+        return self.recalled is None and self.file is not None and bool(_text(self.hit, "symbol"))
+
+    def defined_by(self, drafts: Sequence[Draft]) -> _Checked:
+        """As the piece of its file that defines its symbol, the nearest if there are several."""
+        if not self.wants_definition:
+            return self
+        symbol, near = _text(self.hit, "symbol"), _number(self.hit.payload, "start_line")
+        payloads = [each.payload for each in drafts if each.payload.get("symbol") == symbol]
+        if not payloads:
+            return self
+        found = min(payloads, key=lambda each: abs(_number(each, "start_line") - near))
+        start, end = _number(found, "start_line"), _number(found, "end_line")
+        text = str(found.get("code_snippet", ""))
+        return replace(self, recalled=Recalled(text, start, end, self.file))
 
 
-def _as_it_is_now(hit: ScoredHit, file: FileNow) -> Recalled | None:
-    text, near = _stored(hit), _number(hit, "start_line")
-    start = file.place_of(text, near)
-    if start is not None:
-        return Recalled(text, start, start + text.count("\n"), file)
-    symbol = _text(hit, "symbol")
-    place = file.definition_of(symbol, near) if symbol else None
-    return None if place is None else Recalled(file.lines(*place), *place, file)
+def _moved(hit: ScoredHit, file: FileNow) -> Recalled | None:
+    """The same text where it stands now, None if it does not."""
+    text = _stored(hit)
+    start = file.place_of(text, _number(hit.payload, "start_line"))
+    return None if start is None else Recalled(text, start, start + text.count("\n"), file)
 
 
 def _stored(hit: ScoredHit) -> str:
@@ -167,6 +180,6 @@ def _text(hit: ScoredHit, field: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _number(hit: ScoredHit, field: str) -> int:
-    value: JsonValue = hit.payload.get(field)
+def _number(payload: Mapping[str, JsonValue], field: str) -> int:
+    value: JsonValue = payload.get(field)
     return value if isinstance(value, int) else 1

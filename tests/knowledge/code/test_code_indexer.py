@@ -551,3 +551,12 @@ async def test_files_with_the_recorded_stamp_are_not_read(bench: Workbench, root
     assert counts(report) == (0, 3, 0)
     assert str(root / "src/store.py") in opened
     assert str(root / "README.md") not in opened
+
+
+async def test_drafts_are_what_would_be_stored(bench: Workbench, root: Path) -> None:
+    await bench.indexer.index(root, "p")
+    drafts = await bench.indexer.draft("p", str(root), "src/store.py")
+
+    stored = {p.id for p in await bench.points() if p.payload["file_path"] == "src/store.py"}
+    assert {draft.id for draft in drafts} == stored
+    assert await bench.indexer.draft("p", str(root), "bad.py") == ()

@@ -11,7 +11,7 @@ import pytest
 
 from hybrid_coordinator.domain.injected import CLOSING, OPENING
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.knowledge.code.points import Drafter
+from hybrid_coordinator.knowledge.code.points import Draft, Drafter
 from hybrid_coordinator.knowledge.code.recall import FreshSources, Recalled
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import ScoredHit
@@ -26,16 +26,21 @@ class Tree:
         self.root = root
         self.told: list[tuple[str, str, str]] = []
         self.notices: list[str] = []
-        self.sources = FreshSources(Scrubber(), lambda *key: self.told.append(key))
+        self.drafted: list[str] = []
+        self.sources = FreshSources(Scrubber(), lambda *key: self.told.append(key), self.draft)
+
+    def drafts(self, *paths: str) -> list[Draft]:
+        drafter = Drafter(self.root, "p", Bm25Encoder(), Scrubber())
+        batches = list(drafter.batches(paths, {}))
+        return [draft for batch in batches for file in batch.changed for draft in file.drafts]
+
+    async def draft(self, project: str, root: str, path: str) -> list[Draft]:
+        assert (project, root) == ("p", str(self.root))
+        self.drafted.append(path)
+        return self.drafts(path)
 
     def hits(self, *paths: str) -> list[ScoredHit]:
-        drafter = Drafter(self.root, "p", Bm25Encoder(), Scrubber())
-        return [
-            ScoredHit(draft.id, 1.0, draft.payload)
-            for batch in drafter.batches(paths, {})
-            for file in batch.changed
-            for draft in file.drafts
-        ]
+        return [ScoredHit(draft.id, 1.0, draft.payload) for draft in self.drafts(*paths)]
 
     def hit(self, path: str, symbol: str) -> ScoredHit:
         (hit,) = (each for each in self.hits(path) if each.payload["symbol"] == symbol)
@@ -97,6 +102,7 @@ async def test_what_moved_is_shown_where_it_stands_now(tree: Tree) -> None:
     assert recalled.lines(*place(recalled)) == recalled.text
     assert recalled.lines(1, 2) == "# one\n# two"
     assert tree.told == [("p", str(tree.root), "store.py")]
+    assert tree.drafted == []
 
 
 async def test_of_equal_pieces_the_nearest_is_shown(tree: Tree) -> None:
