@@ -10,7 +10,6 @@ import stat
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
 
 from hybrid_coordinator.knowledge.code.stamps import lasting_stamp
 
@@ -22,6 +21,9 @@ LONG_LINE_CHARACTERS = 2_000
 
 LONGEST_LINE_CHARACTERS = 20_000
 """A line is never divided between chunks, so this bounds the size of a chunk as well."""
+
+_SPARE_BYTES = 4_096
+"""Read beyond the size that a file had when it was opened, to see that this is all."""
 
 _PRIVATE_KEY = re.compile(r"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY")  # RFC 7468, RFC 4880
 
@@ -90,10 +92,12 @@ def read_bytes(file: Path) -> bytes | SkipReason:
 
 def _read(file: Path) -> tuple[bytes, str] | SkipReason:
     """The bytes, and the stamp under which they stand."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        with open(file, "rb", opener=lambda name, _: os.open(name, flags)) as stream:
-            return _read_regular(stream)
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return _read_regular(handle)
+        finally:
+            os.close(handle)
     except OSError as error:
         return reason_of(error)
 
@@ -111,15 +115,22 @@ def reason_of(error: OSError) -> SkipReason:
     return SkipReason.UNREADABLE
 
 
-def _read_regular(stream: BinaryIO) -> tuple[bytes, str] | SkipReason:
-    status = os.fstat(stream.fileno())
+def _read_regular(handle: int) -> tuple[bytes, str] | SkipReason:
+    # By handle: a file object costs more than reading a source file.
+    status = os.fstat(handle)
+    if stat.S_ISDIR(status.st_mode):
+        return SkipReason.VANISHED
     if not stat.S_ISREG(status.st_mode):
         return SkipReason.NOT_A_FILE
     if status.st_size > MAX_FILE_BYTES:
         return SkipReason.TOO_LARGE  # without reading any of it
     stamp = lasting_stamp(status)
-    data = stream.read(MAX_FILE_BYTES + 1)  # it may have grown
-    return (data, stamp) if len(data) <= MAX_FILE_BYTES else SkipReason.TOO_LARGE
+    data = b""
+    while piece := os.read(handle, max(0, status.st_size - len(data)) + _SPARE_BYTES):
+        data += piece
+        if len(data) > MAX_FILE_BYTES:  # it has grown
+            return SkipReason.TOO_LARGE
+    return data, stamp
 
 
 def _decode(data: bytes) -> str | SkipReason:
