@@ -28,6 +28,9 @@ from hybrid_coordinator.settings import InferenceSettings, Settings, SettingsSto
 # Loaded by the starting task, behind the handshake; see `_import_rooms`.
 if TYPE_CHECKING:
     from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+    from hybrid_coordinator.knowledge.code.refreshing import Refresher
+    from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.embedding.protocol import Embedder
     from hybrid_coordinator.knowledge.index_setup import IndexSetup
@@ -165,6 +168,8 @@ class Running:
         parts.append(
             PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
         )
+        watched = ", ".join(self.coordinator.watches.directories()) or "no directory"
+        parts.append(PartHealth("watching", ok=True, detail=watched, needed=False))
         return [*parts, *await _models_health(self.coordinator.models())]
 
     async def collections(self) -> list[CollectionState]:
@@ -193,10 +198,12 @@ class Running:
         await self._index_unfinished(progress)
         await self.coordinator.projector.drain(_REBUILD_SECONDS)
 
-    async def finish_indexing(self) -> None:
-        """Index again what a crash, a damaged shard or a missing embedder left unfinished."""
+    async def catch_up(self) -> None:
+        """Index again what a crash, a damaged shard or a missing embedder left unfinished, and
+        take up what is watched."""
         try:
             await self.coordinator.projector.drain(_REBUILD_SECONDS)
+            await self.coordinator.watches.resume()
             await self._index_unfinished(_say_nothing)
         except HybridError:
             _log.warning("unfinished indexing is left to the next start", exc_info=True)
@@ -358,12 +365,16 @@ async def _build(
     stack.push_async_callback(workshop.close)
     setup = IndexSetup(index, embedder, embedders, interactions, knowledge, files, definitions)
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
+    indexer = CodeIndexer(index, embedder, workshop, files, scrubber)
+    refresher, watches = _upkeep(indexer, database)
+    stack.push_async_callback(watches.close)
     models = CurrentModels(store, scrubber)
     stack.push_async_callback(models.close)
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, definitions),
         projector=projector,
-        indexer=CodeIndexer(index, embedder, workshop, files, scrubber),
+        indexer=indexer,
+        watches=watches,
         tracker=Tracker(interactions, projector.wake, scrubber),
         outcomes=OutcomeRecorder(
             interactions,
@@ -387,10 +398,20 @@ async def _build(
     running = Running(
         coordinator, settings, database, index, embedder, embedders, files, setup, definitions
     )
-    for work in (projector.run(), running.finish_indexing()):
+    for work in (projector.run(), refresher.run(), running.catch_up()):
         task = asyncio.create_task(work)
         stack.push_async_callback(_cancel, task)
     return running
+
+
+def _upkeep(indexer: CodeIndexer, database: Database) -> tuple[Refresher, Watches]:
+    """What keeps the index of code up to date while nobody asks for it."""
+    from hybrid_coordinator.knowledge.code.refreshing import Refresher
+    from hybrid_coordinator.knowledge.code.watching import Watches
+    from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
+
+    refresher = Refresher(indexer)
+    return refresher, Watches(WatchedDirectories(database), refresher)
 
 
 class CurrentModels:
@@ -445,7 +466,7 @@ _ROOMS = (
     "hybrid_coordinator.storage.vectors.edge",
     "hybrid_coordinator.knowledge.projection",
     "hybrid_coordinator.knowledge.retrieval",
-    "hybrid_coordinator.knowledge.code.indexer",
+    "hybrid_coordinator.knowledge.code.watching",
     "hybrid_coordinator.learning.datasets",
     "hybrid_coordinator.learning.outcomes",
     "hybrid_coordinator.routing.delegate",

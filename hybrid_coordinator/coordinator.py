@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hybrid_coordinator.domain.ask import AskRequest, FileText
 from hybrid_coordinator.domain.context import Augmentation
+from hybrid_coordinator.domain.injected import own_words, prompt, without_injected
 from hybrid_coordinator.domain.interactions import (
     AgentType,
     Interaction,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.domain.route import Route
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+    from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retrieved, Retriever
@@ -121,6 +123,7 @@ class Coordinator:
     retriever: Retriever
     projector: Projector
     indexer: CodeIndexer
+    watches: Watches
     tracker: Tracker
     outcomes: OutcomeRecorder
     training_data: TrainingData
@@ -143,7 +146,9 @@ class Coordinator:
         collections: Sequence[CollectionName] | None,
         max_tokens: int,
     ) -> Augmentation:
-        """The question with the context that bears on it, in at most ``max_tokens`` tokens."""
+        """The question with the context that bears on it, in at most ``max_tokens`` tokens.
+        Context that the question brings along from an earlier call is not a part of it."""
+        query = own_words("query", query)
         found, ready = await asyncio.gather(
             self._find(query, project, collections, _PER_COLLECTION), self.models().any_ready()
         )
@@ -153,7 +158,7 @@ class Coordinator:
             many = f"{len(found.items)} relevant items do not fit max_tokens={max_tokens}"
             notices = (*notices, f"{many}; allow more, or use search_knowledge")
         return Augmentation(
-            augmented_prompt=f"{packed.text}\nTask:\n{query}" if packed.items else query,
+            augmented_prompt=prompt(packed.text, query) if packed.items else query,
             items=packed.items,
             tokens=packed.tokens,
             abstained=not found.items,
@@ -180,10 +185,15 @@ class Coordinator:
     ) -> Retrieved:
         await self.projector.drain(_FRESH_SECONDS)
         found = await self.retriever.find(
-            query, project, collections or list(CollectionName), limit, only_relevant=only_relevant
+            own_words("query", query),
+            project,
+            collections or list(CollectionName),
+            limit,
+            only_relevant=only_relevant,
         )
         problems = [each for each in (self.projector.problem, self.settings.notice()) if each]
-        return replace(found, notices=(*found.notices, *problems))
+        news = self.watches.take_news(project)
+        return replace(found, notices=(*found.notices, *problems, *news))
 
     async def ask(
         self, options: AskOptions, *, session: Session, project: str, progress: Progress
@@ -233,7 +243,8 @@ class Coordinator:
 
     async def track(self, new: NewInteraction) -> str:
         """Record an interaction; returns its id once it is durable."""
-        return await self.tracker.track(new)
+        query, response = own_words("query", new.query), own_words("response", new.response)
+        return await self.tracker.track(replace(new, query=query, response=response))
 
     async def update_outcome(self, interaction_id: str, outcome: Outcome) -> OutcomeResult:
         """Record how an interaction went, and what that makes it worth."""
@@ -263,24 +274,29 @@ class Coordinator:
 
     async def store(self, new: NewKnowledge) -> tuple[str, StoreAction]:
         """Keep a knowledge entry."""
-        accepted = self.definitions[new.collection].accept(new)
-        stored = await self.knowledge.store(self._scrubbed(accepted))
+        accepted = self.definitions[new.collection].accept(self._cleaned(new))
+        stored = await self.knowledge.store(accepted)
         self.projector.wake()
         return stored
 
-    def _scrubbed(self, new: NewKnowledge) -> NewKnowledge:
-        scrub = self.scrubber.scrub
-        fields = {name: _map_strings(value, scrub) for name, value in new.fields.items()}
-        return replace(new, title=scrub(new.title), content=scrub(new.content), fields=fields)
+    def _cleaned(self, new: NewKnowledge) -> NewKnowledge:
+        def clean(text: str) -> str:
+            return self.scrubber.scrub(without_injected(text))
+
+        fields = {name: _map_strings(value, clean) for name, value in new.fields.items()}
+        return replace(
+            new,
+            title=clean(own_words("title", new.title)),
+            content=clean(own_words("content", new.content)),
+            fields=fields,
+        )
 
     async def index(
         self, path: Path, *, project: str, watch: bool = False, progress: Progress | None = None
     ) -> IndexReport:
-        """Bring the code index of ``path`` up to date."""
-        if watch:
-            raise InvalidArgumentError(
-                "watch", "following changes is not available; call index_codebase again instead"
-            )
+        """Bring the code index of ``path`` up to date, and with ``watch`` keep it so: from then
+        on changes are indexed as they are made, until ``unwatch``. Without it, what is watched
+        stays watched."""
         target = await asyncio.to_thread(_resolved, "path", path)
         home = await asyncio.to_thread(Path.home().resolve)
         if home.is_relative_to(target):  # the home itself, or what holds everybody's
@@ -290,7 +306,14 @@ class Coordinator:
             if progress is not None:
                 await progress(done, total, "files")
 
-        return await self.indexer.index(path, project, counted)
+        report = await self.indexer.index(path, project, counted)
+        if watch:
+            await self.watches.add(project, target)
+        return report
+
+    async def unwatch(self, path: Path, *, project: str) -> bool:
+        """Follow the changes of a directory no longer. False if they were not followed."""
+        return await self.watches.remove(project, await asyncio.to_thread(_resolved, "path", path))
 
     async def route(self, prompts: Sequence[str | Sequence[Mapping[str, Any]]]) -> list[Route]:
         """Where each prompt (or message list) should go by what it needs, whatever runs here at

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from hybrid_coordinator.domain.injected import without_injected
 from hybrid_coordinator.domain.interactions import NewInteraction
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.storage.postgres.interactions import AttemptRecord, InteractionRecords
 
 
 class Tracker:
-    """Writes interactions to the record, without the secrets that stood in them."""
+    """Writes interactions to the record, without the secrets that stood in them, and without the
+    context that was put into their prompts: that is known already."""
 
     def __init__(
         self, records: InteractionRecords, wake: Callable[[], None], scrubber: Scrubber
@@ -38,8 +40,8 @@ class Tracker:
         scrub = self._scrubber.scrub
         return replace(
             new,
-            query=scrub(new.query),
-            response=scrub(new.response),
+            query=scrub(without_injected(new.query)),
+            response=scrub(without_injected(new.response)),
             model_used=scrub(new.model_used),
             session_id=None if new.session_id is None else scrub(new.session_id),
         )

@@ -215,8 +215,6 @@ def test_bad_paths_are_errors_that_name_them(opened: StdioSession, tmp_path: Pat
     for holds_homes in ("/", "~", "~/..", "up"):
         with pytest.raises(ToolError, match="^path: .*is no project"):
             opened.tool("index_codebase", path=holds_homes)
-    with pytest.raises(ToolError, match="^watch: "):
-        opened.tool("index_codebase", path=".", watch=True)
     secret = tmp_path / "outside.txt"
     secret.write_text("outside the project")
     for outside in (str(secret), "../outside.txt"):

@@ -31,8 +31,9 @@ _SOURCE_DIRECTORIES = frozenset({"src", "source", "sources", "lib"})
 _SECRET_DIRECTORIES = frozenset(
     {".ssh", ".gnupg", ".aws", ".azure", ".kube", ".password-store", ".envs"}
 )
-MARKERS = frozenset({"pyvenv.cfg", "CACHEDIR.TAG"})
-"""Files that mark the directory they are in as a virtual environment or a cache."""
+MARKERS = frozenset({"pyvenv.cfg", "CACHEDIR.TAG", "coordinator.lock"})
+"""Files that mark the directory they are in as a virtual environment, a cache, or a home of the
+coordinator: watching what it writes itself would never end."""
 
 _LOCK_FILES = _words(
     "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml pnpm-lock.yml bun.lock "

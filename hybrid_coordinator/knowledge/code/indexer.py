@@ -12,7 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,9 +20,10 @@ from hybrid_coordinator.domain.indexing import IndexReport
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import EmbedderUnavailableError
-from hybrid_coordinator.knowledge.code.points import Draft, DraftedFile, Work
+from hybrid_coordinator.knowledge.code.points import Batch, Draft, Work
 from hybrid_coordinator.knowledge.code.run import Run
-from hybrid_coordinator.knowledge.code.walk import Listing, list_files, reaches, resolve_root
+from hybrid_coordinator.knowledge.code.survey import Tree, survey
+from hybrid_coordinator.knowledge.code.walk import Listing, reaches, resolve_root
 from hybrid_coordinator.knowledge.code.worker import Workshop
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder, Vector
 from hybrid_coordinator.storage.postgres.source_files import SourceFile, SourceFiles
@@ -38,6 +39,11 @@ is ever orphaned."""
 
 _COLLECTION = CollectionName.CODEBASE_CONTEXT.value
 _DELETED_AT_ONCE = 1_000
+_MANY_PARTS = 64
+"""Of a tree of which more than this is to be looked at, all is: the walk of the whole is quick."""
+_MANY_FILES = 256
+"""To read in one run: from here on it takes long enough to be killed in the middle."""
+_WHOLE = "."
 
 
 class CodeIndexer:
@@ -82,31 +88,80 @@ class CodeIndexer:
         start = await asyncio.to_thread(resolve_root, root)
         async with self._locks.setdefault(project, asyncio.Lock()):
             tree = await self._tree(project, start)
-            manifest = await self._files.manifest(project, str(tree.root))
-            lost = await self._lost_points(project, manifest.values())
-            if lost:
-                tree, known = replace(tree, start=tree.root), {}
-            else:
-                known = {path: file.content_hash for path, file in manifest.items()}
-            listing = await asyncio.to_thread(list_files, tree.root, tree.start)
-            run = Run(listing.skipped, lost)
-            work = Work(tree.root, project, self._scrubber, listing.paths, known)
-            async with aclosing(self._workshop.batches(work)) as batches:
-                async for batch in batches:
-                    await self._store(tree, batch.changed, manifest, run)
-                    run.add(batch)
-                    if progress is not None:
-                        await progress(run.looked_at, len(listing.paths))
-            gone = [
-                file
-                for path, file in manifest.items()
-                if tree.covers(path) and path not in run.seen
-            ]
-            await self._forget(project, str(tree.root), gone)
-            await self._absorb(tree, listing)
-        return run.report(len(gone), time.monotonic() - began)
+            part = start.relative_to(tree.root).as_posix()
+            if part != _WHOLE:
+                tree = replace(tree, parts=(part,))
+            run = await self._bring_up(tree, progress or _untold)
+        return run.report(time.monotonic() - began)
 
-    async def _tree(self, project: str, start: Path) -> _Tree:
+    async def refresh(self, root: Path, project: str, paths: Iterable[str]) -> IndexReport:
+        """Bring the index of some files and directories below ``root`` up to date, of which it
+        does not matter whether they are there (still, or already). Raises as ``index`` does."""
+        began = time.monotonic()
+        start = await asyncio.to_thread(resolve_root, root)
+        async with self._locks.setdefault(project, asyncio.Lock()):
+            tree = await self._tree(project, start)
+            within = start.relative_to(tree.root)
+            parts = {(within / path).as_posix() for path in paths}
+            if len(parts) > _MANY_PARTS or _WHOLE in parts:
+                parts = {within.as_posix()}
+            if _WHOLE not in parts:
+                tree = replace(tree, parts=tuple(sorted(parts)))
+            run = await self._bring_up(tree, _untold)
+        return run.report(time.monotonic() - began)
+
+    async def draft(self, project: str, root: str, path: str) -> tuple[Draft, ...]:
+        """The points that would be stored for a file now; none if it would be left out."""
+        work = Work(Path(root), project, self._scrubber, (path,), {})
+        async with aclosing(self._workshop.batches(work)) as batches:
+            return tuple(
+                [
+                    draft
+                    async for batch in batches
+                    for file in batch.changed
+                    for draft in file.drafts
+                ]
+            )
+
+    async def _bring_up(self, tree: Tree, progress: Progress) -> Run:
+        manifest = await self._manifest(tree)
+        lost = await self._lost_points(tree, manifest)
+        if lost:
+            tree = replace(tree, parts=None)
+            manifest = await self._manifest(tree)
+        known = {} if lost else manifest
+        there = await asyncio.to_thread(survey, tree, known)
+        total = len(there.listing.paths)
+        run = Run(there.listing.skipped, lost)
+        run.keep(there.same)
+        if run.looked_at:
+            await progress(run.looked_at, total)
+        if len(there.to_read) > _MANY_FILES:
+            # Should the process be killed before the end, the next one sees that this is not all.
+            await self._record(tree, {_WHOLE: ()})
+        hashes = {path: file.content_hash for path, file in known.items()}
+        work = Work(tree.root, tree.project, self._scrubber, tuple(there.to_read), hashes)
+        async with aclosing(self._workshop.batches(work)) as batches:
+            async for batch in batches:
+                await self._store(tree, batch, manifest, run)
+                run.add(batch)
+                await progress(run.looked_at, total)
+        unfinished = manifest.pop(_WHOLE, None) is not None or len(there.to_read) > _MANY_FILES
+        gone = [file for path, file in manifest.items() if path not in run.seen]
+        await self._forget(tree.project, str(tree.root), gone)
+        run.removed = len(gone)
+        await self._absorb(tree, there.listing)
+        if unfinished:
+            await self._files.remove(tree.project, str(tree.root), [_WHOLE])
+        return run
+
+    async def _manifest(self, tree: Tree) -> dict[str, SourceFile]:
+        """What is recorded of the tree, or of the parts of it."""
+        if tree.parts is None:
+            return await self._files.manifest(tree.project, str(tree.root))
+        return await self._files.part(tree.project, str(tree.root), tree.parts)
+
+    async def _tree(self, project: str, start: Path) -> Tree:
         """The tree that ``start`` belongs to: the one it is the root of, else the outermost
         indexed one whose ignore rules let the walk get to it, else one of its own."""
         roots = [Path(root) for owner, root in await self._files.roots() if owner == project]
@@ -116,24 +171,30 @@ class CodeIndexer:
                 if start.is_relative_to(root) and await asyncio.to_thread(reaches, root, start):
                     own = root
                     break
-        return _Tree(project, own, start)
+        return Tree(project, own)
 
-    async def _lost_points(self, project: str, files: Iterable[SourceFile]) -> int:
+    async def _lost_points(self, tree: Tree, manifest: Mapping[str, SourceFile]) -> int:
         """How many points the index lacks of what the record says, as after a dropped collection
         or a restored backup."""
-        recorded = sum(len(file.chunk_ids) for file in files if file.content_hash != UNFINISHED)
+        if tree.parts is None:
+            finished = (each for each in manifest.values() if each.content_hash != UNFINISHED)
+            recorded = sum(len(each.chunk_ids) for each in finished)
+        else:
+            recorded = await self._files.chunks(tree.project, str(tree.root))
         if not recorded:
             return 0
-        return max(0, recorded - await self._index.count(_COLLECTION, {"project": project}))
+        return max(0, recorded - await self._index.count(_COLLECTION, {"project": tree.project}))
 
     async def _store(
         self,
-        tree: _Tree,
-        changed: Sequence[DraftedFile],
+        tree: Tree,
+        batch: Batch,
         before: Mapping[str, SourceFile],
         run: Run,
     ) -> None:
         """Store the points of changed files, with the record ahead of the index at each step."""
+        changed, stamps = batch.changed, batch.stamps
+        await self._note_stamps(tree, {path: stamps[path] for path in batch.unchanged}, before)
         if not changed:
             return
         fresh = {file.path: tuple(draft.id for draft in file.drafts) for file in changed}
@@ -153,7 +214,15 @@ class CodeIndexer:
         )
         await self._delete([point for points in stale.values() for point in points])
         hashes = {file.path: file.recorded_hash for file in changed} if run.embeds else {}
-        await self._record(tree, fresh, hashes)
+        await self._record(tree, fresh, hashes, stamps)
+
+    async def _note_stamps(
+        self, tree: Tree, stamps: Mapping[str, str], before: Mapping[str, SourceFile]
+    ) -> None:
+        """So that files which were read for nothing are not read again."""
+        news = {path: stamp for path, stamp in stamps.items() if stamp != before[path].stamp}
+        if news:
+            await self._files.stamp(tree.project, str(tree.root), news)
 
     async def _embed(self, drafts: Sequence[Draft], run: Run) -> Sequence[Vector | None]:
         """A vector for each draft; None for all once the embedder has failed in this run."""
@@ -166,19 +235,21 @@ class CodeIndexer:
 
     async def _record(
         self,
-        tree: _Tree,
+        tree: Tree,
         points: Mapping[str, tuple[str, ...]],
         hashes: Mapping[str, str] = MappingProxyType({}),
+        stamps: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write which points there may be of each file, and the content of finished ones."""
         files = [
-            SourceFile(path, hashes.get(path, UNFINISHED), ids) for path, ids in points.items()
+            SourceFile(path, hashes.get(path, UNFINISHED), ids, stamps.get(path, ""))
+            for path, ids in points.items()
         ]
         await self._files.put(tree.project, str(tree.root), files)
 
-    async def _absorb(self, tree: _Tree, listing: Listing) -> None:
+    async def _absorb(self, tree: Tree, listing: Listing) -> None:
         """Drop trees of their own that this one holds, now that their files are indexed in it."""
-        if tree.start != tree.root:
+        if tree.parts is not None:
             return
         for project, root in await self._files.roots():
             inner = Path(root)
@@ -199,15 +270,5 @@ class CodeIndexer:
             await self._index.delete(_COLLECTION, points[start : start + _DELETED_AT_ONCE])
 
 
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    """What is indexed: the part at ``start`` (a directory or a file) of the tree at ``root``."""
-
-    project: str
-    root: Path
-    start: Path
-
-    def covers(self, path: str) -> bool:
-        """Whether the file ``path``, relative to the root, belongs to the part."""
-        part = self.start.relative_to(self.root).as_posix()
-        return part == "." or path == part or path.startswith(f"{part}/")
+async def _untold(_: int, __: int) -> None:
+    """Progress that nobody asked for."""

@@ -10,16 +10,16 @@ from time import monotonic
 
 from hybrid_coordinator.domain.ids import chunk_id
 from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.domain.secret_rules import PRIVATE_KEY
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.knowledge.code.chunks import Chunk, cut, cut_by_lines, embedding_text
+from hybrid_coordinator.knowledge.code.cleaning import clean
 from hybrid_coordinator.knowledge.code.frameworks import detect_framework
 from hybrid_coordinator.knowledge.code.languages import detect_language
 from hybrid_coordinator.knowledge.code.read import SkipReason, SourceText, read_source
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import SparseText
 
-_RECIPE = "3"
+RECIPE = "3"
 """Counted up whenever chunks or their texts are made in another way, so that files are indexed
 anew although they have not changed."""
 
@@ -71,12 +71,13 @@ class DraftedFile:
 
 @dataclass(slots=True)
 class Batch:
-    """What became of some files. ``problems`` counts files whose syntax was not heeded, by
-    reason."""
+    """What became of some files. ``stamps`` has those of the files that were read, by path;
+    ``problems`` counts files whose syntax was not heeded, by reason."""
 
     looked_at: int = 0
     changed: list[DraftedFile] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+    stamps: dict[str, str] = field(default_factory=dict)
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
 
@@ -130,13 +131,14 @@ class Drafter:
         if isinstance(source, SkipReason):
             batch.skipped[source] += 1
             return 0
-        recorded_hash = f"{_RECIPE}:{source.content_hash}"
+        batch.stamps[path] = source.stamp
+        recorded_hash = f"{RECIPE}:{source.content_hash}"
         if recorded_hash == self._work.known.get(path):
             batch.unchanged.append(path)
             return 0
         # Before cutting: titles and purposes are taken from the text, and a chunk may hold but a
         # part of a key.
-        text = self._work.scrubber.scrub(_without_keys(source.text))
+        text = clean(source.text, self._work.scrubber)
         language = detect_language(path, text.partition("\n")[0])
         result = (
             cut_by_lines(text, language, _CRASHED)
@@ -180,13 +182,3 @@ class Drafter:
         }
         key = chunk_id(project, root, source.path, chunk.start_line, chunk.text)
         return Draft(key, text, self._bm25.document(text), payload)
-
-
-def _without_keys(text: str) -> str:
-    """The text without private keys. What a scrubber replaces otherwise lies within a line; here
-    the line breaks stay, so that those that follow keep their numbers."""
-    if not any(mark in text for mark in PRIVATE_KEY.marks):
-        return text
-    return PRIVATE_KEY.pattern.sub(
-        lambda key: f"<SECRET:{PRIVATE_KEY.kind}>" + "\n" * key.group().count("\n"), text
-    )

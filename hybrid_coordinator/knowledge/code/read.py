@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+
+from hybrid_coordinator.knowledge.code.stamps import lasting_stamp
 
 MAX_FILE_BYTES = 1_000_000
 """Larger files are data or generated; the largest hand-written sources have some 500 kB."""
@@ -20,6 +22,9 @@ LONG_LINE_CHARACTERS = 2_000
 
 LONGEST_LINE_CHARACTERS = 20_000
 """A line is never divided between chunks, so this bounds the size of a chunk as well."""
+
+_SPARE_BYTES = 4_096
+"""Read beyond the size that a file had when it was opened, to see that this is all."""
 
 _PRIVATE_KEY = re.compile(r"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY")  # RFC 7468, RFC 4880
 
@@ -47,11 +52,13 @@ class SkipReason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SourceText:
     """A file that was read. ``content_hash`` is the SHA-256 of its bytes, in hex; the lines of
-    ``text`` end with a bare newline."""
+    ``text`` end with a bare newline. While the file has this ``stamp`` it has this content; ''
+    says nothing."""
 
     path: str
     text: str
     content_hash: str
+    stamp: str = field(default="", compare=False)
 
 
 def read_source(root: Path, path: str) -> SourceText | SkipReason:
@@ -59,25 +66,40 @@ def read_source(root: Path, path: str) -> SourceText | SkipReason:
 
     Never follows a link in the last part of the path and never waits for a pipe.
     """
-    data = read_bytes(root / path)
-    if isinstance(data, SkipReason):
-        return data
+    found = _read(root / path)
+    if isinstance(found, SkipReason):
+        return found
+    data, stamp = found
+    text = decode_source(data)
+    if isinstance(text, SkipReason):
+        return text
+    return SourceText(path, text, hashlib.sha256(data).hexdigest(), stamp)
+
+
+def decode_source(data: bytes) -> str | SkipReason:
+    """The text of a file's bytes, with bare newlines, or why it is no source."""
     text = _decode(data)
     if isinstance(text, SkipReason):
         return text
     if _PRIVATE_KEY.match(text):
         return SkipReason.SECRET
-    if _is_minified(text):
-        return SkipReason.MINIFIED
-    return SourceText(path, text, hashlib.sha256(data).hexdigest())
+    return SkipReason.MINIFIED if _is_minified(text) else text
 
 
 def read_bytes(file: Path) -> bytes | SkipReason:
     """The bytes of a regular file of at most ``MAX_FILE_BYTES``."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    found = _read(file)
+    return found if isinstance(found, SkipReason) else found[0]
+
+
+def _read(file: Path) -> tuple[bytes, str] | SkipReason:
+    """The bytes, and the stamp under which they stand."""
     try:
-        with open(file, "rb", opener=lambda name, _: os.open(name, flags)) as stream:
-            return _read_regular(stream)
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return _read_regular(handle)
+        finally:
+            os.close(handle)
     except OSError as error:
         return reason_of(error)
 
@@ -95,14 +117,22 @@ def reason_of(error: OSError) -> SkipReason:
     return SkipReason.UNREADABLE
 
 
-def _read_regular(stream: BinaryIO) -> bytes | SkipReason:
-    status = os.fstat(stream.fileno())
+def _read_regular(handle: int) -> tuple[bytes, str] | SkipReason:
+    # By handle: a file object costs more than reading a source file.
+    status = os.fstat(handle)
+    if stat.S_ISDIR(status.st_mode):
+        return SkipReason.VANISHED
     if not stat.S_ISREG(status.st_mode):
         return SkipReason.NOT_A_FILE
     if status.st_size > MAX_FILE_BYTES:
         return SkipReason.TOO_LARGE  # without reading any of it
-    data = stream.read(MAX_FILE_BYTES + 1)  # it may have grown
-    return data if len(data) <= MAX_FILE_BYTES else SkipReason.TOO_LARGE
+    stamp = lasting_stamp(status)
+    data = b""
+    while piece := os.read(handle, max(0, status.st_size - len(data)) + _SPARE_BYTES):
+        data += piece
+        if len(data) > MAX_FILE_BYTES:  # it has grown
+            return SkipReason.TOO_LARGE
+    return data, stamp
 
 
 def _decode(data: bytes) -> str | SkipReason:
@@ -112,7 +142,7 @@ def _decode(data: bytes) -> str | SkipReason:
     elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     else:
-        encoding = "utf-8-sig"
+        encoding, data = "utf-8", data.removeprefix(codecs.BOM_UTF8)
         if b"\0" in data:
             return SkipReason.BINARY
     try:

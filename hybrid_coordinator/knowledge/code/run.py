@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import InitVar, dataclass, field
 
 from hybrid_coordinator.domain.indexing import IndexReport
@@ -17,6 +17,7 @@ class Run:
 
     left_out: InitVar[Mapping[SkipReason, int]]
     lost: int
+    removed: int = 0
     looked_at: int = 0
     files: int = 0
     chunks: int = 0
@@ -35,6 +36,12 @@ class Run:
         """Whether the embedder has answered so far."""
         return self.embedder_problem is None
 
+    def keep(self, paths: Collection[str]) -> None:
+        """Count files that need not be read."""
+        self.looked_at += len(paths)
+        self.unchanged += len(paths)
+        self.seen.update(paths)
+
     def add(self, batch: Batch) -> None:
         """Count a batch that is stored."""
         self.looked_at += batch.looked_at
@@ -49,7 +56,7 @@ class Run:
     def _skip(self, reasons: Mapping[SkipReason, int]) -> None:
         self.skipped.update({str(reason): count for reason, count in reasons.items()})
 
-    def report(self, removed: int, seconds: float) -> IndexReport:
+    def report(self, seconds: float) -> IndexReport:
         """The report of the finished run."""
         notices = [
             f"{count} file{'s' if count > 1 else ''} cut by lines, not by syntax: {problem}."
@@ -69,7 +76,7 @@ class Run:
             files=self.files,
             chunks=self.chunks,
             unchanged=self.unchanged,
-            removed=removed,
+            removed=self.removed,
             skipped=dict(sorted(self.skipped.items())),
             seconds=seconds,
             notices=tuple(notices),

@@ -20,15 +20,19 @@ MAX_DEPTH = 200
 
 _GIT_RULES = ".gitignore"
 _OTHER_RULES = ".ignore"
+IGNORE_FILES = frozenset({_GIT_RULES, _OTHER_RULES})
+"""Files that say what is left out below the directory that they are in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The files of a tree: paths relative to its root (posix, sorted within each directory),
-    and how many entries were left out, by reason. A directory that was not entered is one."""
+    and how many entries were left out, by reason. A directory that was not entered is one;
+    ``directories`` are those that were, as absolute paths."""
 
     paths: tuple[str, ...]
     skipped: Mapping[SkipReason, int]
+    directories: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,17 @@ def list_files(root: Path, start: Path | None = None) -> Listing:
     """
     walk = _Walk(root)
     paths = tuple(walk.files(start or root))
-    return Listing(paths, dict(walk.skipped))
+    return Listing(paths, dict(walk.skipped), tuple(walk.directories))
+
+
+def list_parts(root: Path, parts: Iterable[str]) -> Listing:
+    """The same of several files and directories, relative to the root. What is not there (any
+    more) is left out."""
+    walk = _Walk(root)
+    paths: dict[str, None] = {}  # parts may lie in each other
+    for part in parts:
+        paths.update(dict.fromkeys(walk.part(root / part)))
+    return Listing(tuple(paths), dict(walk.skipped), tuple(walk.directories))
 
 
 def reaches(root: Path, start: Path) -> bool:
@@ -100,10 +114,31 @@ class _Walk:
         self._root = root
         self._prefix = len(os.fspath(root).rstrip("/")) + 1
         self.skipped: Counter[SkipReason] = Counter()
+        self.directories: list[str] = []
 
     def reaches(self, start: Path) -> bool:
         """Whether the walk gets to the directory of ``start``."""
         return self._scopes_above(start if start.is_dir() else start.parent) is not None
+
+    def part(self, start: Path) -> Iterator[str]:
+        """Paths of files of what may be gone by now, or stand behind a link."""
+        try:
+            if start.is_symlink() or start.resolve(strict=True) != start:
+                self.skipped[SkipReason.LINK] += 1
+            elif self._is_marked(start if start.is_dir() else start.parent):
+                self.skipped[SkipReason.IGNORED] += 1
+            else:
+                yield from self.files(start)
+        except FileNotFoundError:
+            return  # nothing is left to list
+        except (OSError, RuntimeError, InvalidArgumentError):
+            self.skipped[SkipReason.UNREADABLE] += 1
+
+    def _is_marked(self, directory: Path) -> bool:
+        """Whether a directory on the way from the root to this one, or this one, is an
+        environment or a cache."""
+        way = [each for each in (directory, *directory.parents) if self._root in each.parents]
+        return any(os.path.lexists(each / marker) for each in way for marker in MARKERS)
 
     def files(self, start: Path) -> Iterator[str]:
         """Paths of files, depth first."""
@@ -121,10 +156,13 @@ class _Walk:
         while pending:
             path, scopes, depth = pending.pop()
             entries = self._entries(path, must_exist=path == first)
+            if entries is None:
+                continue
             names = {entry.name for entry in entries}
             if path != first and not MARKERS.isdisjoint(names):
                 self.skipped[SkipReason.IGNORED] += 1
                 continue
+            self.directories.append(path)
             scopes = self._scopes_in(
                 Path(path), scopes, names.intersection((_GIT_RULES, _OTHER_RULES))
             )
@@ -137,7 +175,7 @@ class _Walk:
                     yield from self._file(entry.path, entry.name, scopes, entry)
             pending.extend(reversed(below))
 
-    def _entries(self, path: str, *, must_exist: bool) -> list[os.DirEntry[str]]:
+    def _entries(self, path: str, *, must_exist: bool) -> list[os.DirEntry[str]] | None:
         try:
             with os.scandir(path) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
@@ -145,7 +183,7 @@ class _Walk:
             if must_exist:
                 raise InvalidArgumentError("path", f"{path} cannot be listed: {error}") from error
             self.skipped[reason_of(error)] += 1
-            return []
+            return None
 
     @staticmethod
     def _is_directory(entry: os.DirEntry[str]) -> bool:

@@ -24,6 +24,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register this group."""
     index = commands.add_parser("index", help="index a directory, or bring its index up to date")
     index.add_argument("path", metavar="PATH", type=Path)
+    index.add_argument(
+        "--watch",
+        action=argparse.BooleanOptionalAction,
+        help="index its changes from now on as they are made, or do so no longer",
+    )
     add_json_flag(index)
     index.set_defaults(run=_index)
 
@@ -51,15 +56,17 @@ def _existing(path: Path) -> Path:
     return path.resolve()
 
 
-def _index_path(client: Client, path: Path) -> Json:
+def _index_path(client: Client, path: Path, *, watch: bool = False) -> Json:
     with progress_bar("indexing") as bar:
-        return client.tool("index_codebase", {"path": str(path)}, bar)
+        return client.tool("index_codebase", {"path": str(path), "watch": watch}, bar)
 
 
 def _index(options: argparse.Namespace) -> int:
     path = _existing(options.path)
     with connected(Home.from_environment(), path if path.is_dir() else path.parent) as client:
-        report = _index_path(client, path)
+        report = _index_path(client, path, watch=options.watch is True)
+        if options.watch is False:
+            client.request("hybrid/unwatch", {"path": str(path)})
     if options.json:
         print_json(report)
         return 0
@@ -67,6 +74,12 @@ def _index(options: argparse.Namespace) -> int:
         f"{report['files']} files indexed into {report['chunks']} chunks, "
         f"{report['unchanged']} unchanged, {report['removed']} removed, {report['seconds']:.1f} s"
     )
+    if options.watch is not None:
+        print(
+            "  its changes are indexed as they are made, while the coordinator runs"
+            if options.watch
+            else "  its changes are no longer indexed as they are made"
+        )
     for reason, count in sorted(report["skipped"].items()):
         print(f"  skipped {count}: {reason}")
     for notice in report["notices"]:

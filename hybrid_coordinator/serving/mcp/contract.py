@@ -198,7 +198,7 @@ TOOLS: Mapping[str, ToolContract] = {
         ),
         ToolContract(
             "index_codebase",
-            "Index a directory's code, or bring its index up to date.",
+            "Index a directory, or its changes. watch: follow it.",
             args.IndexCodebase,
             {
                 "files": "integer",

@@ -42,6 +42,11 @@ class RouteParams(types.RequestParams):
     prompts: list[str | list[dict[str, Any]]]
 
 
+class UnwatchParams(types.RequestParams):
+    path: str
+    project: str | None = None
+
+
 class ExportParams(types.RequestParams):
     kind: Literal["interactions", "knowledge"]
     after: str | None = None
@@ -91,6 +96,12 @@ def add_control_methods(
         await running.rebuild(progress_of(context))
         return {"collections": [asdict(one) for one in await running.collections()]}
 
+    async def unwatch(_: Context, params: UnwatchParams) -> Json:
+        coordinator = await engines.get()
+        project = params.project or session.project
+        path = session.resolve(params.path)
+        return {"was_watched": await coordinator.unwatch(path, project=project)}
+
     async def export(_: Context, params: ExportParams) -> Json:
         coordinator = await engines.get()
         rows, after = await coordinator.export(params.kind, params.after)
@@ -104,6 +115,7 @@ def add_control_methods(
         (route, RouteParams),
         (collections, types.RequestParams),
         (reindex, types.RequestParams),
+        (unwatch, UnwatchParams),
         (export, ExportParams),
     )
     for handler, params in methods:

@@ -129,7 +129,18 @@ CREATE TABLE source_files (
     content_hash text NOT NULL,
     chunk_ids    uuid[] NOT NULL,
     indexed_at   timestamptz NOT NULL DEFAULT now(),
+    -- What the file system said of the file when its content was read; '' where that says too
+    -- little.
+    stamp        text NOT NULL DEFAULT '',
     PRIMARY KEY (project, root, path)
+);
+
+-- Directories whose changes are followed while the coordinator runs.
+CREATE TABLE watched_directories (
+    project   text NOT NULL,
+    directory text NOT NULL,
+    since     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (project, directory)
 );
 
 -- What a model was asked and how it did.

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.ids import parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """An indexed file: its path below the root, and the points made of it in order."""
+    """An indexed file: its path below the root, and the points made of it in order.
+
+    ``stamp`` is what the file system said of the file when that content was read, so that an
+    equal one makes reading it again needless; empty where it does not.
+    """
 
     path: str
     content_hash: str
     chunk_ids: tuple[str, ...]
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,10 @@ class ProjectSummary:
 @dataclass(frozen=True, slots=True)
 class _Queries:
     manifest: str
+    part: str
+    chunks: str
     put: str
+    stamp: str
     remove: str
     roots: str
     unfinished_roots: str
@@ -51,13 +59,15 @@ class SourceFiles:
 
     async def manifest(self, project: str, root: str) -> dict[str, SourceFile]:
         """The indexed files below ``root`` by path."""
-        rows = await self._database.fetch(self._queries.manifest, project, root)
-        return {
-            row["path"]: SourceFile(
-                row["path"], row["content_hash"], tuple(str(uuid) for uuid in row["chunk_ids"])
-            )
-            for row in rows
-        }
+        return _by_path(await self._database.fetch(self._queries.manifest, project, root))
+
+    async def part(self, project: str, root: str, paths: Sequence[str]) -> dict[str, SourceFile]:
+        """The same for these files, and for what is in these directories."""
+        return _by_path(await self._database.fetch(self._queries.part, project, root, list(paths)))
+
+    async def chunks(self, project: str, root: str) -> int:
+        """How many points of the files below ``root`` are in place."""
+        return int(await self._database.fetch_value(self._queries.chunks, project, root))
 
     async def put(self, project: str, root: str, files: Sequence[SourceFile]) -> None:
         """Add files or replace those of the same path; all of them or none."""
@@ -70,9 +80,16 @@ class SourceFiles:
                     file.path,
                     file.content_hash,
                     parse_ids("chunk_ids", file.chunk_ids),
+                    file.stamp,
                 )
                 for file in files
             ],
+        )
+
+    async def stamp(self, project: str, root: str, stamps: Mapping[str, str]) -> None:
+        """Note by path what the file system says now of files whose content is the recorded."""
+        await self._database.execute(
+            self._queries.stamp, project, root, list(stamps), list(stamps.values())
         )
 
     async def remove(self, project: str, root: str, paths: Sequence[str]) -> None:
@@ -102,3 +119,15 @@ class SourceFiles:
             )
             for row in rows
         ]
+
+
+def _by_path(rows: Iterable[Row]) -> dict[str, SourceFile]:
+    return {
+        row["path"]: SourceFile(
+            row["path"],
+            row["content_hash"],
+            tuple(row["chunk_ids"]),
+            row["stamp"],
+        )
+        for row in rows
+    }

@@ -8,154 +8,31 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hybrid_coordinator.domain.indexing import IndexReport
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.errors import EmbedderUnavailableError, NotFoundError, StorageError
-from hybrid_coordinator.knowledge.code.indexer import UNFINISHED, CodeIndexer
+from hybrid_coordinator.errors import NotFoundError, StorageError
+from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
 from hybrid_coordinator.knowledge.code.pieces import MAX_CHUNK_CHARACTERS
-from hybrid_coordinator.knowledge.code.worker import Workshop
-from hybrid_coordinator.knowledge.embedding.protocol import EmbedderIdentity, Vector
-from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
-from hybrid_coordinator.storage.postgres.database import Database
-from hybrid_coordinator.storage.postgres.source_files import SourceFiles
+from hybrid_coordinator.knowledge.code.stamps import stamp_of
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
-from hybrid_coordinator.storage.vectors.edge import EdgeIndex
 from hybrid_coordinator.storage.vectors.protocol import (
     CollectionSpec,
-    IndexKind,
-    StoredPoint,
 )
 from tests.knowledge.code.sources import FATAL, ONE_MORE_LANGUAGE, PYTHON
 from tests.knowledge.code.test_code_walk import write
-
-COLLECTION = "codebase-context"
-DIMENSION = 256
-
-
-class InterruptedRunError(Exception):
-    """Stands for the end of the process."""
-
-
-class Trip:
-    """Counts calls of the stores, and fails at one of them."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.fails_at: int | None = None
-
-    def step(self, name: str) -> None:
-        self.calls.append(name)
-        if self.fails_at is not None and len(self.calls) >= self.fails_at:
-            raise InterruptedRunError
-
-
-class TrippedIndex(EdgeIndex):
-    trip: Trip
-
-    async def upsert(self, collection: str, points: Sequence) -> None:
-        self.trip.step("upsert")
-        await super().upsert(collection, points)
-
-    async def delete(self, collection: str, ids: Sequence[str]) -> None:
-        self.trip.step("delete")
-        await super().delete(collection, ids)
-
-
-class TrippedFiles(SourceFiles):
-    trip: Trip
-
-    async def put(self, project: str, root: str, files: Sequence) -> None:
-        self.trip.step("put")
-        await super().put(project, root, files)
-
-    async def remove(self, project: str, root: str, paths: Sequence[str]) -> None:
-        self.trip.step("remove")
-        await super().remove(project, root, paths)
-
-
-class CountingEmbedder:
-    """The shipped embedder, with what it was asked, and a switch."""
-
-    def __init__(self) -> None:
-        self._embedder = StaticEmbedder()
-        self.texts: list[str] = []
-        self.down = False
-
-    async def identity(self) -> EmbedderIdentity:
-        return await self._embedder.identity()
-
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        if self.down:
-            raise EmbedderUnavailableError("nothing answers at the endpoint; start it.")
-        self.texts.extend(texts)
-        return await self._embedder.embed(texts)
-
-    async def close(self) -> None:
-        await self._embedder.close()
-
-
-@dataclass
-class Workbench:
-    """An indexer, and what it stands on."""
-
-    index: TrippedIndex
-    files: TrippedFiles
-    embedder: CountingEmbedder
-    workshop: Workshop
-    indexer: CodeIndexer
-    trip: Trip
-
-    async def points(self) -> list[StoredPoint]:
-        found, cursor = await self.index.scroll(COLLECTION, where={}, limit=10_000)
-        assert cursor is None
-        return found
-
-    async def snippets(self, path: str) -> list[str]:
-        """The text of a file as the index has it, in order of lines."""
-        mine = [p.payload for p in await self.points() if p.payload["file_path"] == path]
-        return [str(p["code_snippet"]) for p in sorted(mine, key=lambda p: p["start_line"])]
-
-    async def check(self, *roots: Path, project: str = "p") -> None:
-        """The index holds the points of the manifests, no more and no fewer."""
-        recorded = []
-        for root in roots:
-            manifest = await self.files.manifest(project, str(root.resolve()))
-            assert all(file.content_hash != UNFINISHED for file in manifest.values())
-            recorded += [point for file in manifest.values() for point in file.chunk_ids]
-        assert sorted(recorded) == sorted(point.id for point in await self.points())
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, database: Database) -> AsyncIterator[Workbench]:
-    index = await TrippedIndex.open(tmp_path / "index")
-    await index.create(CollectionSpec(COLLECTION, DIMENSION, {"project": IndexKind.KEYWORD}))
-    files = TrippedFiles(database)
-    trip = index.trip = files.trip = Trip()
-    embedder, workshop = CountingEmbedder(), Workshop()
-    indexer = CodeIndexer(index, embedder, workshop, files, Scrubber())
-    yield Workbench(index, files, embedder, workshop, indexer, trip)
-    await workshop.close()
-    await index.close()
-
-
-def counts(report: IndexReport) -> tuple[int, int, int]:
-    return report.files, report.unchanged, report.removed
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "root"
-    write(root, "src/store.py", text=PYTHON)
-    write(root, "src/empty.py", text="")
-    write(root, "README.md", text="# Title\n\nWords.\n")
-    (root / "bad.py").write_bytes(b"\0\1")
-    return root
+from tests.knowledge.code.workbench import (
+    COLLECTION,
+    DIMENSION,
+    InterruptedRunError,
+    TrippedIndex,
+    Workbench,
+    counts,
+)
 
 
 async def test_what_is_stored(bench: Workbench, root: Path) -> None:
@@ -385,10 +262,14 @@ async def test_files_that_were_cut_in_another_way_are_indexed_anew(
     await bench.indexer.index(root, "p")
     manifest = await bench.files.manifest("p", str(root))
     content = hashlib.sha256((root / "README.md").read_bytes()).hexdigest()
-    await bench.files.put("p", str(root), [replace(manifest["README.md"], content_hash=content)])
+    stamp = stamp_of((root / "README.md").stat())
+    made_otherwise = replace(manifest["README.md"], content_hash=content, stamp=stamp)
+    await bench.files.put("p", str(root), [made_otherwise])
 
     assert counts(await bench.indexer.index(root, "p")) == (1, 2, 0)
-    assert await bench.files.manifest("p", str(root)) == manifest
+    after = await bench.files.manifest("p", str(root))
+    assert after["README.md"].content_hash == manifest["README.md"].content_hash
+    await bench.check(root)
 
 
 @pytest.mark.parametrize("part", ["", "src"])
@@ -595,3 +476,97 @@ async def test_a_killed_process_leaves_what_the_next_puts_right(
     assert "# changed" not in "".join(await bench.snippets("src/store.py"))
     await bench.check(root)
     await bench.index.close()
+
+
+async def test_a_long_run_that_is_cut_off_is_known_to_be_unfinished(
+    bench: Workbench, root: Path
+) -> None:
+    for number in range(600):
+        write(root, f"many/m{number}.py", text=f"value = {number}\n")
+    bench.trip.fails_at = 5  # the first of two batches is stored
+
+    with pytest.raises(InterruptedRunError):
+        await bench.indexer.index(root, "p")
+
+    assert bench.trip.calls[1:4] == ["put", "upsert", "put"]
+    assert await bench.files.unfinished_roots() == [("p", str(root))]
+    bench.trip.fails_at = None
+    report = await bench.indexer.index(root, "p")
+    assert report.files + report.unchanged == 603
+    assert report.unchanged > 0
+    assert report.removed == 0
+    assert await bench.files.unfinished_roots() == []
+    await bench.check(root)
+
+
+async def test_parts_are_refreshed_by_themselves(bench: Workbench, root: Path) -> None:
+    await bench.indexer.index(root, "p")
+    write(root, "src/new.py", text="new = 1\n")
+    write(root, "README.md", text="# Other\n")
+    (root / "src/store.py").unlink()
+
+    report = await bench.indexer.refresh(root, "p", ["src", "never.py", "bad.py"])
+
+    assert (counts(report), report.skipped) == ((1, 1, 1), {"binary": 1})
+    assert await bench.snippets("README.md") == ["# Title\n\nWords."]
+    write(root, "src/new.py", text="new = 2\n")
+    report = await bench.indexer.refresh(root / "src", "p", ["new.py"])
+    assert counts(report) == (1, 0, 0)
+    assert await bench.snippets("src/new.py") == ["new = 2"]
+    await bench.check(root)
+
+
+async def test_a_refresh_does_not_go_where_the_walk_does_not(
+    bench: Workbench, root: Path, tmp_path: Path
+) -> None:
+    write(root, "venv/pyvenv.cfg", "venv/lib/a.py", "node_modules/b.js", "left/c.py")
+    write(root, ".ignore", text="left/\n")
+    write(tmp_path, "outside/d.py")
+    (root / "linked").symlink_to(tmp_path / "outside")
+    (root / "e.py").symlink_to(tmp_path / "outside/d.py")
+    await bench.indexer.index(root, "p")
+    before = len(await bench.points())
+
+    names = ["venv", "venv/lib/a.py", "node_modules/b.js", "left", "left/c.py"]
+    report = await bench.indexer.refresh(root, "p", [*names, "linked", "linked/d.py", "e.py"])
+
+    assert report.files == 0
+    assert sum(report.skipped.values()) == 8
+    assert len(await bench.points()) == before
+    await bench.check(root)
+
+
+async def test_a_file_of_the_same_size_and_time_is_not_taken_for_unchanged(
+    bench: Workbench, root: Path
+) -> None:
+    write(root, "a.py", text="a = 1\n")
+    before = (root / "a.py").stat()
+    await bench.indexer.index(root, "p")
+    write(root, "a.py", text="a = 2\n")
+    os.utime(root / "a.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert counts(await bench.indexer.index(root, "p")) == (1, 3, 0)
+    assert await bench.snippets("a.py") == ["a = 2"]
+
+
+async def test_files_with_the_recorded_stamp_are_not_read(bench: Workbench, root: Path) -> None:
+    await bench.indexer.index(root, "p")
+    write(root, "README.md", text="# Other\n")
+    stamp = stamp_of((root / "README.md").stat())
+    await bench.files.stamp("p", str(root), {"README.md": stamp, "src/store.py": "another"})
+    bench.trip.calls.clear()
+
+    assert counts(await bench.indexer.index(root, "p")) == (0, 3, 0)
+    assert await bench.snippets("README.md") == ["# Title\n\nWords."]
+    # What was read for nothing is not read for nothing again.
+    assert (await bench.files.manifest("p", str(root)))["src/store.py"].stamp != "another"
+    assert bench.trip.calls == []
+
+
+async def test_drafts_are_what_would_be_stored(bench: Workbench, root: Path) -> None:
+    await bench.indexer.index(root, "p")
+    drafts = await bench.indexer.draft("p", str(root), "src/store.py")
+
+    stored = {p.id for p in await bench.points() if p.payload["file_path"] == "src/store.py"}
+    assert {draft.id for draft in drafts} == stored
+    assert await bench.indexer.draft("p", str(root), "bad.py") == ()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_coordinator.errors import InvalidArgumentError, NotFoundError
+from hybrid_coordinator.home import Home
 from hybrid_coordinator.knowledge.code.read import (
     LONGEST_LINE_CHARACTERS,
     MAX_FILE_BYTES,
@@ -90,7 +91,7 @@ def test_output_names_are_source_in_source_folders_and_packages(tmp_path: Path) 
     assert paths == ("coverage/__init__.py", "coverage/b.py", "src/build/a.py")
 
 
-@pytest.mark.parametrize("marker", ["pyvenv.cfg", "CACHEDIR.TAG"])
+@pytest.mark.parametrize("marker", ["pyvenv.cfg", "CACHEDIR.TAG", Home(Path()).lock_file.name])
 def test_marked_environments_and_caches_are_not_entered(tmp_path: Path, marker: str) -> None:
     write(tmp_path, "any/sub/a.py", f"any/{marker}", "kept.py")
 
@@ -316,6 +317,12 @@ def test_content_that_is_left_out(tmp_path: Path, data: bytes, reason: SkipReaso
     (tmp_path / "a.py").write_bytes(data)
 
     assert read_source(tmp_path, "a.py") is reason
+
+
+def test_a_directory_where_a_file_was_means_that_the_file_has_gone(tmp_path: Path) -> None:
+    (tmp_path / "a.py").mkdir()
+
+    assert read_source(tmp_path, "a.py") is SkipReason.VANISHED
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:

@@ -66,3 +66,33 @@ async def test_a_summary_counts_by_root(files: SourceFiles) -> None:
     assert (shop.project, shop.root, shop.files, shop.chunks) == ("shop", "/r", 2, 3)
     assert (till.project, till.root, till.files, till.chunks) == ("till", "/t", 1, 0)
     assert shop.indexed_at <= till.indexed_at
+
+
+async def test_stamps_are_kept_until_the_content_changes(files: SourceFiles) -> None:
+    await files.put(
+        "shop", "/r", [SourceFile("a.py", "1", (A,), "s1"), SourceFile("b.py", "1", ())]
+    )
+    await files.stamp("shop", "/r", {"b.py": "s2", "never.py": "s3"})
+    await files.stamp("shop", "/other", {"a.py": "s4"})
+    manifest = await files.manifest("shop", "/r")
+    assert {path: file.stamp for path, file in manifest.items()} == {"a.py": "s1", "b.py": "s2"}
+    await files.put("shop", "/r", [SourceFile("a.py", "2", (A,))])
+    assert (await files.manifest("shop", "/r"))["a.py"].stamp == ""
+
+
+async def test_a_part_is_files_and_what_is_in_directories(files: SourceFiles) -> None:
+    paths = ["a.py", "a/b.py", "a/c/d.py", "ab/e.py", "a%/f.py", "a_/g.py"]
+    await files.put("shop", "/r", [SourceFile(path, "1", (A, B)) for path in paths])
+    assert sorted(await files.part("shop", "/r", ["a"])) == ["a/b.py", "a/c/d.py"]
+    assert sorted(await files.part("shop", "/r", ["a.py", "a_", "a/c"])) == [
+        "a.py",
+        "a/c/d.py",
+        "a_/g.py",
+    ]
+    assert await files.part("shop", "/other", ["a"]) == {}
+
+
+async def test_points_in_place_are_counted(files: SourceFiles) -> None:
+    assert await files.chunks("shop", "/r") == 0
+    await files.put("shop", "/r", [SourceFile("a.py", "1", (A, B)), SourceFile("b.py", "", (C,))])
+    assert await files.chunks("shop", "/r") == 2
