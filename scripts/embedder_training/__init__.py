@@ -1,0 +1,1 @@
+"""Training of the shipped embedding model, in steps: packages, examples, training, the folder."""
