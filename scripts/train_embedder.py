@@ -13,15 +13,11 @@ libraries add in another order, which the revision then shows.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-SCRIPTS = Path(__file__).parent
-sys.path[:0] = [str(SCRIPTS), str(SCRIPTS.parent)]
-
-from distil_embedder import distil, work_alone, write  # noqa: E402
+from distil_embedder import distil, work_alone, write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
+SCRIPTS = Path(__file__).parent
 NAME = "hybrid-code-static"
 TARGET = SCRIPTS.parent / "hybrid_coordinator/knowledge/embedding/model"
 CARD = SCRIPTS / "embedder_training" / "card.md"

@@ -1,4 +1,4 @@
-"""What the embedding model is trained on: examples cut from packages, put as questions, tokenised."""
+"""What the embedding model is trained on: examples from packages, as questions, as tokens."""
 
 from __future__ import annotations
 
@@ -50,13 +50,33 @@ def example(query: str, kind: str = "doc", text: str = "a / path\nbody") -> Exam
     ("language", "text", "sentence"),
     [
         ("python", PYTHON, "Read the first lines of a file"),
-        ("go", "// Open opens the file with that name. More.\nfunc Open() {}\n", "Open opens the file with that name"),
-        ("java", "/**\n * Closes the {@link Door} behind the last guest.\n * @param a b\n */\nvoid f() {}\n", "Closes the Door behind the last guest"),
-        ("ruby", "# Yields every row of the table\ndef each; end\n", "Yields every row of the table"),
-        ("elixir", '@doc """\nSends a message to each of them.\n"""\ndef f, do: 1\n', "Sends a message to each of them"),
-        ("haskell", "-- | Runs the parser on the given input.\nrun = 1\n", "Runs the parser on the given input"),
+        (
+            "go",
+            "// Open opens the file with that name. More.\nfunc Open() {}\n",
+            "Open opens the file with that name",
+        ),
+        (
+            "java",
+            "/**\n * Closes the {@link Door} behind the last guest.\n * @see b\n */\nvoid f() {}\n",
+            "Closes the Door behind the last guest",
+        ),
+        (
+            "ruby",
+            "# Yields every row of the table\ndef each; end\n",
+            "Yields every row of the table",
+        ),
+        (
+            "elixir",
+            '@doc """\nSends a message to each of them.\n"""\ndef f, do: 1\n',
+            "Sends a message to each of them",
+        ),
+        (
+            "haskell",
+            "-- | Runs the parser on the given input.\nrun = 1\n",
+            "Runs the parser on the given input",
+        ),
     ],
-)  # fmt: skip
+)
 def test_documentation_is_told_from_the_code(language: str, text: str, sentence: str) -> None:
     found = documentation(text, language)
     assert found is not None
@@ -106,7 +126,8 @@ def test_a_section_answers_its_heading() -> None:
 
 
 def test_questions_vary_and_keep_the_subject() -> None:
-    asked = {as_question("Read the lines of a file.", "python", Random(seed)) for seed in range(60)}
+    drawn = map(Random, range(60))
+    asked = {as_question("Read the lines of a file.", "python", each) for each in drawn}
     assert len(asked) > 20
     assert "python read lines of file" in asked
     assert sum("lines" in each for each in asked) > 0.8 * len(asked)

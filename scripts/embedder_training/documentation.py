@@ -14,7 +14,8 @@ _ELIXIR = re.compile(
     r"(?P<before>\A)(?P<all>\s*@(?:module)?doc\s+(?:~[sS])?\"{3}(?P<doc>[\s\S]*?)\"{3}\n)"
 )
 _BLOCK = re.compile(
-    r"(?P<before>\A\s*)(?P<all>(?:/\*+!?|\{-+\s?\||--\[\[)(?P<doc>[\s\S]*?)(?:\*+/|-\}|\]\])[ \t]*\n)"
+    r"(?P<before>\A\s*)(?P<all>(?:/\*+!?|\{-+\s?\||--\[\[)"
+    r"(?P<doc>[\s\S]*?)(?:\*+/|-\}|\]\])[ \t]*\n)"
 )
 _SLASHES = re.compile(r"(?P<before>\A\s*)(?P<all>(?P<doc>(?:[ \t]*//[^\n]*\n)+))")
 _DASHES = re.compile(r"(?P<before>\A\s*)(?P<all>(?P<doc>(?:[ \t]*--[^\n]*\n)+))")
@@ -39,19 +40,20 @@ _INNER = re.compile(r"(?m)^[ \t]*(?://+|#|--)[ \t]+(?P<said>[A-Z][^\n]{20,160})\
 
 _MARKS = re.compile(r"(?m)^[ \t]*(?:/\*+!?|\*+/?|//+[!<]?|#+|--+[ \t]?[|^]?|\|)[ \t]?")
 _FIELDS = re.compile(
-    r"(?m)^\s*(?:[@\\](?:param|return|throws|see|since|author|deprecated|type|example|internal|\w+)"
+    r"(?m)^\s*(?:[@\\](?:param|return|throws|see|since|author|type|\w+)"
     r"|:\w+[^:\n]*:|Args:|Arguments:|Parameters?:?$|Params:|Returns?:|Raises:|Yields:|Examples?:?$"
     r"|Usage:|Notes?:?$|See Also|>>>|```|#+ |\.\. |[-=~]{3,}|@|TODO|FIXME|XXX)"
 )
 _REFERENCE = re.compile(
-    r"\{@\w+\s+([^}]*)\}|:[\w:]+:`[~!]?([^`<]*?)(?:\s*<[^>]*>)?`|\[`?([^\]`]+)`?\](?:\([^)]*\))?"
+    r"\{@\w+\s+([^}]*)\}|:[\w:]+:`[~!]?([^`<]*?)(?:\s*<[^>]*>)?`"
+    r"|\[`?([^\]`]+)`?\](?:\([^)]*\))?"
 )
-_TAG = re.compile(r"</?\w[^>]*>|https?://\S+|[`*_]{1,2}(?=\w)|(?<=\w)[`*]{1,2}|``|`|'''|\"\"\"")
+_TAG = re.compile(r"</?\w[^>]*>|https?://\S+|[`*_]{1,2}(?=\w)|(?<=\w)[`*]{1,2}|``|`|'{3}|\"{3}")
 _SENTENCE_END = re.compile(r"(?<=[a-z0-9)\"'])[.!?;](?=\s|$)|:\s*$|\n\s*\n")
 _BOILERPLATE = re.compile(
-    r"copyright|licen[cs]e|spdx|warrant|all rights|inherit\s?doc|auto-?generated|do not edit|eslint"
-    r"|pylint|noqa|nolint|clang-format|rubocop|istanbul|@ts-|see above|deprecated|internal use"
-    r"|\b(?:api[_ ]?key|password|secret|token)\s*[=:]\s*\S",
+    r"copyright|licen[cs]e|spdx|warrant|all rights|inherit\s?doc|auto-?generated|do not edit"
+    r"|eslint|pylint|noqa|nolint|clang-format|rubocop|istanbul|@ts-|see above|deprecated"
+    r"|internal use|\b(?:api[_ ]?key|password|secret|token)\s*[=:]\s*\S",
     re.IGNORECASE,
 )
 _MIN_WORDS, _MAX_WORDS = 4, 60

@@ -14,8 +14,9 @@ from torch.nn import functional
 from embedder_training.corpus import REWRITES
 
 if TYPE_CHECKING:
-    from embedder_training.corpus import Corpus, Ragged
     from numpy.typing import NDArray
+
+    from embedder_training.corpus import Corpus, Ragged
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,14 +87,13 @@ def _commands(package: Package, folder: Path) -> Sequence[Sequence[str]]:
         return [["env", f"GOMODCACHE={folder}/go", "go", "mod", "download", "-modcacherw", module]]
     if package.ecosystem == "maven":
         artifact = f"{name}:{version}:jar:sources"
-        return [
-            ["mvn", "-q", "-B", "dependency:get", f"-Dartifact={artifact}", "-Dtransitive=false"]
-            + [f"-Dmaven.repo.local={folder}/maven"]
-        ]
+        get = ["mvn", "-q", "-B", "dependency:get", f"-Dartifact={artifact}", "-Dtransitive=false"]
+        return [[*get, f"-Dmaven.repo.local={folder}/maven"]]
     if package.ecosystem == "crates":
         manifest_file = folder / "Cargo.toml"
         manifest_file.write_text(
-            '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n'
+            '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n'
+            '[lib]\npath = "lib.rs"\n'
             f'[dependencies]\n{name} = {{ version = "={version}", default-features = false }}\n'
         )
         (folder / "lib.rs").touch()

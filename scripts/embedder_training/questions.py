@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from random import Random
 
-_ARTICLES = frozenset("a an the this that its their given specified some any".split())
+_ARTICLES = frozenset(
+    ["a", "an", "the", "this", "that", "its", "their", "given", "specified", "some", "any"]
+)
 _SWAPS = {
     one: other.split("|")
     for one, other in {

@@ -13,8 +13,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 if TYPE_CHECKING:
-    from embedder_training.corpus import Ragged
     from numpy.typing import NDArray
+
+    from embedder_training.corpus import Ragged
 
 WORDS = 5_000
 """Tokens that are exchanged, so that the model keeps its size."""
