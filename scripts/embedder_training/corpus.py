@@ -68,11 +68,14 @@ class Ragged:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Tokenised examples. ``questions`` has ``REWRITES`` rows for each example, ``bare`` its answer
+    """Tokenised examples, each with its package and kind.
+
+    ``questions`` has ``REWRITES`` rows for each example, ``bare`` its answer
     without the question's words, ``full`` the answer as it is indexed; ``heads`` is how many tokens
     of an answer are its path; ``said`` numbers distinct questions."""
 
     packages: tuple[str, ...]
+    kinds: tuple[str, ...]
     questions: Ragged
     bare: Ragged
     full: Ragged
@@ -118,6 +121,7 @@ def tokenise(examples: Sequence[Example], tokenizer: Tokenizer, seed: int) -> Co
     heads = Ragged.of([each.text.split("\n", 1)[0] for each in examples], tokenizer)
     return Corpus(
         packages=tuple(each.package for each in examples),
+        kinds=tuple(each.kind for each in examples),
         questions=Ragged.of(questions, tokenizer),
         bare=Ragged.of([each.text for each in examples], tokenizer),
         full=Ragged.of([each.full or each.text for each in examples], tokenizer),

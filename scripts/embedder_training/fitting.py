@@ -3,8 +3,8 @@ packages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,15 +24,19 @@ class Recipe:
     """How it is trained.
 
     Attributes:
+        shares: how much of a kind of examples an epoch takes, drawn anew each time; all of the
+            kinds not named.
         group: examples of one package that stand side by side in a batch: each is a negative for
             the others, as the rest of a repository is when it is searched.
         scale: what cosines are multiplied with before the softmax.
         full_share: how often an answer is seen with its documentation, as the index has it.
         headless_share: how often it is seen without its path.
         max_tokens: of an answer.
-        pull: the weight of the squared distance from the start.
+        step: how far of the way from the start to what was learned the vectors are taken; less
+            than 1 keeps more of what the start knows of language that is not about code.
     """
 
+    shares: Mapping[str, float] = field(default_factory=lambda: {"name": 0.4, "comment": 0.5})
     epochs: int = 2
     batch: int = 1_024
     group: int = 32
@@ -42,7 +46,7 @@ class Recipe:
     full_share: float = 0.5
     headless_share: float = 0.2
     max_tokens: int = 250
-    pull: float = 0.0
+    step: float = 0.85
     seed: int = 0
 
 
@@ -73,15 +77,19 @@ class _Trainer:
         first = torch.from_numpy(start)
         self._start = first / first.norm(dim=1).mean()
         self._vectors = torch.nn.Parameter(self._start.clone())
+        # Tokens without meaning (unknown words, padding) have zeros and keep them.
+        known = self._start.any(dim=1, keepdim=True)
+        self._vectors.register_hook(lambda gradient: gradient * known)
         self._optimiser = torch.optim.Adam(
             [self._vectors], lr=recipe.learning_rate, betas=(0.9, 0.99)
         )
+        self._shares = np.array([recipe.shares.get(kind, 1.0) for kind in corpus.kinds])
         self._by_package: dict[str, list[int]] = {}
         for number, package in enumerate(corpus.packages):
             self._by_package.setdefault(package, []).append(number)
 
     def run(self, progress: Callable[[str], None]) -> NDArray[np.float32]:
-        steps = self._recipe.epochs * (len(self._corpus) // self._recipe.batch)
+        steps = self._recipe.epochs * int(self._shares.sum() / self._recipe.batch)
         step = 0
         for epoch in range(self._recipe.epochs):
             losses = []
@@ -90,14 +98,16 @@ class _Trainer:
                 losses.append(self._step(rows))
                 step += 1
             progress(f"epoch {epoch + 1}: {len(losses)} batches, loss {np.mean(losses):.3f}")
-        vectors: NDArray[np.float32] = self._vectors.detach().numpy()
+        learned = self._vectors.detach() - self._start
+        vectors: NDArray[np.float32] = (self._start + self._recipe.step * learned).numpy()
         return vectors
 
     def _batches(self) -> Iterator[NDArray[np.int64]]:
         size = self._recipe.group
         groups = []
         for numbers in self._by_package.values():
-            mixed = self._random.permutation(numbers)
+            taken = self._random.random(len(numbers)) < self._shares[numbers]
+            mixed = self._random.permutation(np.array(numbers)[taken])
             groups += [mixed[at : at + size] for at in range(0, len(mixed), size)]
         batch: list[NDArray[np.int64]] = []
         for place in self._random.permutation(len(groups)):
@@ -120,9 +130,8 @@ class _Trainer:
         alike = (said[:, None] == said[None]) & ~np.eye(len(rows), dtype=bool)
         logits = logits.masked_fill(torch.from_numpy(alike), -1e4)
         loss = functional.cross_entropy(logits, torch.arange(len(rows)))
-        pulled = self._recipe.pull * (self._vectors - self._start).square().sum(dim=1).mean()
         self._optimiser.zero_grad(set_to_none=True)
-        (loss + pulled).backward()
+        loss.backward()
         self._optimiser.step()
         return loss.item()
 

@@ -65,10 +65,13 @@ def fetch(package: Package, folder: Path) -> Path:
 
 
 def _download(package: Package, folder: Path) -> Path | None:
-    for command in _commands(package, folder):
-        subprocess.run(
-            command, cwd=folder, check=True, timeout=60 * _MINUTES, stdout=subprocess.DEVNULL
-        )
+    subprocess.run(
+        _command(package, folder),
+        cwd=folder,
+        check=True,
+        timeout=60 * _MINUTES,
+        stdout=subprocess.DEVNULL,
+    )
     return next((file for file in sorted(folder.rglob("*")) if _is(file, package)), None)
 
 
@@ -76,19 +79,19 @@ def _is(file: Path, package: Package) -> bool:
     return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == package.sha256
 
 
-def _commands(package: Package, folder: Path) -> Sequence[Sequence[str]]:
+def _command(package: Package, folder: Path) -> Sequence[str]:
     name, version = package.name, package.version
     if package.ecosystem == "pypi":  # pip would build the metadata of every one
-        return [["unearth", "--no-binary", "--download", ".", f"{name}=={version}"]]
+        return ["unearth", "--no-binary", "--download", ".", f"{name}=={version}"]
     if package.ecosystem == "npm":
-        return [["npm", "pack", "--silent", f"{name}@{version}"]]
+        return ["npm", "pack", "--silent", f"{name}@{version}"]
     if package.ecosystem == "go":
         module = f"{name}@{version}"
-        return [["env", f"GOMODCACHE={folder}/go", "go", "mod", "download", "-modcacherw", module]]
+        return ["env", f"GOMODCACHE={folder}/go", "go", "mod", "download", "-modcacherw", module]
     if package.ecosystem == "maven":
         artifact = f"{name}:{version}:jar:sources"
         get = ["mvn", "-q", "-B", "dependency:get", f"-Dartifact={artifact}", "-Dtransitive=false"]
-        return [[*get, f"-Dmaven.repo.local={folder}/maven"]]
+        return [*get, f"-Dmaven.repo.local={folder}/maven"]
     if package.ecosystem == "crates":
         manifest_file = folder / "Cargo.toml"
         manifest_file.write_text(
@@ -97,6 +100,6 @@ def _commands(package: Package, folder: Path) -> Sequence[Sequence[str]]:
             f'[dependencies]\n{name} = {{ version = "={version}", default-features = false }}\n'
         )
         (folder / "lib.rs").touch()
-        return [["env", f"CARGO_HOME={folder}/cargo", "cargo", "fetch"]]
+        return ["env", f"CARGO_HOME={folder}/cargo", "cargo", "fetch"]
     # The archives of Debian's sources; "deb-src" has to be among apt's sources.
-    return [["apt-get", "source", "--download-only", name]]
+    return ["apt-get", "source", "--download-only", name]

@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model2vec import StaticModel
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
 from hybrid_coordinator.errors import EmbedderUnavailableError
 from hybrid_coordinator.knowledge.embedding.static import MODEL_FOLDER, StaticEmbedder
@@ -59,7 +61,7 @@ async def test_the_recorded_revision_is_the_hash_of_the_files() -> None:
     revision = hashlib.sha256(b"".join(files)).hexdigest()[:16]
     identity = await StaticEmbedder().identity()
     assert identity.revision == revision
-    assert (identity.name, identity.dimension) == ("all-minilm-l6-v2-static", 256)
+    assert (identity.name, identity.dimension) == ("hybrid-code-static", 256)
     assert revision in (MODEL_FOLDER / "README.md").read_text(encoding="utf-8")
 
 
@@ -151,6 +153,46 @@ async def test_related_texts_are_nearer(
     embedder: StaticEmbedder, query: str, near: str, far: str
 ) -> None:
     assert await similarity(embedder, query, near) > await similarity(embedder, query, far) + 0.2
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("python remove duplicates from list", "unique"),
+        ("python check if valid json", "is_valid"),
+        ("how to wait in python", "pause"),
+        ("create folder if it does not exist", "make"),
+    ],
+)
+async def test_a_question_is_nearest_to_its_function_by_far(
+    embedder: StaticEmbedder, question: str, answer: str
+) -> None:
+    functions = {
+        "unique": "def unique(items):\n    return list(dict.fromkeys(items))",
+        "is_valid": "def is_valid(text):\n    json.loads(text)\n    return True",
+        "slurp": "def slurp(path):\n    with open(path) as handle:\n        return handle.readlines()",
+        "pause": "def pause(seconds):\n    time.sleep(seconds)",
+        "make": "def make(path):\n    if not os.path.exists(path):\n        os.makedirs(path)",
+        "to_json": "def to_json(self):\n    return {name: getattr(self, name) for name in self}",
+    }
+    (asked,) = await embedder.embed([question])
+    vectors = await embedder.embed(list(functions.values()))
+    near = {name: cosine(asked, each) for name, each in zip(functions, vectors, strict=True)}
+    right = near.pop(answer)
+    assert right > max(near.values()) + 0.1
+
+
+def test_words_of_code_are_whole_tokens() -> None:
+    tokenizer = Tokenizer.from_file(str(MODEL_FOLDER / "tokenizer.json"))
+    words = ["str", "config", "async", "mutex", "json", "auth"]
+    assert tokenizer.encode(" ".join(words), add_special_tokens=False).tokens == words
+
+
+def test_tokens_without_meaning_weigh_nothing() -> None:
+    vectors = load_file(MODEL_FOLDER / "model.safetensors")["embeddings"]
+    tokenizer = Tokenizer.from_file(str(MODEL_FOLDER / "tokenizer.json"))
+    assert len(vectors) == tokenizer.get_vocab_size()
+    assert not vectors[[tokenizer.token_to_id(token) for token in ("[PAD]", "[UNK]")]].any()
 
 
 async def test_camel_case_is_read_as_words(embedder: StaticEmbedder) -> None:
