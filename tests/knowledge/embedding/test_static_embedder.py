@@ -170,7 +170,7 @@ async def test_a_question_is_nearest_to_its_function_by_far(
     functions = {
         "unique": "def unique(items):\n    return list(dict.fromkeys(items))",
         "is_valid": "def is_valid(text):\n    json.loads(text)\n    return True",
-        "slurp": "def slurp(path):\n    with open(path) as handle:\n        return handle.readlines()",
+        "slurp": "def slurp(path):\n    with open(path) as handle:\n        return list(handle)",
         "pause": "def pause(seconds):\n    time.sleep(seconds)",
         "make": "def make(path):\n    if not os.path.exists(path):\n        os.makedirs(path)",
         "to_json": "def to_json(self):\n    return {name: getattr(self, name) for name in self}",
