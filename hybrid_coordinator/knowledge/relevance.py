@@ -53,7 +53,7 @@ _ENOUGH = 1.2
 the share in the one that holds most, and the greatest similarity. The weights are those of a
 logistic regression on the questions, rounded."""
 
-CALIBRATED_MODELS = frozenset({"all-minilm-l6-v2-static"})
+CALIBRATED_MODELS = frozenset({"hybrid-code-static"})
 """Embedding models whose similarities ``_ENOUGH`` is made for; each has another scale."""
 
 _COVERED_BY_ENTRY = 0.5
