@@ -23,14 +23,18 @@ from hybrid_coordinator.errors import (
 from hybrid_coordinator.storage.vectors.protocol import (
     RRF_K,
     TENANT_FIELD,
+    TIES,
     CollectionSpec,
     Condition,
     IndexKind,
     IndexPoint,
+    Ranking,
     ScoredHit,
     SparseText,
     StoredPoint,
+    distinct_weights,
     ranked,
+    rankings_of,
 )
 
 _DENSE = "dense"
@@ -112,59 +116,42 @@ class ClientIndex:
         where: Condition,
         limit: int,
         candidates: int = 50,
+        also: Sequence[Condition] = (),
     ) -> list[ScoredHit]:
-        if sparse is None or not sparse.indices:
-            if dense is None:
-                return []
-            return await self.nearest(collection, dense, where=where, limit=limit)
-        if dense is None:
-            return await self.matching(collection, sparse, where=where, limit=limit)
         pool = max(candidates, limit)
-        condition = _filter(where)
+        parts = [_prefetch(each, pool) for each in rankings_of(dense, sparse, where, also)]
+        if not parts:
+            return []
         async with self._request():
-            found = await self._client.query_points(
-                collection,
-                prefetch=[
-                    models.Prefetch(query=list(dense), using=_DENSE, filter=condition, limit=pool),
-                    models.Prefetch(
-                        query=_sparse(sparse), using=_SPARSE, filter=condition, limit=pool
-                    ),
-                ],
-                query=models.RrfQuery(rrf=models.Rrf(k=RRF_K)),
-                limit=limit,
-                with_payload=True,
-            )
-        return _hits(found)
+            if len(parts) == 1:
+                found = await self._client.query_points(
+                    collection,
+                    query=parts[0].query,
+                    using=parts[0].using,
+                    query_filter=parts[0].filter,
+                    limit=limit + TIES,
+                    with_payload=True,
+                )
+            else:
+                found = await self._client.query_points(
+                    collection,
+                    prefetch=parts,
+                    query=models.RrfQuery(rrf=models.Rrf(k=RRF_K)),
+                    limit=limit + TIES,
+                    with_payload=True,
+                )
+        hits = (ScoredHit(str(hit.id), hit.score, hit.payload or {}) for hit in found.points)
+        return ranked(hits, limit)
 
     async def nearest(
         self, collection: str, dense: Sequence[float], *, where: Condition, limit: int
     ) -> list[ScoredHit]:
-        async with self._request():
-            found = await self._client.query_points(
-                collection,
-                query=list(dense),
-                using=_DENSE,
-                query_filter=_filter(where),
-                limit=limit,
-                with_payload=True,
-            )
-        return _hits(found)
+        return await self.hybrid(collection, dense=dense, sparse=None, where=where, limit=limit)
 
     async def matching(
         self, collection: str, sparse: SparseText, *, where: Condition, limit: int
     ) -> list[ScoredHit]:
-        if not sparse.indices:
-            return []
-        async with self._request():
-            found = await self._client.query_points(
-                collection,
-                query=_sparse(sparse),
-                using=_SPARSE,
-                query_filter=_filter(where),
-                limit=limit,
-                with_payload=True,
-            )
-        return _hits(found)
+        return await self.hybrid(collection, dense=None, sparse=sparse, where=where, limit=limit)
 
     async def set_payload(
         self, collection: str, ids: Sequence[str], payload: Mapping[str, JsonValue]
@@ -293,24 +280,29 @@ def _index_params(
     return models.PayloadSchemaType(kind.value)
 
 
-def _filter(where: Condition) -> models.Filter | None:
-    if not where:
-        return None
-    return models.Filter(
-        must=[
-            models.FieldCondition(
-                key=key,
-                match=models.MatchValue(value=value)
-                if isinstance(value, str)
-                else models.MatchAny(any=list(value)),
-            )
-            for key, value in where.items()
-        ]
-    )
+def _filter(*where: Condition) -> models.Filter | None:
+    conditions = [
+        models.FieldCondition(
+            key=key,
+            match=models.MatchValue(value=value)
+            if isinstance(value, str)
+            else models.MatchAny(any=list(value)),
+        )
+        for each in where
+        for key, value in each.items()
+    ]
+    return models.Filter(must=[*conditions]) if conditions else None
 
 
-def _sparse(text: SparseText) -> models.SparseVector:
-    return models.SparseVector(indices=list(text.indices), values=list(text.values))
+def _prefetch(ranking: Ranking, limit: int) -> models.Prefetch:
+    by, using = ranking.by, _DENSE
+    query: models.SparseVector | list[float]
+    if isinstance(by, SparseText):
+        using = _SPARSE
+        query = models.SparseVector(indices=list(by.indices), values=list(by.values))
+    else:
+        query = list(by)
+    return models.Prefetch(query=query, using=using, filter=_filter(*ranking.where), limit=limit)
 
 
 def _point(point: IndexPoint) -> models.PointStruct:
@@ -318,9 +310,7 @@ def _point(point: IndexPoint) -> models.PointStruct:
     if point.dense is not None:
         vectors[_DENSE] = list(point.dense)
     if point.sparse.indices:
-        vectors[_SPARSE] = _sparse(point.sparse)
+        vectors[_SPARSE] = models.SparseVector(
+            indices=list(point.sparse.indices), values=list(distinct_weights(point))
+        )
     return models.PointStruct(id=point.id, vector=vectors, payload=dict(point.payload))
-
-
-def _hits(found: models.QueryResponse) -> list[ScoredHit]:
-    return ranked(ScoredHit(str(hit.id), hit.score, hit.payload or {}) for hit in found.points)

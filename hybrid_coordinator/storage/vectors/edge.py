@@ -21,6 +21,7 @@ from hybrid_coordinator.storage.vectors.protocol import (
     ScoredHit,
     SparseText,
     StoredPoint,
+    rankings_of,
 )
 
 P = ParamSpec("P")
@@ -107,25 +108,21 @@ class EdgeIndex:
         where: Condition,
         limit: int,
         candidates: int = 50,
+        also: Sequence[Condition] = (),
     ) -> list[ScoredHit]:
         shard = self._find(collection)
-        if sparse is None or not sparse.indices:
-            return [] if dense is None else await self._run(shard.nearest, dense, where, limit)
-        if dense is None:
-            return await self._run(shard.matching, sparse, where, limit)
-        pool = max(candidates, limit)
-        return await self._run(shard.hybrid, dense, sparse, where, limit, pool)
+        rankings = rankings_of(dense, sparse, where, also)
+        return await self._run(shard.best, rankings, limit, max(candidates, limit))
 
     async def nearest(
         self, collection: str, dense: Sequence[float], *, where: Condition, limit: int
     ) -> list[ScoredHit]:
-        return await self._run(self._find(collection).nearest, dense, where, limit)
+        return await self.hybrid(collection, dense=dense, sparse=None, where=where, limit=limit)
 
     async def matching(
         self, collection: str, sparse: SparseText, *, where: Condition, limit: int
     ) -> list[ScoredHit]:
-        shard = self._find(collection)
-        return await self._run(shard.matching, sparse, where, limit) if sparse.indices else []
+        return await self.hybrid(collection, dense=None, sparse=sparse, where=where, limit=limit)
 
     async def set_payload(
         self, collection: str, ids: Sequence[str], payload: Mapping[str, JsonValue]

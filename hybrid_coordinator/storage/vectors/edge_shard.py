@@ -22,13 +22,16 @@ from hybrid_coordinator.errors import (
 )
 from hybrid_coordinator.storage.vectors.protocol import (
     RRF_K,
+    TIES,
     CollectionSpec,
     Condition,
     IndexKind,
     IndexPoint,
+    Ranking,
     ScoredHit,
     SparseText,
     StoredPoint,
+    distinct_weights,
     ranked,
 )
 
@@ -104,18 +107,22 @@ def _config(spec: CollectionSpec | None) -> qe.EdgeConfig:
     )
 
 
-def _filter(where: Condition) -> qe.Filter | None:
-    if not where:
-        return None
-    return qe.Filter(
-        must=[
-            qe.FieldCondition(
-                key=key,
-                match=qe.MatchValue(value) if isinstance(value, str) else qe.MatchAny(list(value)),
-            )
-            for key, value in where.items()
-        ]
-    )
+def _filter(*where: Condition) -> qe.Filter | None:
+    conditions = [
+        qe.FieldCondition(
+            key=key,
+            match=qe.MatchValue(value) if isinstance(value, str) else qe.MatchAny(list(value)),
+        )
+        for each in where
+        for key, value in each.items()
+    ]
+    return qe.Filter(must=[*conditions]) if conditions else None
+
+
+def _nearest(by: Sequence[float] | SparseText) -> qe.Query:
+    if isinstance(by, SparseText):
+        return qe.Query.Nearest(qe.SparseVector(list(by.indices), list(by.values)), using=_SPARSE)
+    return qe.Query.Nearest(list(by), using=_DENSE)
 
 
 def _point(point: IndexPoint) -> qe.Point:
@@ -123,12 +130,10 @@ def _point(point: IndexPoint) -> qe.Point:
     if point.dense is not None:
         vectors[_DENSE] = list(point.dense)
     if point.sparse.indices:
-        vectors[_SPARSE] = _sparse(point.sparse)
+        vectors[_SPARSE] = qe.SparseVector(
+            list(point.sparse.indices), list(distinct_weights(point))
+        )
     return qe.Point(id=point.id, vector=vectors, payload=dict(point.payload))
-
-
-def _sparse(text: SparseText) -> qe.SparseVector:
-    return qe.SparseVector(list(text.indices), list(text.values))
 
 
 def _disk_use(directory: Path) -> int:
@@ -216,46 +221,30 @@ class Shard:
             raise InvalidArgumentError("where", "is empty; name at least one field")
         self._write(qe.UpdateOperation.delete_points_by_filter(condition), 1)
 
-    def hybrid(
-        self, dense: Sequence[float], sparse: SparseText, where: Condition, limit: int, pool: int
-    ) -> list[ScoredHit]:
-        """The ``limit`` best of two rankings of ``pool`` points each, fused by rank."""
-        condition = _filter(where)
-        queries = (
-            qe.Query.Nearest(list(dense), using=_DENSE),
-            qe.Query.Nearest(_sparse(sparse), using=_SPARSE),
-        )
-        return self._query(
-            qe.QueryRequest(
-                prefetches=[
-                    qe.Prefetch(query=query, limit=pool, filter=condition) for query in queries
-                ],
-                # The stubs do not know that the variants of Fusion are Fusions.
-                query=cast("qe.Fusion", qe.Fusion.Rrf(RRF_K)),
-                limit=limit,
-                with_payload=True,
+    def best(self, rankings: Sequence[Ranking], limit: int, pool: int) -> list[ScoredHit]:
+        """The ``limit`` best of one ranking, or of several of ``pool`` points each, fused by
+        rank."""
+        if not rankings:
+            return []
+        parts = [(_nearest(ranking.by), _filter(*ranking.where)) for ranking in rankings]
+        if len(parts) == 1:
+            (query, condition), prefetches = parts[0], None
+        else:
+            # The stubs do not know that the variants of Fusion are Fusions.
+            query, condition = cast("qe.Query", qe.Fusion.Rrf(RRF_K)), None
+            prefetches = [qe.Prefetch(query=each, limit=pool, filter=of) for each, of in parts]
+        with self._mapped():
+            found = self._engine.query(
+                qe.QueryRequest(
+                    prefetches=prefetches,
+                    query=query,
+                    filter=condition,
+                    limit=limit + TIES,
+                    with_payload=True,
+                )
             )
-        )
-
-    def nearest(self, dense: Sequence[float], where: Condition, limit: int) -> list[ScoredHit]:
-        return self._query(
-            qe.QueryRequest(
-                query=qe.Query.Nearest(list(dense), using=_DENSE),
-                filter=_filter(where),
-                limit=limit,
-                with_payload=True,
-            )
-        )
-
-    def matching(self, sparse: SparseText, where: Condition, limit: int) -> list[ScoredHit]:
-        return self._query(
-            qe.QueryRequest(
-                query=qe.Query.Nearest(_sparse(sparse), using=_SPARSE),
-                filter=_filter(where),
-                limit=limit,
-                with_payload=True,
-            )
-        )
+        hits = (ScoredHit(str(hit.id), hit.score, hit.payload or {}) for hit in found)
+        return ranked(hits, limit)
 
     def get(self, ids: Sequence[str]) -> list[StoredPoint]:
         with self._mapped():
@@ -310,11 +299,6 @@ class Shard:
         finally:
             with self._mapped():
                 self._engine.close()
-
-    def _query(self, request: qe.QueryRequest) -> list[ScoredHit]:
-        with self._mapped():
-            found = self._engine.query(request)
-        return ranked(ScoredHit(str(hit.id), hit.score, hit.payload or {}) for hit in found)
 
     def _write(self, change: qe.UpdateOperation, points: int) -> None:
         """Apply a change. It is in the log when this returns, which outlives the process; a

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -87,9 +88,48 @@ class StoredPoint:
     payload: Mapping[str, JsonValue]
 
 
-def ranked(hits: Iterable[ScoredHit]) -> list[ScoredHit]:
-    """Best first; hits of equal score in id order, so that every engine answers alike."""
-    return sorted(hits, key=lambda hit: (-hit.score, hit.id))
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A ranking by one vector, of the points that meet every condition."""
+
+    by: Sequence[float] | SparseText
+    where: Sequence[Condition]
+
+
+def rankings_of(
+    dense: Sequence[float] | None,
+    sparse: SparseText | None,
+    where: Condition,
+    also: Sequence[Condition],
+) -> list[Ranking]:
+    """The rankings that ``VectorIndex.hybrid`` fuses; none if there is nothing to rank by."""
+    words = sparse if sparse is not None and sparse.indices else None
+    rankings = [Ranking(by, [where]) for by in (dense, words) if by is not None]
+    if not rankings:
+        return []
+    return [*rankings, *(Ranking(rankings[-1].by, [where, condition]) for condition in also)]
+
+
+def ranked(hits: Iterable[ScoredHit], limit: int) -> list[ScoredHit]:
+    """The ``limit`` best, best first; hits of equal score in id order, so that every engine
+    answers alike."""
+    return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:limit]
+
+
+TIES = 8
+"""Hits to ask an engine for beyond the limit: which of several of equal score it cuts off is
+its own affair, so ``ranked`` cuts."""
+
+
+def distinct_weights(point: IndexPoint) -> tuple[float, ...]:
+    """The BM25 weights of a point, raised by up to 1/256 as its id has it.
+
+    Points of equal BM25 score are common (a question of one word, entries of one length), and
+    an engine ranks them as it happens to store them, which rank fusion turns into other scores.
+    With a hair of difference, far below what BM25 can tell, every engine ranks them alike.
+    """
+    share = uuid.UUID(point.id).int & 0xFFFF
+    return tuple(value * (1 + share / (1 << 24)) for value in point.sparse.values)
 
 
 class VectorIndex(Protocol):
@@ -124,9 +164,15 @@ class VectorIndex(Protocol):
         where: Condition,
         limit: int,
         candidates: int = 50,
+        also: Sequence[Condition] = (),
     ) -> list[ScoredHit]:
         """Best points by reciprocal rank fusion (in the engine) of the nearest by cosine and the
-        best by BM25, ``candidates`` from each; with one of the two None, by the other alone."""
+        best by BM25, ``candidates`` from each; with one of the two None, by the other alone.
+
+        Each condition of ``also`` adds a ranking to be fused: the ``candidates`` best by BM25
+        (by cosine where there is no sparse vector) of the points that meet it and ``where``.
+        What is rare by its fields is so among the candidates however common its words are.
+        """
         ...
 
     async def nearest(

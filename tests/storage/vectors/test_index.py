@@ -191,13 +191,53 @@ async def test_hybrid_fuses_both_rankings_by_rank(index: VectorIndex) -> None:
 
 
 async def test_hybrid_with_one_part_goes_by_that_part(index: VectorIndex) -> None:
+    # The lower half of an id raises a point's weight by a hair: here it has no say.
     await index.upsert(
-        NAME, [point(1, "alpha", axis(0)), point(2, "beta", axis(1)), point(3, "alpha")]
+        NAME, [point(1 << 16, "alpha", axis(0)), point(2, "beta", axis(1)), point(3 << 16, "alpha")]
     )
     dense = await index.hybrid(NAME, dense=axis(1), sparse=None, where={}, limit=1)
     assert numbers(dense) == [2]
     sparse = await index.hybrid(NAME, dense=None, sparse=BM25.query("alpha"), where={}, limit=5)
-    assert numbers(sparse) == [1, 3]
+    assert numbers(sparse) == [1 << 16, 3 << 16]
+
+
+async def test_a_ranking_within_a_condition_brings_in_what_common_words_bury(
+    index: VectorIndex,
+) -> None:
+    uses = [point(number, "call frobnicate here", axis(0)) for number in range(10, 60)]
+    definition = point(
+        1, f"frobnicate {'other words entirely ' * 60}", axis(5), defines=["frobnicate", "x"]
+    )
+    elsewhere = point(2, "frobnicate", axis(5), defines=["frobnicate"], project="two")
+    await index.upsert(NAME, [*uses, definition, elsewhere])
+    parts = {"where": {"project": "one"}, "limit": 5, "candidates": 20}
+    words, also = BM25.query("frobnicate"), [{"defines": ["frobnicate"]}, {"defines": ["no"]}]
+    for dense in (axis(0), None):
+        buried = await index.hybrid(NAME, dense=dense, sparse=words, **parts)
+        assert 1 not in numbers(buried)
+        found = await index.hybrid(NAME, dense=dense, sparse=words, also=also, **parts)
+        assert 1 in numbers(found)
+        assert 2 not in numbers(found)
+    found = await index.hybrid(NAME, dense=axis(0), sparse=None, also=also, **parts)
+    assert 1 in numbers(found)
+
+
+async def test_points_of_equal_score_come_in_one_order_on_every_engine(tmp_path: Path) -> None:
+    # Ids as they are made, since a hair of each point's weight comes from its id.
+    ids = [str(uuid.uuid5(uuid.NAMESPACE_URL, str(n))) for n in range(200)]
+    same = [IndexPoint(each, axis(0), BM25.document("alpha beta"), {}) for each in ids]
+    random.Random(7).shuffle(same)
+    async with opened("edge", tmp_path / "qdrant") as edge, opened("client", tmp_path) as client:
+        found = []
+        for index in (edge, client):
+            await index.upsert(NAME, same)
+            found.append(
+                [
+                    hit.id
+                    for hit in await index.matching(NAME, BM25.query("beta"), where={}, limit=9)
+                ]
+            )
+        assert found[0] == found[1]
 
 
 async def test_hybrid_returns_more_than_its_candidates_when_asked(index: VectorIndex) -> None:

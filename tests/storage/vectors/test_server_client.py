@@ -21,6 +21,7 @@ from hybrid_coordinator.errors import (
 )
 from hybrid_coordinator.storage.vectors.client import ClientIndex
 from hybrid_coordinator.storage.vectors.protocol import (
+    TIES,
     CollectionSpec,
     IndexKind,
     IndexPoint,
@@ -28,7 +29,11 @@ from hybrid_coordinator.storage.vectors.protocol import (
 )
 
 NAME = "codebase-context"
-POINT = IndexPoint(str(uuid.UUID(int=1)), [1.0, 0.0], SparseText((7,), (1.5,)), {"project": "one"})
+POINT = IndexPoint(
+    str(uuid.UUID(int=1 << 16)), [1.0, 0.0], SparseText((7,), (1.5,)), {"project": "one"}
+)
+    str(uuid.UUID(int=1 << 16)), [1.0, 0.0], SparseText((7,), (1.5,)), {"project": "one"}
+)
 Answer = tuple[int, object]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
@@ -307,7 +312,7 @@ async def test_a_hybrid_query_is_fused_by_the_server() -> None:
         ]
     }
     assert body["query"] == {"rrf": {"k": 60}}
-    assert body["limit"] == 5
+    assert body["limit"] == 5 + TIES
     assert body["prefetch"] == [
         {"query": [1.0, 0.0], "using": "dense", "filter": condition, "limit": 50},
         {
