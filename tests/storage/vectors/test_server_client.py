@@ -32,8 +32,6 @@ NAME = "codebase-context"
 POINT = IndexPoint(
     str(uuid.UUID(int=1 << 16)), [1.0, 0.0], SparseText((7,), (1.5,)), {"project": "one"}
 )
-    str(uuid.UUID(int=1 << 16)), [1.0, 0.0], SparseText((7,), (1.5,)), {"project": "one"}
-)
 Answer = tuple[int, object]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
