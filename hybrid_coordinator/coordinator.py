@@ -34,7 +34,7 @@ from hybrid_coordinator.knowledge.projects import Project, project_of
 # The rooms are built by the composition root while the handshake is already being answered:
 # importing them here would hold it up.
 if TYPE_CHECKING:
-    from hybrid_coordinator.domain.indexing import IndexReport
+    from hybrid_coordinator.domain.indexing import IndexReport, RebuildState
     from hybrid_coordinator.domain.reply import Reply
     from hybrid_coordinator.domain.route import Route
     from hybrid_coordinator.domain.secrets import Scrubber
@@ -132,6 +132,7 @@ class Coordinator:
     statistics: Statistics
     scrubber: Scrubber
     settings: SettingsStore
+    rebuild_state: Callable[[], RebuildState | None]
     datasets_dir: Path
 
     async def augment(
@@ -182,7 +183,16 @@ class Coordinator:
         found = await self.retriever.find(
             query, project, collections or list(CollectionName), limit, only_relevant=only_relevant
         )
-        problems = [each for each in (self.projector.problem, self.settings.notice()) if each]
+        rebuild = self.rebuild_state()
+        problems = [
+            each
+            for each in (
+                self.projector.problem,
+                rebuild.words if rebuild and rebuild.problem else None,
+                self.settings.notice(),
+            )
+            if each
+        ]
         return replace(found, notices=(*found.notices, *problems))
 
     async def ask(

@@ -113,8 +113,17 @@ class Retriever:
             EmbedderUnavailableError: the index has never been built, and cannot be without it.
             UnavailableError, StorageError: none of the collections can be searched.
         """
-        await self._setup.ensure()
-        asked = _bounded(query)
+        async with self._setup.asking():
+            return await self._find(_bounded(query), project, collections, limit, only_relevant)
+
+    async def _find(
+        self,
+        asked: str,
+        project: str,
+        collections: Sequence[CollectionName],
+        limit: int,
+        only_relevant: bool,
+    ) -> Retrieved:
         question = Question(asked)
         if only_relevant and not question:
             return Retrieved(())

@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -56,12 +56,16 @@ class CodeIndexer:
         bm25: Bm25Encoder,
         files: SourceFiles,
         scrubber: Scrubber,
+        writing: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
+        """Each run is inside ``writing``: while it is, nobody changes the index and the embedder
+        for others."""
         self._index = index
         self._embedder = embedder
         self._bm25 = bm25
         self._files = files
         self._scrubber = scrubber
+        self._writing = writing
         # One lock a project rather than one a root: roots may lie in each other.
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -82,7 +86,7 @@ class CodeIndexer:
         """
         began = time.monotonic()
         start = await asyncio.to_thread(resolve_root, root)
-        async with self._locks.setdefault(project, asyncio.Lock()):
+        async with self._locks.setdefault(project, asyncio.Lock()), self._writing():
             tree = await self._tree(project, start)
             manifest = await self._files.manifest(project, str(tree.root))
             lost = await self._lost_points(project, manifest.values())

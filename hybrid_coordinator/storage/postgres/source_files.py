@@ -43,15 +43,17 @@ class _Queries:
 
 
 class SourceFiles:
-    """Which files of a project are in the index, and of which content."""
+    """Which files of a project are in the index, and of which content: in the generation of this
+    number, or in whichever serves at the moment of each call."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, generation: int | None = None) -> None:
         self._database = database
+        self._generation = generation
         self._queries = load_queries("source_files", _Queries)
 
     async def manifest(self, project: str, root: str) -> dict[str, SourceFile]:
         """The indexed files below ``root`` by path."""
-        rows = await self._database.fetch(self._queries.manifest, project, root)
+        rows = await self._database.fetch(self._queries.manifest, project, root, self._generation)
         return {
             row["path"]: SourceFile(
                 row["path"], row["content_hash"], tuple(str(uuid) for uuid in row["chunk_ids"])
@@ -70,6 +72,7 @@ class SourceFiles:
                     file.path,
                     file.content_hash,
                     parse_ids("chunk_ids", file.chunk_ids),
+                    self._generation,
                 )
                 for file in files
             ],
@@ -77,25 +80,27 @@ class SourceFiles:
 
     async def remove(self, project: str, root: str, paths: Sequence[str]) -> None:
         """Forget files; unknown paths are ignored."""
-        await self._database.execute(self._queries.remove, project, root, list(paths))
+        await self._database.execute(
+            self._queries.remove, project, root, list(paths), self._generation
+        )
 
     async def roots(self) -> list[tuple[str, str]]:
         """Every indexed (project, root), sorted."""
-        rows = await self._database.fetch(self._queries.roots)
+        rows = await self._database.fetch(self._queries.roots, self._generation)
         return [(row["project"], row["root"]) for row in rows]
 
     async def unfinished_roots(self) -> list[tuple[str, str]]:
         """Every (project, root) with files whose points are not all in place, sorted."""
-        rows = await self._database.fetch(self._queries.unfinished_roots)
+        rows = await self._database.fetch(self._queries.unfinished_roots, self._generation)
         return [(row["project"], row["root"]) for row in rows]
 
     async def mark_all_unfinished(self) -> None:
         """Say that the index has no point of any file, so that each root is indexed again."""
-        await self._database.execute(self._queries.mark_all_unfinished)
+        await self._database.execute(self._queries.mark_all_unfinished, self._generation)
 
     async def summary(self) -> list[ProjectSummary]:
         """What is indexed, by project and root."""
-        rows = await self._database.fetch(self._queries.summary)
+        rows = await self._database.fetch(self._queries.summary, self._generation)
         return [
             ProjectSummary(
                 row["project"], row["root"], row["files"], row["chunks"], row["indexed_at"]
