@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.embedding.protocol import Embedder
     from hybrid_coordinator.knowledge.index_setup import IndexSetup
+    from hybrid_coordinator.knowledge.locating import Wanted
     from hybrid_coordinator.knowledge.rebuild import Rebuilder
     from hybrid_coordinator.routing.delegate import LocalModels
     from hybrid_coordinator.storage.postgres.database import Database
@@ -324,7 +325,6 @@ async def _build(
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
     from hybrid_coordinator.knowledge.collections import load_collections
-    from hybrid_coordinator.knowledge.locating import Wanted
     from hybrid_coordinator.knowledge.moving_index import moving_index
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retriever
@@ -345,8 +345,7 @@ async def _build(
     scrubber, bm25 = Scrubber(_secrets(settings)), Bm25Encoder()
     embedders = _Embedders(settings.embedding)
     stack.push_async_callback(embedders.close)
-    embedding = settings.embedding.model_dump(include=set(_RECORDED_EMBEDDING))
-    wanted = Wanted(settings.storage.qdrant_url or EMBEDDED, embedding, embedders.make(embedding))
+    wanted = embedders.wanted(settings.storage.qdrant_url or EMBEDDED)
     moving = moving_index(
         database, wanted, engines.open, embedders.make, bm25, scrubber, definitions
     )
@@ -407,6 +406,13 @@ class _Embedders:
     def __init__(self, settings: EmbeddingSettings) -> None:
         self._settings = settings
         self._made: list[Embedder] = []
+
+    def wanted(self, engine: str) -> Wanted:
+        """The index in ``engine`` by the embedder that is configured."""
+        from hybrid_coordinator.knowledge.locating import Wanted
+
+        embedding = self._settings.model_dump(include=set(_RECORDED_EMBEDDING))
+        return Wanted(engine, embedding, self.make(embedding))
 
     def make(self, recorded: Mapping[str, JsonValue]) -> Embedder:
         """The embedder that these settings lead to. A key is given only to the address that it

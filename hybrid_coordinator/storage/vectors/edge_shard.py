@@ -31,8 +31,8 @@ from hybrid_coordinator.storage.vectors.protocol import (
     ScoredHit,
     SparseText,
     StoredPoint,
-    distinct_weights,
     ranked,
+    told_apart,
 )
 
 _DENSE = "dense"
@@ -125,14 +125,13 @@ def _nearest(by: Sequence[float] | SparseText) -> qe.Query:
     return qe.Query.Nearest(list(by), using=_DENSE)
 
 
-def _point(point: IndexPoint) -> qe.Point:
+def _point(given: IndexPoint) -> qe.Point:
+    point = told_apart(given)
     vectors: dict[str, qe.NamedVector] = {}
     if point.dense is not None:
         vectors[_DENSE] = list(point.dense)
     if point.sparse.indices:
-        vectors[_SPARSE] = qe.SparseVector(
-            list(point.sparse.indices), list(distinct_weights(point))
-        )
+        vectors[_SPARSE] = qe.SparseVector(list(point.sparse.indices), list(point.sparse.values))
     return qe.Point(id=point.id, vector=vectors, payload=dict(point.payload))
 
 

@@ -210,7 +210,8 @@ async def test_a_ranking_within_a_condition_brings_in_what_common_words_bury(
     )
     elsewhere = point(2, "frobnicate", axis(5), defines=["frobnicate"], project="two")
     await index.upsert(NAME, [*uses, definition, elsewhere])
-    parts = {"where": {"project": "one"}, "limit": 5, "candidates": 20}
+    # More than both rankings have together: what none but the third has comes behind them.
+    parts = {"where": {"project": "one"}, "limit": 45, "candidates": 20}
     words, also = BM25.query("frobnicate"), [{"defines": ["frobnicate"]}, {"defines": ["no"]}]
     for dense in (axis(0), None):
         buried = await index.hybrid(NAME, dense=dense, sparse=words, **parts)
