@@ -167,7 +167,7 @@ class Running:
         storage, embedding = self.settings.storage, self.settings.embedding
         checks: tuple[tuple[str, Awaitable[object], str], ...] = (
             ("postgres", self.database.ping(), "external" if storage.database_url else "embedded"),
-            ("qdrant", self.index.ping(), storage.qdrant_url or "embedded (Qdrant Edge)"),
+            ("qdrant", self._ping_index(), storage.qdrant_url or "embedded (Qdrant Edge)"),
             ("embedder", self.embedder.embed(["ping"]), embedding.provider),
             ("collections", self.setup.ensure(), "all five are there"),
         )
@@ -189,6 +189,11 @@ class Running:
             PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
         )
         return [*parts, *await _models_health(self.coordinator.models())]
+
+    async def _ping_index(self) -> None:
+        with contextlib.suppress(HybridError):  # another check tells of it
+            await self.setup.ensure()  # only now is it known which engine serves
+        await self.index.ping()
 
     async def collections(self) -> list[CollectionState]:
         """The five collections, counted now."""
