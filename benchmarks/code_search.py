@@ -34,9 +34,9 @@ from hybrid_coordinator.knowledge.collections import load_collections
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
 from hybrid_coordinator.knowledge.retrieval import Retriever
-from hybrid_coordinator.storage.postgres.bookkeeping import CollectionEmbedders
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.embedded import EmbeddedPostgres
+from hybrid_coordinator.storage.postgres.generations import Generations
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.postgres.migrate import migrate
@@ -141,7 +141,7 @@ class Bench:
         self.setup = IndexSetup(
             index,
             self._embedder,
-            CollectionEmbedders(database),
+            Generations(database),
             interactions,
             KnowledgeRecords(database),
             files,

@@ -23,10 +23,17 @@ from hybrid_coordinator.errors import (
     UnavailableError,
 )
 from hybrid_coordinator.home import Home
-from hybrid_coordinator.settings import InferenceSettings, Settings, SettingsStore
+from hybrid_coordinator.settings import (
+    EmbeddingSettings,
+    InferenceSettings,
+    Settings,
+    SettingsStore,
+)
 
 # Loaded by the starting task, behind the handshake; see `_import_rooms`.
 if TYPE_CHECKING:
+    from hybrid_coordinator.domain.indexing import RebuildState
+    from hybrid_coordinator.domain.knowledge import JsonValue
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
     from hybrid_coordinator.knowledge.code.refreshing import Refresher
@@ -34,10 +41,13 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.embedding.protocol import Embedder
     from hybrid_coordinator.knowledge.index_setup import IndexSetup
+    from hybrid_coordinator.knowledge.locating import Wanted
+    from hybrid_coordinator.knowledge.rebuild import Rebuilder
     from hybrid_coordinator.routing.delegate import LocalModels
-    from hybrid_coordinator.storage.postgres.bookkeeping import CollectionEmbedders
     from hybrid_coordinator.storage.postgres.database import Database
+    from hybrid_coordinator.storage.postgres.generations import Generations
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
+    from hybrid_coordinator.storage.vectors.engines import VectorEngines
     from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
 _log = logging.getLogger(__name__)
@@ -63,6 +73,13 @@ class Engines:
             return "starting"
         error = None if task.cancelled() else task.exception()
         return f"down: {error}" if error else "up"
+
+    def rebuild(self) -> RebuildState | None:
+        """How far a rebuild of the index is, if one is under way."""
+        task = self._starting
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return None
+        return task.result().rebuilder.state
 
     def settings_notice(self) -> str | None:
         """What a user should know of hybrid.yaml as it is now; None mostly."""
@@ -142,9 +159,10 @@ class Running:
     database: Database
     index: VectorIndex
     embedder: Embedder
-    embedders: CollectionEmbedders
+    generations: Generations
     files: SourceFiles
     setup: IndexSetup
+    rebuilder: Rebuilder
     definitions: Mapping[CollectionName, CollectionDefinition]
 
     async def health(self) -> list[PartHealth]:
@@ -152,9 +170,9 @@ class Running:
         storage, embedding = self.settings.storage, self.settings.embedding
         checks: tuple[tuple[str, Awaitable[object], str], ...] = (
             ("postgres", self.database.ping(), "external" if storage.database_url else "embedded"),
-            ("qdrant", self.index.ping(), storage.qdrant_url or "embedded (Qdrant Edge)"),
+            ("qdrant", self._ping_index(), storage.qdrant_url or "embedded (Qdrant Edge)"),
             ("embedder", self.embedder.embed(["ping"]), embedding.provider),
-            ("collections", self.setup.ensure(), "all five are there, built by this embedder"),
+            ("collections", self.setup.ensure(), "all five are there"),
         )
         parts = []
         for name, check, detail in checks:
@@ -164,6 +182,11 @@ class Running:
                 parts.append(PartHealth(name, ok=False, detail=str(error), remedy=_remedy(error)))
             else:
                 parts.append(PartHealth(name, ok=True, detail=detail))
+        state = self.rebuilder.state
+        if state is not None:
+            parts.append(
+                PartHealth("rebuild", ok=not state.problem, detail=state.words, needed=False)
+            )
         notice = self.coordinator.settings.notice()
         parts.append(
             PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
@@ -172,51 +195,49 @@ class Running:
         parts.append(PartHealth("watching", ok=True, detail=watched, needed=False))
         return [*parts, *await _models_health(self.coordinator.models())]
 
+    async def _ping_index(self) -> None:
+        with contextlib.suppress(HybridError):  # another check tells of it
+            await self.setup.ensure()  # only now is it known which engine serves
+        await self.index.ping()
+
     async def collections(self) -> list[CollectionState]:
         """The five collections, counted now."""
         await self.setup.ensure()
-        built = await self.embedders.all()
+        serving = await self.generations.serving()
         return [
             CollectionState(
                 name=name.value,
                 purpose=definition.purpose,
                 points=await self.index.count(name.value, {}),
-                embedder=built[name.value].model,
+                embedder=serving.embedder.model if serving.embedder else "none yet",
             )
             for name, definition in self.definitions.items()
         ]
 
     async def rebuild(self, progress: Progress) -> None:
-        """Make every collection anew from the record and from the indexed directories, with the
-        embedder that is configured now.
+        """Build the index anew beside the one that serves, as the settings want it, and switch.
+        One that is under way is waited for.
 
         Raises:
-            EmbedderUnavailableError: nothing was emptied.
+            HybridError: what holds it up. It goes on by itself once it has begun.
         """
-        for name in self.definitions:
-            await self.coordinator.projector.rebuild(name)
-        await self._index_unfinished(progress)
-        await self.coordinator.projector.drain(_REBUILD_SECONDS)
+        await self.rebuilder.rebuild(progress)
+        await self.setup.ensure()
 
     async def catch_up(self) -> None:
         """Index again what a crash, a damaged shard or a missing embedder left unfinished, and
         take up what is watched."""
         try:
-            await self.coordinator.projector.drain(_REBUILD_SECONDS)
+            await self.coordinator.projector.drain(_DRAIN_SECONDS)
             await self.coordinator.watches.resume()
-            await self._index_unfinished(_say_nothing)
+            await self._index_unfinished()
         except HybridError:
             _log.warning("unfinished indexing is left to the next start", exc_info=True)
 
-    async def _index_unfinished(self, progress: Progress) -> None:
-        roots = await self.files.unfinished_roots()
-        for number, (project, root) in enumerate(roots):
-
-            async def told(done: int, total: int, number: int = number, root: str = root) -> None:
-                await progress(number + done / max(total, 1), len(roots), f"roots, in {root}")
-
+    async def _index_unfinished(self) -> None:
+        for project, root in await self.files.unfinished_roots():
             try:
-                await self.coordinator.indexer.index(Path(root), project, told)
+                await self.coordinator.indexer.index(Path(root), project)
             except (InvalidArgumentError, NotFoundError) as error:
                 _log.warning("%s cannot be indexed again: %s", root, error)
 
@@ -247,11 +268,7 @@ async def _models_health(models: LocalModels) -> list[PartHealth]:
     return parts
 
 
-_REBUILD_SECONDS = 600.0
-
-
-async def _say_nothing(_: float, __: float | None, ___: str) -> None:
-    """Progress that nobody asked for."""
+_DRAIN_SECONDS = 600.0
 
 
 def _remedy(error: HybridError) -> str:
@@ -272,13 +289,18 @@ async def _open(home: Home, store: SettingsStore, stack: contextlib.AsyncExitSta
     record = asyncio.create_task(_open_record(home, settings, stack))
     try:
         await asyncio.to_thread(_import_rooms)
-        index = await _open_index(home, settings)
-        stack.push_async_callback(index.close)
+        from hybrid_coordinator.storage.vectors.engines import EMBEDDED, VectorEngines
+
+        storage = settings.storage
+        key = storage.qdrant_api_key.get_secret_value() if storage.qdrant_api_key else None
+        engines = VectorEngines(home.vectors_dir, key, storage.timeout_seconds)
+        stack.push_async_callback(engines.close)
+        await engines.open(storage.qdrant_url or EMBEDDED)  # while the record is being opened
     except BaseException:
         record.cancel()
         await asyncio.gather(record, return_exceptions=True)
         raise
-    return await _build(home, store, await record, index, stack)
+    return await _build(home, store, await record, engines, stack)
 
 
 async def _open_record(
@@ -305,75 +327,58 @@ async def _open_record(
     return database
 
 
-async def _open_index(home: Home, settings: Settings) -> VectorIndex:
-    storage = settings.storage
-    if storage.qdrant_url is None:
-        from hybrid_coordinator.storage.vectors.edge import EdgeIndex
-
-        index = await EdgeIndex.open(home.vectors_dir)
-        for collection, reason in index.damaged.items():
-            _log.error("collection %s was damaged and is built anew: %s", collection, reason)
-        return index
-    from hybrid_coordinator.storage.vectors.client import ClientIndex
-
-    key = storage.qdrant_api_key
-    return ClientIndex.connect(
-        storage.qdrant_url, key.get_secret_value() if key else None, storage.timeout_seconds
-    )
-
-
 async def _build(
     home: Home,
     store: SettingsStore,
     database: Database,
-    index: VectorIndex,
+    engines: VectorEngines,
     stack: contextlib.AsyncExitStack,
 ) -> Running:
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
-    from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+    from hybrid_coordinator.knowledge.code.recall import FreshSources
     from hybrid_coordinator.knowledge.code.worker import Workshop
     from hybrid_coordinator.knowledge.collections import load_collections
-    from hybrid_coordinator.knowledge.embedding.cooling import CoolingEmbedder
-    from hybrid_coordinator.knowledge.embedding.factory import build_embedder
-    from hybrid_coordinator.knowledge.index_setup import IndexSetup
+    from hybrid_coordinator.knowledge.moving_index import moving_index
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retriever
     from hybrid_coordinator.learning.datasets import TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder
     from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.routing.route import Router
-    from hybrid_coordinator.storage.postgres.bookkeeping import (
-        CollectionEmbedders,
-        Datasets,
-        Statistics,
-    )
+    from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
-    from hybrid_coordinator.storage.postgres.source_files import SourceFiles
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
+    from hybrid_coordinator.storage.vectors.engines import EMBEDDED
 
     settings = store.current()
     unpack_grammars_into(home.grammars_dir)
     interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
-    files, embedders = SourceFiles(database), CollectionEmbedders(database)
     definitions = load_collections()
-    scrubber = Scrubber(_secrets(settings))
-    embedder, bm25 = CoolingEmbedder(build_embedder(settings.embedding)), Bm25Encoder()
-    stack.push_async_callback(embedder.close)
-    workshop = Workshop()
+    scrubber, bm25 = Scrubber(_secrets(settings)), Bm25Encoder()
+    embedders, workshop = _Embedders(settings.embedding), Workshop()
+    stack.push_async_callback(embedders.close)
     stack.push_async_callback(workshop.close)
-    setup = IndexSetup(index, embedder, embedders, interactions, knowledge, files, definitions)
+    wanted = embedders.wanted(settings.storage.qdrant_url or EMBEDDED)
+    moving = moving_index(
+        database, wanted, engines.open, embedders.make, bm25, workshop, scrubber, definitions
+    )
+    index, embedder, setup = moving.index, moving.embedder, moving.setup
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
-    indexer = CodeIndexer(index, embedder, workshop, files, scrubber)
-    refresher, watches = _upkeep(indexer, database)
+    refresher, watches = _upkeep(moving.indexer, database)
+    sources = FreshSources(
+        scrubber,
+        lambda project, root, path: refresher.add(project, root, [path]),
+        moving.indexer.draft,
+    )
     stack.push_async_callback(watches.close)
     models = CurrentModels(store, scrubber)
     stack.push_async_callback(models.close)
     coordinator = Coordinator(
-        retriever=Retriever(index, embedder, bm25, interactions, setup, definitions),
+        retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),
         projector=projector,
-        indexer=indexer,
+        indexer=moving.indexer,
         watches=watches,
         tracker=Tracker(interactions, projector.wake, scrubber),
         outcomes=OutcomeRecorder(
@@ -393,12 +398,27 @@ async def _build(
         statistics=Statistics(database),
         scrubber=scrubber,
         settings=store,
+        rebuild_state=lambda: moving.rebuilder.state,
         datasets_dir=home.datasets_dir,
     )
     running = Running(
-        coordinator, settings, database, index, embedder, embedders, files, setup, definitions
+        coordinator,
+        settings,
+        database,
+        index,
+        embedder,
+        moving.generations,
+        moving.files,
+        setup,
+        moving.rebuilder,
+        definitions,
     )
-    for work in (projector.run(), refresher.run(), running.catch_up()):
+    for work in (
+        projector.run(),
+        refresher.run(),
+        running.catch_up(),
+        moving.rebuilder.run(),
+    ):
         task = asyncio.create_task(work)
         stack.push_async_callback(_cancel, task)
     return running
@@ -412,6 +432,48 @@ def _upkeep(indexer: CodeIndexer, database: Database) -> tuple[Refresher, Watche
 
     refresher = Refresher(indexer)
     return refresher, Watches(WatchedDirectories(database), refresher)
+
+
+_RECORDED_EMBEDDING = ("provider", "model", "base_url")
+"""The settings that lead to an embedding model, less its key."""
+
+
+class _Embedders:
+    """Makes embedders, and closes them all at the end."""
+
+    def __init__(self, settings: EmbeddingSettings) -> None:
+        self._settings = settings
+        self._made: list[Embedder] = []
+
+    def wanted(self, engine: str) -> Wanted:
+        """The index in ``engine`` by the embedder that is configured."""
+        from hybrid_coordinator.knowledge.locating import Wanted
+
+        embedding = self._settings.model_dump(include=set(_RECORDED_EMBEDDING))
+        return Wanted(engine, embedding, self.make(embedding))
+
+    def make(self, recorded: Mapping[str, JsonValue]) -> Embedder:
+        """The embedder that these settings lead to. A key is given only to the address that it
+        was configured for."""
+        from hybrid_coordinator.knowledge.embedding.cooling import CoolingEmbedder
+        from hybrid_coordinator.knowledge.embedding.factory import build_embedder
+
+        now = self._settings
+        known = {name: recorded.get(name) for name in _RECORDED_EMBEDDING if recorded.get(name)}
+        settings = EmbeddingSettings.model_validate(
+            known
+            | {
+                "timeout_seconds": now.timeout_seconds,
+                "api_key": now.api_key if known.get("base_url") == now.base_url else None,
+            }
+        )
+        self._made.append(CoolingEmbedder(build_embedder(settings)))
+        return self._made[-1]
+
+    async def close(self) -> None:
+        """No call to any of them may follow."""
+        for embedder in self._made:
+            await embedder.close()
 
 
 class CurrentModels:

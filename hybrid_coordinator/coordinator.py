@@ -35,7 +35,7 @@ from hybrid_coordinator.knowledge.projects import Project, project_of
 # The rooms are built by the composition root while the handshake is already being answered:
 # importing them here would hold it up.
 if TYPE_CHECKING:
-    from hybrid_coordinator.domain.indexing import IndexReport
+    from hybrid_coordinator.domain.indexing import IndexReport, RebuildState
     from hybrid_coordinator.domain.reply import Reply
     from hybrid_coordinator.domain.route import Route
     from hybrid_coordinator.domain.secrets import Scrubber
@@ -135,6 +135,7 @@ class Coordinator:
     statistics: Statistics
     scrubber: Scrubber
     settings: SettingsStore
+    rebuild_state: Callable[[], RebuildState | None]
     datasets_dir: Path
 
     async def augment(
@@ -152,7 +153,7 @@ class Coordinator:
         found, ready = await asyncio.gather(
             self._find(query, project, collections, _PER_COLLECTION), self.models().any_ready()
         )
-        packed = pack(found.items, max_tokens)
+        packed = pack(found.items, max_tokens, found.read_lines)
         notices = found.notices
         if found.items and not packed.items:
             many = f"{len(found.items)} relevant items do not fit max_tokens={max_tokens}"
@@ -191,7 +192,16 @@ class Coordinator:
             limit,
             only_relevant=only_relevant,
         )
-        problems = [each for each in (self.projector.problem, self.settings.notice()) if each]
+        rebuild = self.rebuild_state()
+        problems = [
+            each
+            for each in (
+                self.projector.problem,
+                rebuild.words if rebuild and rebuild.problem else None,
+                self.settings.notice(),
+            )
+            if each
+        ]
         news = self.watches.take_news(project)
         return replace(found, notices=(*found.notices, *problems, *news))
 
@@ -204,7 +214,7 @@ class Coordinator:
         context_ids: tuple[str, ...] = ()
         if options.use_context:
             found = await self._find(options.prompt, project, None, _PER_COLLECTION)
-            packed = pack(found.items, _ASK_CONTEXT_TOKENS)
+            packed = pack(found.items, _ASK_CONTEXT_TOKENS, found.read_lines)
             context, context_ids = packed.text, shown_ids(packed.items)
 
         async def waiting(elapsed: float, words: str) -> None:

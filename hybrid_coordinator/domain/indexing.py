@@ -21,3 +21,24 @@ class IndexReport:
     skipped: Mapping[str, int]
     seconds: float
     notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildState:
+    """A rebuild of the index that is under way: ``done`` of ``total`` rows and files are in the
+    new one. ``problem`` is what holds it up at the moment; it goes on by itself."""
+
+    done: int
+    total: int
+    engine: str
+    embedder: str
+    problem: str | None = None
+
+    @property
+    def words(self) -> str:
+        """One line for a reader."""
+        held = f"; it waits: {self.problem}" if self.problem else ""
+        return (
+            f"the index is being rebuilt by {self.embedder} in {self.engine}, "
+            f"{self.done} of {self.total} rows and files done{held}"
+        )

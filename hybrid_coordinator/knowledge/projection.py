@@ -6,24 +6,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from hybrid_coordinator.domain.items import CollectionName
-from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.errors import EmbedderUnavailableError, HybridError, NotFoundError
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
-from hybrid_coordinator.knowledge.embedding.protocol import Embedder, Vector
+from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
-from hybrid_coordinator.knowledge.payloads import (
-    interaction_payload,
-    knowledge_payload,
-    searched_interaction,
-    searched_knowledge,
-)
+from hybrid_coordinator.knowledge.rows import Row, RowPoints
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
-from hybrid_coordinator.storage.vectors.protocol import IndexPoint, VectorIndex
+from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
 _ROWS_A_BATCH = 64
 _LOOK_SECONDS = 30.0
@@ -38,23 +31,7 @@ _PROBE = "probe"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row to project, at the version that is to be marked when that is done. ``text`` is what
-    is searched."""
-
-    id: str
-    version: int
-    collection: CollectionName
-    text: str
-    payload: Mapping[str, JsonValue]
-
-    @property
-    def key(self) -> tuple[str, int]:
-        return self.id, self.version
-
-
-_Read = Callable[[int], Awaitable[list[_Row]]]
+_Read = Callable[[int], Awaitable[list[Row]]]
 _Mark = Callable[[Sequence[tuple[str, int]]], Awaitable[None]]
 
 
@@ -76,14 +53,11 @@ class Projector:
         setup: IndexSetup,
         definitions: Mapping[CollectionName, CollectionDefinition],
     ) -> None:
-        self._index = index
+        self._rows = RowPoints(index, embedder, bm25, definitions)
         self._embedder = embedder
-        self._bm25 = bm25
         self._interactions = interactions
         self._knowledge = knowledge
         self._setup = setup
-        self._definitions = definitions
-        self._projecting = asyncio.Lock()
         self._woken = asyncio.Event()
         self._awaited = asyncio.Event()
         self._wakes = 1  # whatever waits since the last run of the process
@@ -139,24 +113,11 @@ class Projector:
             async with asyncio.timeout(timeout), self._pass_ended:
                 await self._pass_ended.wait_for(lambda: self._answered >= wakes)
 
-    async def rebuild(self, collection: CollectionName) -> None:
-        """Empty a collection and have its rows projected anew, with the embedder in use.
-
-        What was made from files is gone until the files are indexed again.
-
-        Raises:
-            EmbedderUnavailableError: nothing was emptied.
-            UnavailableError, StorageError: the index or the record.
-        """
-        async with self._projecting:
-            await self._setup.recreate(collection)
-        self.wake()
-
     async def _attempt(self) -> bool:
         """One pass; whether everything is in the index, with its vector."""
         problem = None
         try:
-            async with self._projecting:
+            async with self._setup.writing():
                 await self._project_all()
         except HybridError as error:
             problem = str(error)
@@ -168,7 +129,6 @@ class Projector:
         return problem is None
 
     async def _project_all(self) -> None:
-        await self._setup.ensure()
         failure = await self._still_gone() if self._without_vector else None
         for read, mark in (
             (self._read_knowledge, self._knowledge.mark_projected),
@@ -198,54 +158,16 @@ class Projector:
             rows = rows[:_ROWS_A_BATCH]
             keys = [row.key for row in rows]
             try:
-                await self._store(rows)
+                await self._rows.store(rows)
             except EmbedderUnavailableError as error:
                 failure = error
                 self._without_vector.update(keys)
             else:
                 await mark(keys)
 
-    async def _store(self, rows: Sequence[_Row]) -> None:
-        """Store the rows' points, without vectors before ``EmbedderUnavailableError`` is
-        raised."""
-        try:
-            vectors = await self._embedder.embed([row.text for row in rows])
-        except EmbedderUnavailableError:
-            await self._upsert(rows, [None] * len(rows))
-            raise
-        await self._upsert(rows, vectors)
+    async def _read_knowledge(self, limit: int) -> list[Row]:
+        return [self._rows.of_knowledge(item) for item in await self._knowledge.unprojected(limit)]
 
-    async def _upsert(self, rows: Sequence[_Row], vectors: Sequence[Vector | None]) -> None:
-        weights = await asyncio.to_thread(lambda: [self._bm25.document(row.text) for row in rows])
-        points: dict[CollectionName, list[IndexPoint]] = {}
-        for row, vector, sparse in zip(rows, vectors, weights, strict=True):
-            point = IndexPoint(row.id, vector, sparse, row.payload)
-            points.setdefault(row.collection, []).append(point)
-        for collection, its_points in points.items():
-            await self._index.upsert(collection, its_points)
-
-    async def _read_knowledge(self, limit: int) -> list[_Row]:
-        return [
-            _Row(
-                item.id,
-                item.version,
-                item.collection,
-                searched_knowledge(item, self._definitions[item.collection]),
-                knowledge_payload(item, self._definitions[item.collection]),
-            )
-            for item in await self._knowledge.unprojected(limit)
-        ]
-
-    async def _read_interactions(self, limit: int) -> list[_Row]:
-        return [
-            _Row(
-                interaction.id,
-                revision,
-                CollectionName.INTERACTION_HISTORY,
-                searched_interaction(
-                    interaction, self._definitions[CollectionName.INTERACTION_HISTORY]
-                ),
-                interaction_payload(interaction),
-            )
-            for interaction, revision in await self._interactions.unprojected(limit)
-        ]
+    async def _read_interactions(self, limit: int) -> list[Row]:
+        waiting = await self._interactions.unprojected(limit)
+        return [self._rows.of_interaction(each, revision) for each, revision in waiting]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from hybrid_coordinator.domain.interactions import ItemStats
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName, ContextItem, SourceLines
@@ -17,6 +17,7 @@ from hybrid_coordinator.errors import (
     RecordUnavailableError,
     StorageError,
 )
+from hybrid_coordinator.knowledge.code.recall import FileNow, FreshSources, Recalled
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder, Vector
 from hybrid_coordinator.knowledge.explaining import explain
@@ -51,9 +52,6 @@ _CODE_CANDIDATES = 100
 With half as many the files that answer are missing more often; with twice as many nothing is
 gained, and a question takes 1 ms longer."""
 
-_CODE_TEXT_VOTES = 2
-"""The words of code are chosen by people who search for it: names, messages, comments."""
-
 _CANDIDATES = 20
 """Learned items that are ranked, of each collection."""
 
@@ -67,6 +65,12 @@ class Retrieved:
 
     items: tuple[ContextItem, ...]
     notices: tuple[str, ...] = ()
+    files: Mapping[tuple[str, str], FileNow] = field(default_factory=dict)
+
+    def read_lines(self, lines: SourceLines) -> str | None:
+        """Lines of a file of which something was found, as it is now; None of another file."""
+        file = self.files.get((lines.root, lines.path))
+        return None if file is None else file.lines(lines.start, lines.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Retriever:
         bm25: Bm25Encoder,
         interactions: InteractionRecords,
         setup: IndexSetup,
+        sources: FreshSources,
         definitions: Mapping[CollectionName, CollectionDefinition],
     ) -> None:
         self._index = index
@@ -111,6 +116,7 @@ class Retriever:
         self._bm25 = bm25
         self._interactions = interactions
         self._setup = setup
+        self._sources = sources
         self._definitions = definitions
 
     async def find(
@@ -137,8 +143,17 @@ class Retriever:
             EmbedderUnavailableError: the index has never been built, and cannot be without it.
             UnavailableError, StorageError: none of the collections can be searched.
         """
-        await self._setup.ensure()
-        text = _bounded(query)
+        async with self._setup.asking():
+            return await self._find(_bounded(query), project, collections, limit, only_relevant)
+
+    async def _find(
+        self,
+        text: str,
+        project: str,
+        collections: Sequence[CollectionName],
+        limit: int,
+        only_relevant: bool,
+    ) -> Retrieved:
         question = Question(text)
         if only_relevant and not question:
             return Retrieved(())
@@ -156,10 +171,12 @@ class Retriever:
         hits = await self._search_all(collections, prepared, notices)
         if hits.get(_CODE) == []:
             await self._notice_missing_index(project, notices)
+        files: dict[tuple[str, str], FileNow] = {}
+        hits = {name: await self._as_they_are_now(hits[name], files, notices) for name in hits}
         stats = await self._stats(hits, notices)
         similarity = await self._similarity(hits.get(_CODE, ()), prepared)
         found = {name: self._chosen(name, hits[name], prepared, stats, similarity) for name in hits}
-        return Retrieved(_in_order(found, prepared.asked, stats), tuple(notices))
+        return Retrieved(_in_order(found, prepared.asked, stats), tuple(notices), files)
 
     async def _vector(self, text: str, notices: list[str]) -> Vector | None:
         try:
@@ -211,9 +228,28 @@ class Retriever:
             limit=max(query.limit, _CODE_CANDIDATES),
             candidates=_CODE_POOL,
             also=[{"defines": sorted(query.asked.names)}] if query.asked.names else (),
-            text_votes=_CODE_TEXT_VOTES,
         )
         return rank_code(hits, query.asked)[: max(query.limit, EVIDENCE)]
+
+    async def _as_they_are_now(
+        self,
+        hits: Sequence[ScoredHit],
+        files: dict[tuple[str, str], FileNow],
+        notices: list[str],
+    ) -> list[ScoredHit]:
+        """The hits with their text and place as they are in their files now, without those that
+        are there no more. ``files`` gets the files."""
+        if not any("root" in hit.payload for hit in hits):
+            return list(hits)
+        fresh = []
+        for hit, recalled in zip(hits, await self._sources.check(hits, notices), strict=True):
+            if recalled is None:
+                continue
+            fresh.append(_placed(hit, recalled))
+            if recalled.file is not None:
+                key = _text(hit.payload, "root"), _text(hit.payload, "file_path")
+                files[key] = recalled.file
+        return fresh
 
     async def _stats(
         self, hits: Mapping[CollectionName, Sequence[ScoredHit]], notices: list[str]
@@ -282,6 +318,19 @@ def _in_order(
     )
 
 
+def _placed(hit: ScoredHit, now: Recalled) -> ScoredHit:
+    """The hit with its text and place as they are now."""
+    if now.start_line is None or now.end_line is None:
+        return hit
+    payload: dict[str, JsonValue] = {
+        "code_snippet": now.text,
+        "start_line": now.start_line,
+        "end_line": now.end_line,
+        "source": f"{_text(hit.payload, 'file_path')}:{now.start_line}-{now.end_line}",
+    }
+    return replace(hit, payload={**hit.payload, **payload})
+
+
 def _bounded(query: str) -> str:
     if len(query) <= _QUESTION_START + _QUESTION_END:
         return query
@@ -347,8 +396,8 @@ def _strings(value: JsonValue) -> tuple[str, ...]:
 
 
 def _text(payload: Mapping[str, JsonValue], *fields: str) -> str:
-    for field in fields:
-        value = payload.get(field)
+    for name in fields:
+        value = payload.get(name)
         if isinstance(value, str) and value:
             return value
     return ""

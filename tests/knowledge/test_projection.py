@@ -9,7 +9,7 @@ import pytest
 
 from hybrid_coordinator.domain.interactions import Outcome, OutcomeKind
 from hybrid_coordinator.domain.items import CollectionName
-from hybrid_coordinator.errors import EmbedderUnavailableError, EmbeddingMismatchError
+from hybrid_coordinator.errors import EmbedderUnavailableError
 from hybrid_coordinator.knowledge.embedding.cooling import CoolingEmbedder
 from hybrid_coordinator.knowledge.embedding.ollama import OllamaEmbedder
 from hybrid_coordinator.storage.postgres.database import Database
@@ -208,16 +208,6 @@ async def test_a_collection_lost_while_running_fills_again(
         assert parts.projector.problem is None
 
 
-async def test_rebuilding_a_collection(database: Database, tmp_path: Path) -> None:
-    async with projecting(database, tmp_path) as parts:
-        tracked = await parts.track(QUESTION)
-        await parts.projector.drain(PATIENCE)
-
-        await parts.projector.rebuild(HISTORY)
-
-        assert await parts.found(QUESTION) == [tracked]
-
-
 async def test_draining_costs_nothing_while_nothing_is_pending(
     database: Database, tmp_path: Path
 ) -> None:
@@ -330,42 +320,3 @@ async def test_a_first_start_needs_the_embedder(database: Database, tmp_path: Pa
         with pytest.raises(EmbedderUnavailableError, match="ollama serve"):
             await parts.find(QUESTION)
         assert DEAD in str(parts.projector.problem)
-
-
-async def test_another_embedding_model_is_an_error_until_the_index_is_rebuilt(
-    database: Database, tmp_path: Path
-) -> None:
-    async with projecting(database, tmp_path) as parts:
-        tracked = await parts.track(QUESTION)
-        await parts.projector.drain(PATIENCE)
-
-    async with EmbeddingServer() as server:
-        embedder = OllamaEmbedder(server.url, server.model, timeout=5)
-        async with projecting(database, tmp_path, embedder) as parts:
-            with pytest.raises(EmbeddingMismatchError, match="hybrid-coordinator reindex"):
-                await parts.find(QUESTION)
-            assert "hybrid-coordinator reindex" in str(parts.projector.problem)
-
-            for collection in CollectionName:
-                await parts.projector.rebuild(collection)
-
-            assert await parts.found(QUESTION) == [tracked]
-            assert parts.projector.problem is None
-
-
-async def test_a_rebuild_without_an_embedder_empties_nothing(
-    database: Database, tmp_path: Path
-) -> None:
-    async with EmbeddingServer() as server:
-        embedder = OllamaEmbedder(server.url, server.model, timeout=5)
-        async with projecting(database, tmp_path, embedder) as parts:
-            tracked = await parts.track(QUESTION)
-            await parts.projector.drain(PATIENCE)
-
-    dead = OllamaEmbedder(DEAD, server.model, timeout=5)
-    async with projecting(database, tmp_path, dead) as parts:
-        with pytest.raises(EmbedderUnavailableError):
-            await parts.projector.rebuild(HISTORY)
-
-        assert await parts.index.count(HISTORY, {}) == 1
-        assert await parts.found(QUESTION) == [tracked]

@@ -11,7 +11,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -60,12 +60,16 @@ class CodeIndexer:
         workshop: Workshop,
         files: SourceFiles,
         scrubber: Scrubber,
+        writing: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
+        """Each run is inside ``writing``: while it is, nobody changes the index and the embedder
+        for others."""
         self._index = index
         self._embedder = embedder
         self._files = files
         self._scrubber = scrubber
         self._workshop = workshop
+        self._writing = writing
         # One lock a project rather than one a root: roots may lie in each other.
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -86,7 +90,7 @@ class CodeIndexer:
         """
         began = time.monotonic()
         start = await asyncio.to_thread(resolve_root, root)
-        async with self._locks.setdefault(project, asyncio.Lock()):
+        async with self._locks.setdefault(project, asyncio.Lock()), self._writing():
             tree = await self._tree(project, start)
             part = start.relative_to(tree.root).as_posix()
             if part != _WHOLE:
@@ -99,7 +103,7 @@ class CodeIndexer:
         does not matter whether they are there (still, or already). Raises as ``index`` does."""
         began = time.monotonic()
         start = await asyncio.to_thread(resolve_root, root)
-        async with self._locks.setdefault(project, asyncio.Lock()):
+        async with self._locks.setdefault(project, asyncio.Lock()), self._writing():
             tree = await self._tree(project, start)
             within = start.relative_to(tree.root)
             parts = {(within / path).as_posix() for path in paths}

@@ -44,7 +44,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     collections.set_defaults(run=_collections)
 
     reindex = commands.add_parser(
-        "reindex", help="rebuild every collection from the record, with the configured embedder"
+        "reindex",
+        help="rebuild the index as the settings want it, while the former one serves",
     )
     add_json_flag(reindex)
     reindex.set_defaults(run=_reindex)
@@ -129,6 +130,8 @@ def _print_collections(answer: Json, options: argparse.Namespace) -> None:
             for one in answer["collections"]
         ),
     )
+    if answer["rebuild"]:
+        print(f"note: {answer['rebuild']['words']}")
 
 
 def _collections(options: argparse.Namespace) -> int:
@@ -140,5 +143,8 @@ def _collections(options: argparse.Namespace) -> int:
 def _reindex(options: argparse.Namespace) -> int:
     with connected(Home.from_environment()) as client, progress_bar("reindexing") as bar:
         answer = client.request("hybrid/reindex", on_progress=bar)
+    if not options.json:
+        waited = ", by a rebuild that was under way" if answer["was_under_way"] else ""
+        print(f"rebuilt{waited}:")
     _print_collections(answer, options)
     return 0

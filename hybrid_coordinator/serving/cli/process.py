@@ -166,4 +166,7 @@ def _status(options: argparse.Namespace) -> int:
         print(f"  socket       {state['socket']}")
         print(f"  connections  {state['connections']}")
         print(f"  settings     {state['settings']}")
+        rebuild = state["rebuild"]
+        if isinstance(rebuild, dict):
+            print(f"  rebuild      {rebuild['words']}")
     return 0 if state["running"] else 1

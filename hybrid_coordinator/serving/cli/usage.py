@@ -34,8 +34,11 @@ def _stats(options: argparse.Namespace) -> int:
     if options.json:
         print_json(totals)
         return 0
+    rebuild = totals.pop("rebuild")
     for name, value in totals.items():
         print(f"{name.replace('_', ' '):18} {_shown(value)}")
+    if rebuild:
+        print(f"note: {rebuild['words']}")
     return 0
 
 

@@ -67,6 +67,7 @@ def add_control_methods(
             "connections": owner.connections,
             "engines": engines.state(),
             "settings": engines.settings_notice() or "as in the file",
+            "rebuild": _rebuild(engines),
         }
 
     async def stop(_: Context, __: types.RequestParams) -> Json:
@@ -78,7 +79,7 @@ def add_control_methods(
 
     async def stats(_: Context, params: StatsParams) -> Json:
         coordinator = await engines.get()
-        return asdict(await coordinator.stats(params.project))
+        return asdict(await coordinator.stats(params.project)) | {"rebuild": _rebuild(engines)}
 
     async def route(_: Context, params: RouteParams) -> Json:
         coordinator = await engines.get()
@@ -88,13 +89,13 @@ def add_control_methods(
         }
 
     async def collections(_: Context, __: types.RequestParams) -> Json:
-        running = await engines.running()
-        return {"collections": [asdict(one) for one in await running.collections()]}
+        return await _collections(engines)
 
     async def reindex(context: Context, _: types.RequestParams) -> Json:
+        waited = _rebuild(engines) is not None
         running = await engines.running()
         await running.rebuild(progress_of(context))
-        return {"collections": [asdict(one) for one in await running.collections()]}
+        return await _collections(engines) | {"was_under_way": waited}
 
     async def unwatch(_: Context, params: UnwatchParams) -> Json:
         coordinator = await engines.get()
@@ -120,6 +121,19 @@ def add_control_methods(
     )
     for handler, params in methods:
         server.add_request_handler(f"hybrid/{handler.__name__}", params, _answering(handler))
+
+
+def _rebuild(engines: Engines) -> Json | None:
+    state = engines.rebuild()
+    return None if state is None else asdict(state) | {"words": state.words}
+
+
+async def _collections(engines: Engines) -> Json:
+    running = await engines.running()
+    return {
+        "collections": [asdict(one) for one in await running.collections()],
+        "rebuild": _rebuild(engines),
+    }
 
 
 def _answering(handler: Handler) -> Handler:

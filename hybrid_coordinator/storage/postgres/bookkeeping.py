@@ -1,4 +1,4 @@
-"""Small ledgers: who embedded what, exported datasets, and totals over the record."""
+"""Small ledgers: exported datasets, and totals over the record."""
 
 from __future__ import annotations
 
@@ -9,15 +9,6 @@ from hybrid_coordinator.domain.interactions import OutcomeKind
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.queries import load_queries
-
-
-@dataclass(frozen=True, slots=True)
-class EmbedderRecord:
-    """The embedding model that built a collection."""
-
-    model: str
-    dimension: int
-    revision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +54,6 @@ class Totals:
     files: int
     chunks: int
     unprojected: int
-
-
-@dataclass(frozen=True, slots=True)
-class _EmbedderQueries:
-    all: str
-    put: str
-    clear: str
-
-
-class CollectionEmbedders:
-    """Which embedding model built which collection of the index."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._queries = load_queries("embedders", _EmbedderQueries)
-
-    async def all(self) -> dict[str, EmbedderRecord]:
-        """Records by collection."""
-        rows = await self._database.fetch(self._queries.all)
-        return {
-            row["collection"]: EmbedderRecord(row["model"], row["dimension"], row["revision"])
-            for row in rows
-        }
-
-    async def put(self, collection: str, record: EmbedderRecord) -> None:
-        """Set the record of a collection."""
-        await self._database.execute(
-            self._queries.put, collection, record.model, record.dimension, record.revision
-        )
-
-    async def clear(self) -> None:
-        """Forget all records."""
-        await self._database.execute(self._queries.clear)
 
 
 @dataclass(frozen=True, slots=True)

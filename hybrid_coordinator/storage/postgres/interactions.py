@@ -56,6 +56,8 @@ class _Queries:
     count_unprojected: str
     mark_projected: str
     mark_all_unprojected: str
+    unbuilt: str
+    mark_built: str
     item_stats: str
     with_outcome: str
     page: str
@@ -187,6 +189,21 @@ class InteractionRecords:
     async def mark_all_unprojected(self) -> None:
         """Make everything wait to be projected anew, also what is being projected now."""
         await self._database.execute(self._queries.mark_all_unprojected)
+
+    async def unbuilt(self, after: str | None, limit: int) -> list[tuple[Interaction, int]]:
+        """Interactions that the generation under construction lacks, as ``unprojected`` for the
+        serving one, but in id order behind the id ``after``."""
+        start = None if after is None else parse_id("after", after)
+        rows = await self._database.fetch(self._queries.unbuilt, start, limit)
+        return [(_interaction(row), row["revision"]) for row in rows]
+
+    async def mark_built(self, pairs: Sequence[tuple[str, int]]) -> None:
+        """Say that the generation under construction has these (id, revision)."""
+        await self._database.execute(
+            self._queries.mark_built,
+            [parse_id("interaction_id", uuid) for uuid, _ in pairs],
+            [revision for _, revision in pairs],
+        )
 
     async def item_stats(self, item_ids: Sequence[str]) -> dict[str, ItemStats]:
         """How often each item was shown, and how that went; items never shown are left out."""

@@ -22,6 +22,8 @@ class _Queries:
     count_unprojected: str
     mark_projected: str
     mark_all_unprojected: str
+    unbuilt: str
+    mark_built: str
     page: str
 
 
@@ -83,6 +85,20 @@ class KnowledgeRecords:
     async def mark_all_unprojected(self) -> None:
         """Make every entry wait to be projected anew."""
         await self._database.execute(self._queries.mark_all_unprojected)
+
+    async def unbuilt(self, after: str | None, limit: int) -> list[KnowledgeItem]:
+        """Entries that the generation under construction lacks, in id order behind ``after``."""
+        start = None if after is None else parse_id("after", after)
+        rows = await self._database.fetch(self._queries.unbuilt, start, limit)
+        return [_item(row) for row in rows]
+
+    async def mark_built(self, pairs: Sequence[tuple[str, int]]) -> None:
+        """Say that the generation under construction has these (id, version)."""
+        await self._database.execute(
+            self._queries.mark_built,
+            [parse_id("id", uuid) for uuid, _ in pairs],
+            [version for _, version in pairs],
+        )
 
     async def page(self, after: str | None, limit: int) -> list[KnowledgeItem]:
         """Entries in id order, the first ones or those behind the id ``after``."""

@@ -13,7 +13,9 @@ CREATE TABLE interactions (
     created_at  timestamptz NOT NULL DEFAULT now(),
     -- Bumped by every change that the index must follow; `projected` is the revision it has.
     revision    integer NOT NULL DEFAULT 1,
-    projected   integer NOT NULL DEFAULT 0
+    projected   integer NOT NULL DEFAULT 0,
+    -- The revision that the generation of the index under construction has.
+    built       integer NOT NULL DEFAULT 0
 );
 CREATE INDEX interactions_created ON interactions (created_at, id);
 CREATE INDEX interactions_project_created ON interactions (project, created_at, id);
@@ -112,6 +114,7 @@ CREATE TABLE knowledge_items (
     -- Of the version.
     updated_at timestamptz NOT NULL,
     projected  boolean NOT NULL DEFAULT false,
+    built      boolean NOT NULL DEFAULT false,
     PRIMARY KEY (id, version)
 );
 CREATE INDEX knowledge_items_unprojected ON knowledge_items (updated_at, id) WHERE NOT projected;
@@ -120,6 +123,28 @@ CREATE VIEW current_knowledge AS
 SELECT DISTINCT ON (id) *
 FROM knowledge_items
 ORDER BY id, version DESC;
+
+-- Generations of the index: one serves, and another may be built beside it.
+CREATE TABLE index_generations (
+    number     integer PRIMARY KEY,
+    state      text NOT NULL CHECK (state IN ('building', 'serving', 'retired')),
+    -- What holds it: 'embedded', or a server's URL. NULL until it is first used.
+    engine     text,
+    -- How to reach the embedding model that builds it, and what that model says it is. NULL
+    -- until then, too.
+    embedding  jsonb,
+    model      text,
+    dimension  integer CHECK (dimension >= 1),
+    revision   text,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX index_generations_state ON index_generations (state) WHERE state <> 'retired';
+INSERT INTO index_generations (number, state) VALUES (1, 'serving');
+
+CREATE FUNCTION serving_generation() RETURNS integer
+LANGUAGE sql STABLE AS $$
+    SELECT number FROM index_generations WHERE state = 'serving'
+$$;
 
 -- The manifest of indexed files: what is in codebase-context, and of which content.
 CREATE TABLE source_files (
@@ -132,7 +157,8 @@ CREATE TABLE source_files (
     -- What the file system said of the file when its content was read; '' where that says too
     -- little.
     stamp        text NOT NULL DEFAULT '',
-    PRIMARY KEY (project, root, path)
+    generation   integer NOT NULL REFERENCES index_generations (number) ON DELETE CASCADE,
+    PRIMARY KEY (generation, project, root, path)
 );
 
 -- Directories whose changes are followed while the coordinator runs.
@@ -160,15 +186,6 @@ CREATE TABLE route_attempts (
     created_at     timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX route_attempts_interaction ON route_attempts (interaction_id);
-
--- Which embedding model built which collection of the index.
-CREATE TABLE collection_embedders (
-    collection text PRIMARY KEY,
-    model      text NOT NULL,
-    dimension  integer NOT NULL CHECK (dimension >= 1),
-    revision   text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now()
-);
 
 CREATE TABLE datasets (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

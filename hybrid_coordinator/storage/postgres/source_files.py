@@ -51,23 +51,32 @@ class _Queries:
 
 
 class SourceFiles:
-    """Which files of a project are in the index, and of which content."""
+    """Which files of a project are in the index, and of which content: in the generation of this
+    number, or in whichever serves at the moment of each call."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, generation: int | None = None) -> None:
         self._database = database
+        self._generation = generation
         self._queries = load_queries("source_files", _Queries)
 
     async def manifest(self, project: str, root: str) -> dict[str, SourceFile]:
         """The indexed files below ``root`` by path."""
-        return _by_path(await self._database.fetch(self._queries.manifest, project, root))
+        rows = await self._database.fetch(self._queries.manifest, project, root, self._generation)
+        return _by_path(rows)
 
     async def part(self, project: str, root: str, paths: Sequence[str]) -> dict[str, SourceFile]:
         """The same for these files, and for what is in these directories."""
-        return _by_path(await self._database.fetch(self._queries.part, project, root, list(paths)))
+        return _by_path(
+            await self._database.fetch(
+                self._queries.part, project, root, list(paths), self._generation
+            )
+        )
 
     async def chunks(self, project: str, root: str) -> int:
         """How many points of the files below ``root`` are in place."""
-        return int(await self._database.fetch_value(self._queries.chunks, project, root))
+        return int(
+            await self._database.fetch_value(self._queries.chunks, project, root, self._generation)
+        )
 
     async def put(self, project: str, root: str, files: Sequence[SourceFile]) -> None:
         """Add files or replace those of the same path; all of them or none."""
@@ -81,6 +90,7 @@ class SourceFiles:
                     file.content_hash,
                     parse_ids("chunk_ids", file.chunk_ids),
                     file.stamp,
+                    self._generation,
                 )
                 for file in files
             ],
@@ -89,30 +99,37 @@ class SourceFiles:
     async def stamp(self, project: str, root: str, stamps: Mapping[str, str]) -> None:
         """Note by path what the file system says now of files whose content is the recorded."""
         await self._database.execute(
-            self._queries.stamp, project, root, list(stamps), list(stamps.values())
+            self._queries.stamp,
+            project,
+            root,
+            list(stamps),
+            list(stamps.values()),
+            self._generation,
         )
 
     async def remove(self, project: str, root: str, paths: Sequence[str]) -> None:
         """Forget files; unknown paths are ignored."""
-        await self._database.execute(self._queries.remove, project, root, list(paths))
+        await self._database.execute(
+            self._queries.remove, project, root, list(paths), self._generation
+        )
 
     async def roots(self) -> list[tuple[str, str]]:
         """Every indexed (project, root), sorted."""
-        rows = await self._database.fetch(self._queries.roots)
+        rows = await self._database.fetch(self._queries.roots, self._generation)
         return [(row["project"], row["root"]) for row in rows]
 
     async def unfinished_roots(self) -> list[tuple[str, str]]:
         """Every (project, root) with files whose points are not all in place, sorted."""
-        rows = await self._database.fetch(self._queries.unfinished_roots)
+        rows = await self._database.fetch(self._queries.unfinished_roots, self._generation)
         return [(row["project"], row["root"]) for row in rows]
 
     async def mark_all_unfinished(self) -> None:
         """Say that the index has no point of any file, so that each root is indexed again."""
-        await self._database.execute(self._queries.mark_all_unfinished)
+        await self._database.execute(self._queries.mark_all_unfinished, self._generation)
 
     async def summary(self) -> list[ProjectSummary]:
         """What is indexed, by project and root."""
-        rows = await self._database.fetch(self._queries.summary)
+        rows = await self._database.fetch(self._queries.summary, self._generation)
         return [
             ProjectSummary(
                 row["project"], row["root"], row["files"], row["chunks"], row["indexed_at"]

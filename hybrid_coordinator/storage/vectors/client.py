@@ -32,9 +32,9 @@ from hybrid_coordinator.storage.vectors.protocol import (
     ScoredHit,
     SparseText,
     StoredPoint,
-    distinct_weights,
     ranked,
     rankings_of,
+    told_apart,
 )
 
 _DENSE = "dense"
@@ -117,11 +117,9 @@ class ClientIndex:
         limit: int,
         candidates: int = 50,
         also: Sequence[Condition] = (),
-        text_votes: int = 1,
     ) -> list[ScoredHit]:
         pool = max(candidates, limit)
-        rankings = rankings_of(dense, sparse, where, also, text_votes)
-        parts = [_prefetch(ranking, pool) for ranking in rankings]
+        parts = [_prefetch(each, pool) for each in rankings_of(dense, sparse, where, also)]
         if not parts:
             return []
         async with self._request():
@@ -323,12 +321,13 @@ def _prefetch(ranking: Ranking, limit: int) -> models.Prefetch:
     return models.Prefetch(query=query, using=using, filter=_filter(*ranking.where), limit=limit)
 
 
-def _point(point: IndexPoint) -> models.PointStruct:
+def _point(given: IndexPoint) -> models.PointStruct:
+    point = told_apart(given)
     vectors: dict[str, models.Vector] = {}
     if point.dense is not None:
         vectors[_DENSE] = list(point.dense)
     if point.sparse.indices:
         vectors[_SPARSE] = models.SparseVector(
-            indices=list(point.sparse.indices), values=list(distinct_weights(point))
+            indices=list(point.sparse.indices), values=list(point.sparse.values)
         )
     return models.PointStruct(id=point.id, vector=vectors, payload=dict(point.payload))

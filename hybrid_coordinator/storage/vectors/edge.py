@@ -109,10 +109,9 @@ class EdgeIndex:
         limit: int,
         candidates: int = 50,
         also: Sequence[Condition] = (),
-        text_votes: int = 1,
     ) -> list[ScoredHit]:
         shard = self._find(collection)
-        rankings = rankings_of(dense, sparse, where, also, text_votes)
+        rankings = rankings_of(dense, sparse, where, also)
         return await self._run(shard.best, rankings, limit, max(candidates, limit))
 
     async def nearest(

@@ -31,8 +31,8 @@ from hybrid_coordinator.storage.vectors.protocol import (
     ScoredHit,
     SparseText,
     StoredPoint,
-    distinct_weights,
     ranked,
+    told_apart,
 )
 
 _DENSE = "dense"
@@ -134,14 +134,13 @@ def _nearest(by: Sequence[float] | SparseText) -> qe.Query:
     return qe.Query.Nearest(list(by), using=_DENSE)
 
 
-def _point(point: IndexPoint) -> qe.Point:
+def _point(given: IndexPoint) -> qe.Point:
+    point = told_apart(given)
     vectors: dict[str, qe.NamedVector] = {}
     if point.dense is not None:
         vectors[_DENSE] = list(point.dense)
     if point.sparse.indices:
-        vectors[_SPARSE] = qe.SparseVector(
-            list(point.sparse.indices), list(distinct_weights(point))
-        )
+        vectors[_SPARSE] = qe.SparseVector(list(point.sparse.indices), list(point.sparse.values))
     return qe.Point(id=point.id, vector=vectors, payload=dict(point.payload))
 
 
@@ -240,10 +239,7 @@ class Shard:
             (query, condition), prefetches = parts[0], None
         else:
             # The stubs do not know that the variants of Fusion are Fusions.
-            query, condition = (
-                cast("qe.Query", qe.Fusion.Rrf(RRF_K)),
-                None,
-            )
+            query, condition = cast("qe.Query", qe.Fusion.Rrf(RRF_K)), None
             prefetches = [qe.Prefetch(query=each, limit=pool, filter=of) for each, of in parts]
         with self._mapped():
             found = self._engine.query(

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 from hybrid_coordinator.domain.knowledge import JsonValue
@@ -103,40 +104,48 @@ def rankings_of(
     sparse: SparseText | None,
     where: Condition,
     also: Sequence[Condition],
-    text_votes: int,
 ) -> list[Ranking]:
     """The rankings that ``VectorIndex.hybrid`` fuses; none if there is nothing to rank by."""
-    rankings = []
-    if dense is not None:
-        rankings.append(Ranking(dense, [where]))
-    if sparse is not None and sparse.indices:
-        rankings += [Ranking(sparse, [where])] * (text_votes if rankings else 1)
+    words = sparse if sparse is not None and sparse.indices else None
+    rankings = [Ranking(by, [where]) for by in (dense, words) if by is not None]
     if not rankings:
         return []
-    by = rankings[-1].by
-    return [*rankings, *(Ranking(by, [where, condition]) for condition in also)]
+    return [*rankings, *(Ranking(rankings[-1].by, [where, condition]) for condition in also)]
 
 
 def ranked(hits: Iterable[ScoredHit], limit: int) -> list[ScoredHit]:
     """The ``limit`` best, best first; hits of equal score in id order, so that every engine
     answers alike."""
-    return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:limit]
+    ordered = sorted(hits, key=lambda hit: -hit.score)
+    # Neighbours this close are equal: one engine adds in single precision, another in double.
+    drops = (above.score - hit.score > _NOISE for above, hit in pairwise(ordered))
+    levels = accumulate(drops, initial=0)  # one even where there is no hit
+    placed = sorted(zip(levels, ordered, strict=False), key=lambda pair: (pair[0], pair[1].id))
+    return [hit for _, hit in placed[:limit]]
 
 
+_NOISE = 1e-7
 TIES = 8
 """Hits to ask an engine for beyond the limit: which of several of equal score it cuts off is
 its own affair, so ``ranked`` cuts."""
 
 
-def distinct_weights(point: IndexPoint) -> tuple[float, ...]:
-    """The BM25 weights of a point, raised by up to 1/256 as its id has it.
+def told_apart(point: IndexPoint) -> IndexPoint:
+    """The point with a hair added to its vectors, as its id has it: up to 1/256 of each BM25
+    weight, and up to 1/256 to the first component of the dense vector.
 
-    Points of equal BM25 score are common (a question of one word, entries of one length), and
-    an engine ranks them as it happens to store them, which rank fusion turns into other scores.
-    With a hair of difference, far below what BM25 can tell, every engine ranks them alike.
+    Points of equal score are common (a question of one word, entries that say the same in two
+    projects), and an engine ranks them as it happens to store them, which rank fusion turns into
+    other scores. With a hair of difference, far below what either measure can tell, every engine
+    ranks them alike.
     """
-    share = uuid.UUID(point.id).int & 0xFFFF
-    return tuple(value * (1 + share / (1 << 24)) for value in point.sparse.values)
+    share = (uuid.UUID(point.id).int & 0xFFFF) / 65536
+    dense = None if point.dense is None else [*point.dense]
+    if dense:
+        dense[0] += share / 256
+    sparse = point.sparse
+    weights = tuple(value * (1 + share / 256) for value in sparse.values)
+    return IndexPoint(point.id, dense, SparseText(sparse.indices, weights), point.payload)
 
 
 class VectorIndex(Protocol):
@@ -172,12 +181,9 @@ class VectorIndex(Protocol):
         limit: int,
         candidates: int = 50,
         also: Sequence[Condition] = (),
-        text_votes: int = 1,
     ) -> list[ScoredHit]:
         """Best points by reciprocal rank fusion (in the engine) of the nearest by cosine and the
         best by BM25, ``candidates`` from each; with one of the two None, by the other alone.
-        With ``text_votes``, a rank by BM25 counts so many times one by cosine. (The engines' own
-        weights stretch ranks rather than multiply votes, which moves little.)
 
         Each condition of ``also`` adds a ranking to be fused: the ``candidates`` best by BM25
         (by cosine where there is no sparse vector) of the points that meet it and ``where``.

@@ -16,9 +16,7 @@ from hybrid_coordinator.domain.knowledge import NewKnowledge
 from hybrid_coordinator.domain.reply import Attempt
 from hybrid_coordinator.domain.route import Tier
 from hybrid_coordinator.storage.postgres.bookkeeping import (
-    CollectionEmbedders,
     Datasets,
-    EmbedderRecord,
     ModelTotals,
     Statistics,
     Totals,
@@ -29,18 +27,6 @@ from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.postgres.source_files import SourceFile, SourceFiles
 
 CHUNK = str(uuid.uuid4())
-
-
-async def test_the_embedder_of_a_collection_is_the_last_one_put(database: Database) -> None:
-    embedders = CollectionEmbedders(database)
-    assert await embedders.all() == {}
-    first, second = EmbedderRecord("m", 256, "r1"), EmbedderRecord("n", 384, "r2")
-    await embedders.put("a", first)
-    await embedders.put("b", first)
-    await embedders.put("a", second)
-    assert await embedders.all() == {"a": second, "b": first}
-    await embedders.clear()
-    assert await embedders.all() == {}
 
 
 async def test_a_dataset_keeps_its_manifest(database: Database) -> None:

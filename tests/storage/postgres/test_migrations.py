@@ -15,7 +15,9 @@ import pytest
 from hybrid_coordinator.errors import StorageError
 from hybrid_coordinator.storage.postgres.cluster import environment, program
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.generations import EmbedderRecord, Generations
 from hybrid_coordinator.storage.postgres.migrate import MIGRATIONS_DIRECTORY, migrate
+from hybrid_coordinator.storage.postgres.source_files import SourceFiles
 
 SCHEMA = MIGRATIONS_DIRECTORY.with_name("schema.sql")
 COUNT = len(list(MIGRATIONS_DIRECTORY.glob("*.sql")))
@@ -127,3 +129,27 @@ async def test_a_migration_missing_in_the_middle_is_noticed(
     (directory / "0001_z.sql").write_text("CREATE TABLE late (a int);")
     with pytest.raises(StorageError, match="0001_z comes before 0002_two"):
         await migrate(empty, directory)
+
+
+async def test_an_index_of_before_there_were_generations_is_the_first(
+    empty: Database, tmp_path: Path
+) -> None:
+    for file in MIGRATIONS_DIRECTORY.glob("*.sql"):
+        if file.name < "0003":
+            shutil.copy(file, tmp_path)
+    await migrate(empty, tmp_path)
+    for collection in ("codebase-context", "best-practices"):
+        await empty.execute(
+            "INSERT INTO collection_embedders VALUES ($1, 'static', 256, 'r1')", collection
+        )
+    await empty.execute(
+        "INSERT INTO source_files (project, root, path, content_hash, chunk_ids)"
+        " VALUES ('shop', '/r', 'a.py', '2:abc', '{}')"
+    )
+
+    assert await migrate(empty) >= 1
+
+    serving = await Generations(empty).serving()
+    assert (serving.number, serving.engine, serving.embedding) == (1, None, None)
+    assert serving.embedder == EmbedderRecord("static", 256, "r1")
+    assert list(await SourceFiles(empty).manifest("shop", "/r")) == ["a.py"]

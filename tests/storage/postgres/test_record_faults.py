@@ -20,6 +20,7 @@ NEW = NewInteraction("p", "q", "r", AgentType.LOCAL, "m")
 TIMEOUT = 1.0
 MARGIN = 1.0
 """What a busy machine may add to the timeout."""
+INSERT = "INSERT INTO datasets (format, directory, examples, manifest) VALUES ('f', '/d', 1, '{}')"
 
 
 def through(wire: Wire, dsn: str) -> str:
@@ -102,18 +103,18 @@ async def test_a_transaction_cut_before_its_end_leaves_nothing(
 ) -> None:
     with pytest.raises(RecordUnavailableError):
         async with remote.transaction() as session:
-            await session.execute("INSERT INTO collection_embedders VALUES ('c', 'm', 1, 'r')")
+            await session.execute(INSERT)
             await wire.cut()
-    assert await database.fetch_value("SELECT count(*) FROM collection_embedders") == 0
+    assert await database.fetch_value("SELECT count(*) FROM datasets") == 0
     await remote.ping()
 
 
 async def test_a_transaction_whose_body_fails_leaves_nothing(database: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         async with database.transaction() as session:
-            await session.execute("INSERT INTO collection_embedders VALUES ('c', 'm', 1, 'r')")
+            await session.execute(INSERT)
             raise ZeroDivisionError
-    assert await database.fetch_value("SELECT count(*) FROM collection_embedders") == 0
+    assert await database.fetch_value("SELECT count(*) FROM datasets") == 0
 
 
 async def test_a_slow_statement_is_given_up_on_both_sides(remote: Database, dsn: str) -> None:

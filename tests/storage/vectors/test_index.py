@@ -199,11 +199,6 @@ async def test_hybrid_fuses_both_rankings_by_rank(index: VectorIndex) -> None:
     expected = {2: 1 / 21 + 1 / 20, 3: 1 / 22 + 1 / 21, 1: 1 / 20}
     assert numbers(hits) == list(expected)
     assert [hit.score for hit in hits] == pytest.approx(list(expected.values()), rel=1e-5)
-    weighed = await index.hybrid(
-        NAME, dense=axis(0), sparse=BM25.query("beta"), where={}, limit=3, text_votes=2
-    )
-    more = {2: 1 / 21 + 2 / 20, 3: 1 / 22 + 2 / 21, 1: 1 / 20}
-    assert [hit.score for hit in weighed] == pytest.approx(list(more.values()), rel=1e-5)
 
 
 async def test_hybrid_with_one_part_goes_by_that_part(index: VectorIndex) -> None:
@@ -226,7 +221,8 @@ async def test_a_ranking_within_a_condition_brings_in_what_common_words_bury(
     )
     elsewhere = point(2, "frobnicate", axis(5), defines=["frobnicate"], project="two")
     await index.upsert(NAME, [*uses, definition, elsewhere])
-    parts = {"where": {"project": "one"}, "limit": 40, "candidates": 20}
+    # More than both rankings have together: what none but the third has comes behind them.
+    parts = {"where": {"project": "one"}, "limit": 45, "candidates": 20}
     words, also = BM25.query("frobnicate"), [{"defines": ["frobnicate"]}, {"defines": ["no"]}]
     for dense in (axis(0), None):
         buried = await index.hybrid(NAME, dense=dense, sparse=words, **parts)

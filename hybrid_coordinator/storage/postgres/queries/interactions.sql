@@ -72,6 +72,18 @@ WHERE interactions.id = mark.id AND interactions.projected < mark.revision;
 -- A new revision: a projection under way marks the old one, which then does not count.
 UPDATE interactions SET revision = revision + 1;
 
+-- name: unbuilt
+SELECT * FROM current_interactions
+WHERE built < revision AND ($1::uuid IS NULL OR id > $1)
+ORDER BY id
+LIMIT $2;
+
+-- name: mark_built
+UPDATE interactions
+SET built = mark.revision
+FROM unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
+WHERE interactions.id = mark.id AND interactions.built < mark.revision;
+
 -- name: item_stats
 SELECT
     exposures.item_id,

@@ -64,5 +64,19 @@ WHERE knowledge_items.id = current_knowledge.id
     AND knowledge_items.version = current_knowledge.version
     AND knowledge_items.projected;
 
+-- name: unbuilt
+SELECT * FROM current_knowledge
+WHERE NOT built AND ($1::uuid IS NULL OR id > $1)
+ORDER BY id
+LIMIT $2;
+
+-- name: mark_built
+UPDATE knowledge_items
+SET built = true
+FROM unnest($1::uuid[], $2::integer[]) AS mark (id, version)
+WHERE knowledge_items.id = mark.id
+    AND knowledge_items.version <= mark.version
+    AND NOT knowledge_items.built;
+
 -- name: page
 SELECT * FROM current_knowledge WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2;

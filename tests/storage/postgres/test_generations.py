@@ -1,0 +1,79 @@
+"""What each generation of the index has of the record, on a real Postgres."""
+
+from __future__ import annotations
+
+import pytest
+
+from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
+from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.domain.knowledge import NewKnowledge
+from hybrid_coordinator.errors import StorageError
+from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.generations import (
+    EmbedderRecord,
+    Generations,
+    GenerationState,
+)
+from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+from hybrid_coordinator.storage.postgres.source_files import SourceFile, SourceFiles
+
+MODEL = EmbedderRecord("m", 8, "r")
+EMBEDDING = {"provider": "static"}
+
+
+async def test_a_switch_makes_what_was_built_what_is_projected(database: Database) -> None:
+    generations = Generations(database)
+    interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
+    tracked = [
+        await interactions.add(NewInteraction("p", f"q{n}", "r", AgentType.LOCAL, "m"))
+        for n in range(3)
+    ]
+    skills = CollectionName.SKILLS_PATTERNS
+    learned = [
+        (await knowledge.store(NewKnowledge(skills, "p", f"t{n}", "c", {})))[0] for n in range(3)
+    ]
+    await interactions.mark_projected([(each, 1) for each in tracked])
+    await knowledge.mark_projected([(each, 1) for each in learned])
+    number = await generations.begin("embedded", EMBEDDING, MODEL)
+    assert len(await interactions.unbuilt(None, 9)) == len(await knowledge.unbuilt(None, 9)) == 3
+    await interactions.mark_built([(tracked[0], 1)])
+    await knowledge.mark_built([(learned[1], 1)])
+    assert await generations.progress(number) == (2, 6)
+
+    await generations.switch(number, [])
+
+    assert {row.id for row, _ in await interactions.unprojected(9)} == set(tracked[1:])
+    waiting = {item.id for item in await knowledge.unprojected(9)}
+    assert waiting == {learned[0], learned[2]}
+    states = [(one.number, one.state) for one in await generations.all()]
+    assert states == [(1, GenerationState.RETIRED), (2, GenerationState.SERVING)]
+    # The next one begins with nothing, whatever the last one had.
+    await generations.begin("embedded", EMBEDDING, MODEL)
+    assert len(await interactions.unbuilt(None, 9)) == len(await knowledge.unbuilt(None, 9)) == 3
+
+
+async def test_each_generation_has_its_own_manifest(database: Database) -> None:
+    generations, serving = Generations(database), SourceFiles(database)
+    await serving.put("shop", "/r", [SourceFile("a.py", "1", ()), SourceFile("b.py", "1", ())])
+    number = await generations.begin("embedded", EMBEDDING, MODEL)
+    building = SourceFiles(database, number)
+    assert await building.roots() == []
+    assert await generations.differing_roots(number) == [("shop", "/r")]
+    await building.put("shop", "/r", [SourceFile("a.py", "1", ()), SourceFile("b.py", "2", ())])
+    assert await generations.differing_roots(number) == [("shop", "/r")]
+    await building.put("shop", "/r", [SourceFile("b.py", "1", ())])
+    assert await generations.differing_roots(number) == []
+
+    await generations.switch(number, [])
+    await generations.forget(1)
+
+    assert sorted(await serving.manifest("shop", "/r")) == ["a.py", "b.py"]
+    assert [one.number for one in await generations.all()] == [number]
+
+
+async def test_only_one_is_built_at_a_time(database: Database) -> None:
+    generations = Generations(database)
+    await generations.begin("embedded", EMBEDDING, MODEL)
+    with pytest.raises(StorageError, match="index_generations_state"):
+        await generations.begin("embedded", EMBEDDING, MODEL)
