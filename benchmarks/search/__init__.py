@@ -1,0 +1,1 @@
+"""Search over code, measured: quality, reading, refusals, speed and memory, beside others."""
