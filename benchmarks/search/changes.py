@@ -18,6 +18,9 @@ from hybrid_coordinator.errors import InvalidArgumentError
 
 GOAL_MS = 300
 _PROJECT = "tree"
+_LARGEST = 8_000
+"""Bytes of a file: larger ones would make the tree slower to build, not to follow."""
+
 _TIMES = 7
 _PATIENCE = 10.0
 """Seconds after which a change counts as never found."""
@@ -68,7 +71,7 @@ def until_semble_finds(tree: Path, changes: Changes) -> float:
 async def measure(bench: Workbench) -> Findings:
     """Every way in which a change can come in."""
     tree = bench.folder()
-    copy_files(sources(), tree, bench.sizes.tree_files)
+    copy_files(sources(_LARGEST), tree, bench.sizes.tree_files)
     changes = Changes(tree)
     times: dict[str, list[float]] = {}
     rows = []

@@ -108,7 +108,8 @@ def _summary(answers: Mapping[str, Answers], bench: Workbench) -> Table:
         "Every question goes to all systems in turn, in its own package. Our BM25 and our dense "
         "are the two halves of our search by themselves; plain BM25 ranks the same chunks by whole "
         "words. semble has its own chunks, index and ranker, and our static model. ripgrep is an "
-        "agent that looks for each word of the question but the commonest, and opens whole files: "
+        "agent that looks for each word of the question but the commonest, and opens whole files, "
+        "which count whatever the lines: "
         "each word adds 1 / (files that hold it) to a file, so rare words count most, and the "
         "number of hits decides between equals; its time is that of the processes.",
     )
@@ -141,10 +142,6 @@ def _spread(ours: Answers, questions: Sequence[Question]) -> Table:
         ["95% interval of the mean (packages resampled)", f"{low:.3f} to {high:.3f}"],
     ]
     if without:
-        rows.append(
-            [
-                "with one package left out",
-                f"{min(without.values()):.3f} to {max(without.values()):.3f}",
-            ]
-        )
+        least, most = min(without.values()), max(without.values())
+        rows.append(["with one package left out", f"{least:.3f} to {most:.3f}"])
     return Table("How far ours carries over", ["of ours", "NDCG@10"], rows)

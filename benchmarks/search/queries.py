@@ -126,10 +126,10 @@ def _memory(scales: Sequence[Scale]) -> Table:
     rows = []
     for each in scales:
         grown, held = each.grown, each.held["ours"]
-        where = (
-            f"{grown['chunks']:,} chunks, {grown['files']:,} files, {grown['bytes'] / 1e6:.0f} MB"
-        )
-        where += ", some twice" if grown["repeated"] else ""
+        where = f"{grown['chunks']:,} chunks, {grown['files']:,} files"
+        where += f", {grown['bytes'] / 1e6:.0f} MB"
+        if grown["repeated"]:
+            where += f", {grown['repeated']:,} of them copies"
         for state, part in (("has indexed", grown), ("opened, has answered", held)):
             rows.append(
                 [

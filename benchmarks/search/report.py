@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib.metadata
 import os
 import platform
@@ -75,7 +75,7 @@ def write(folder: Path, findings: Findings, bench: Workbench, sections: Sequence
     folder.mkdir(parents=True, exist_ok=True)
     introduction = _INTRODUCTION.format(
         command=COMMAND,
-        date=f" on {datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}",
+        date=f" on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}",
         machine=machine(),
         versions=versions(bench.rg),
         sections=", ".join(sections),

@@ -16,45 +16,12 @@ HOW_TO_GET = "rg is not installed: pip install 'hybrid-coordinator[bench]', or a
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
 _COMMON = frozenset(
-    [
-        "the",
-        "and",
-        "for",
-        "with",
-        "what",
-        "how",
-        "does",
-        "where",
-        "when",
-        "which",
-        "are",
-        "was",
-        "who",
-        "why",
-        "can",
-        "from",
-        "into",
-        "that",
-        "this",
-        "its",
-        "use",
-        "used",
-        "using",
-        "all",
-        "any",
-        "not",
-        "get",
-        "gets",
-        "between",
-        "has",
-        "have",
-        "work",
-        "works",
-        "implemented",
-        "defined",
-        "handle",
-        "handled",
-    ]
+    (
+        *("the", "and", "for", "with", "what", "how", "does", "where", "when", "which", "are"),
+        *("was", "who", "why", "can", "from", "into", "that", "this", "its", "all", "any", "not"),
+        *("use", "used", "using", "get", "gets", "between", "has", "have", "work", "works"),
+        *("implemented", "defined", "handle", "handled"),
+    )
 )
 """Words of nearly every question, for which nobody would grep."""
 

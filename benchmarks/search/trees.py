@@ -12,15 +12,16 @@ from pathlib import Path
 _LEAST, _MOST = 200, 300_000
 """Bytes of a file: neither an empty `__init__.py` nor a table of data."""
 
-AGAIN = "again"
+_AGAIN = "again"
 """Where the files lie that are repeated because there are no others: `again1`, `again2`."""
 
 Pair = tuple[Path, str]
 """A file, and where it goes in a tree."""
 
 
-def sources() -> Iterator[Pair]:
-    """The standard library and the installed packages, mixed; without end."""
+def sources(largest: int = _MOST) -> Iterator[Pair]:
+    """The standard library and the installed packages, mixed; without end. No file is
+    larger than ``largest`` bytes."""
     found: list[Pair] = []
     seen: set[Path] = set()
     for name, key in (("stdlib", "stdlib"), ("packages", "purelib"), ("packages", "platlib")):
@@ -28,13 +29,13 @@ def sources() -> Iterator[Pair]:
         for file in sorted(root.rglob("*.py")):
             inner = file.relative_to(root)
             usable = "site-packages" not in inner.parts and file not in seen
-            if usable and _LEAST <= file.stat().st_size <= _MOST:
+            if usable and _LEAST <= file.stat().st_size <= largest:
                 seen.add(file)
                 found.append((file, f"{name}/{inner.as_posix()}"))
     random.Random(1).shuffle(found)
     yield from found
     for number in itertools.count(1):
-        yield from ((file, f"{AGAIN}{number}/{path}") for file, path in found)
+        yield from ((file, f"{_AGAIN}{number}/{path}") for file, path in found)
 
 
 def copy_files(pairs: Iterator[Pair], folder: Path, count: int) -> int:
@@ -57,6 +58,15 @@ def _copy(pair: Pair, folder: Path) -> int:
     copy.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, copy)
     return copy.stat().st_size
+
+
+def contents(folder: Path) -> dict[str, int]:
+    """How many files a tree has, their bytes, and how many of them are there a second time."""
+    return {
+        "files": sum(1 for file in folder.rglob("*") if file.is_file()),
+        "bytes": size_of(folder),
+        "repeated": sum(1 for file in folder.glob(f"{_AGAIN}*/**/*") if file.is_file()),
+    }
 
 
 def size_of(folder: Path) -> int:

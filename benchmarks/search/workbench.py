@@ -25,7 +25,7 @@ class Sizes:
     few_chunks: int = 5_000
     many_chunks: int = 100_000
     tree_files: int = 5_000
-    indexed_files: int = 1_500
+    indexed_files: int = 400
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A process of its own for what is measured about a process: ``python -m benchmarks.search.worker``.
+"""What is measured about a process, in a process: ``python -m benchmarks.search.worker``.
 
     grow HOME TREE CHUNKS        copy source into TREE and index it until there are CHUNKS
     ask-ours HOME QUESTIONS      open what was indexed and ask
@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.search import memory, semble_system
 from benchmarks.search.product import CODE, started
-from benchmarks.search.trees import AGAIN, copy_bytes, size_of, sources
+from benchmarks.search.trees import contents, copy_bytes, size_of, sources
 from hybrid_coordinator.composition import Running
 from hybrid_coordinator.domain.interactions import AgentType
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT
@@ -52,10 +52,8 @@ async def grow(home: Path, tree: Path, wanted: int) -> dict[str, Any]:
         postgres = memory.of_postgres(home)
     return {
         "chunks": chunks,
-        "files": sum(1 for file in tree.rglob("*") if file.is_file()),
-        "bytes": size_of(tree),
         "seconds": seconds,
-        "repeated": any(tree.glob(f"{AGAIN}*")),
+        **contents(tree),
         "postgres": postgres,
         **held_now,
     }
