@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # compile its imports again: it is written here, once.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-search clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.runtime
@@ -31,6 +31,12 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(PY) benchmarks/main_job.py
+
+# DATA: the questions; PACKAGES: the unpacked source that they are about. See
+# docs/benchmarks/search.md for where to get both.
+bench-search: $(VENV)/.bench
+	@test -n "$(DATA)" || { echo "Say where the data is: make bench-search DATA=DIR" >&2; exit 1; }
+	$(PY) -m benchmarks.search --data "$(DATA)" $(if $(PACKAGES),--packages "$(PACKAGES)")
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -56,6 +62,10 @@ $(VENV)/.test: pyproject.toml | $(VENV)/.python
 	$(PIP) install --editable '.[test]'
 	@# Warnings are errors in tests, and compiling some dependencies warns: not in the middle of one.
 	@$(PY) -m compileall -qq -j 0 $(VENV)/lib || true
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/.python
+	$(PIP) install --editable '.[bench]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.python

@@ -71,8 +71,6 @@ async def measure(bench: Workbench) -> Findings:
     """Both sizes."""
     few = await scale(bench, bench.sizes.few_chunks)
     many = await scale(bench, bench.sizes.many_chunks)
-    ours = many.held["ours"]
-    semble_held = many.held.get("semble")
     sizes = f"{bench.sizes.few_chunks:,} / {bench.sizes.many_chunks:,} chunks"
     return Findings(
         figures=(
@@ -88,14 +86,23 @@ async def measure(bench: Workbench) -> Findings:
                 },
             ),
             Figure(
-                f"memory of the coordinator at {bench.sizes.many_chunks:,} chunks (resident)",
+                f"memory at {bench.sizes.many_chunks:,} chunks, resident: just indexed / opened",
                 f"{GOAL_MIB} MB",
-                f"{ours['rss']:,.0f} MB, and Postgres {ours['postgres']:,.0f} MB",
-                {"semble": f"{semble_held['rss']:,.0f} MB" if semble_held else "absent"},
+                f"{_resident(many.grown, many.held['ours'])}, "
+                f"and Postgres {many.grown['postgres']:,.0f} MB",
+                {
+                    "semble": (
+                        _resident(many.semble, many.held["semble"]) if many.semble else "absent"
+                    )
+                },
             ),
         ),
         tables=(_times([few, many]), _memory([few, many])),
     )
+
+
+def _resident(indexed: Mapping[str, Any], opened: Mapping[str, Any]) -> str:
+    return f"{indexed['rss']:,.0f} / {opened['rss']:,.0f} MB"
 
 
 def _times(scales: Sequence[Scale]) -> Table:

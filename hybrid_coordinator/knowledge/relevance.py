@@ -6,7 +6,7 @@ same under every embedding model. The best cosine similarity as further evidence
 points more of the short questions that cannot be answered, but lets through several times as many
 of the long ones, and each model needs another threshold.
 
-Measured by ``benchmarks/code_search.py`` (142 questions on seven packages, each also asked of
+Measured by ``python -m benchmarks.search`` (142 questions on seven packages, each also asked of
 the packages that cannot answer it). At the constants below 4% of the answerable questions are
 refused, and 85% of the others; neighbouring values trade one for the other.
 """
