@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,33 +13,87 @@ from benchmarks.search.quality import ask_all
 from benchmarks.search.workbench import Workbench
 from hybrid_coordinator.composition import Running
 from hybrid_coordinator.coordinator import Coordinator
+from hybrid_coordinator.errors import EmbedderUnavailableError
+from hybrid_coordinator.knowledge.embedding.protocol import EmbedderIdentity, Vector
+from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
+from hybrid_coordinator.knowledge.ranking.code import CodeWeights
 from hybrid_coordinator.knowledge.retrieval import Retriever
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A ranking whose weights have these fields replaced by neutral values."""
+    """The product's search without something: the fields of ``CodeWeights`` that are replaced by
+    values that do nothing (0 where evidence adds, 1 where it multiplies), or without vectors."""
 
     name: str
     neutral: Mapping[str, Any] = field(default_factory=dict)
+    vectors: bool = True
 
 
-VARIANTS = (Variant("ours"),)
-"""The first is the product as it is; every other switches one part of the ranking off."""
+_DEFINITIONS = {"defines": 0.0, "defines_roughly": 0.0, "continues": 0.0}
+_FILE_NAMES = {"file_name": 0.0, "asked_in_file_name": 0.0}
+_REST = {
+    "name": {"name": 0.0},
+    "folders": {"folders": 0.0},
+    "company": {"company": 0.0},
+    "same_file": {"same_file": 1.0},
+    "only_imports": {"only_imports": 1.0},
+    "older_copy": {"older_copy": 1.0},
+    "roles": {"roles": {}},
+}
+
+VARIANTS = (
+    Variant("nothing: ours"),
+    Variant("definitions that are named", _DEFINITIONS),
+    Variant("names of file", _FILE_NAMES),
+    Variant("  the file's name in the question", {"file_name": 0.0}),
+    Variant("  the question in the file's name", {"asked_in_file_name": 0.0}),
+    Variant("names of folders", _REST["folders"]),
+    Variant("names of what is defined", _REST["name"]),
+    Variant("company in the file", _REST["company"]),
+    Variant("other files first", _REST["same_file"]),
+    Variant("demotion of mere imports", _REST["only_imports"]),
+    Variant("demotion of older copies", _REST["older_copy"]),
+    Variant("demotion by role: tests, vendored, generated, prose", _REST["roles"]),
+    Variant(
+        "the whole ranker",
+        {
+            name: value
+            for part in (_DEFINITIONS, _FILE_NAMES, *_REST.values())
+            for name, value in part.items()
+        },
+    ),
+    Variant("vectors", vectors=False),
+)
+"""The first is the product as it is; every other switches one part off."""
 
 
-def with_weights(running: Running, variant: Variant) -> Coordinator:
-    """The coordinator with the variant's weights in its ranking."""
+class NoVectors:
+    """An embedder that does not answer, which the product has a way to go on without."""
+
+    async def identity(self) -> EmbedderIdentity:
+        """That of the model that built the index."""
+        return await StaticEmbedder().identity()
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """No vector."""
+        raise EmbedderUnavailableError(f"switched off for {len(texts)} texts")
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def without(running: Running, variant: Variant) -> Coordinator:
+    """The coordinator as the variant has it."""
     retriever = Retriever(
         running.index,
-        running.embedder,
+        running.embedder if variant.vectors else NoVectors(),
         Bm25Encoder(),
         running.coordinator.interactions,
         running.setup,
         running.definitions,
-        # The ranking's weights go in here: dataclasses.replace(Weights(), **variant.neutral).
-        **variant.neutral,
+        dataclasses.replace(CodeWeights(), **variant.neutral),
     )
     return dataclasses.replace(running.coordinator, retriever=retriever)
 
@@ -48,8 +102,7 @@ async def measure(bench: Workbench) -> Findings:
     """NDCG@10 of every variant, and what it loses."""
     async with bench.indexed(bench.corpora) as indexed:
         systems = [
-            Ours(indexed, variant.name, with_weights(indexed.running, variant))
-            for variant in VARIANTS
+            Ours(indexed, variant.name, without(indexed.running, variant)) for variant in VARIANTS
         ]
         answers = await ask_all(systems, bench.questions, 1)
     categories = [question.category for question in bench.questions]

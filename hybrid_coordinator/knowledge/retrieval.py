@@ -23,7 +23,7 @@ from hybrid_coordinator.knowledge.embedding.protocol import Embedder, Vector
 from hybrid_coordinator.knowledge.explaining import explain
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
 from hybrid_coordinator.knowledge.ranking.asked import Asked, Kind, read_question
-from hybrid_coordinator.knowledge.ranking.code import rank_code
+from hybrid_coordinator.knowledge.ranking.code import CodeWeights, rank_code
 from hybrid_coordinator.knowledge.ranking.learned import rank_learned
 from hybrid_coordinator.knowledge.relevance import (
     CALIBRATED_MODELS,
@@ -110,6 +110,7 @@ class Retriever:
         setup: IndexSetup,
         sources: FreshSources,
         definitions: Mapping[CollectionName, CollectionDefinition],
+        code_weights: CodeWeights | None = None,
     ) -> None:
         self._index = index
         self._embedder = embedder
@@ -118,6 +119,7 @@ class Retriever:
         self._setup = setup
         self._sources = sources
         self._definitions = definitions
+        self._code_weights = code_weights
 
     async def find(
         self,
@@ -229,7 +231,7 @@ class Retriever:
             candidates=_CODE_POOL,
             also=[{"defines": sorted(query.asked.names)}] if query.asked.names else (),
         )
-        return rank_code(hits, query.asked)[: max(query.limit, EVIDENCE)]
+        return rank_code(hits, query.asked, self._code_weights)[: max(query.limit, EVIDENCE)]
 
     async def _as_they_are_now(
         self,

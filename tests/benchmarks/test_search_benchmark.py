@@ -200,7 +200,7 @@ def bench(tmp_path: Path) -> Workbench:
 
 EXPECTED = {
     "quality": ("1.000", "ripgrep | rg is not installed: pip install"),
-    "ablation": (None, "| ours | 1.000 | +0.000 |"),
+    "ablation": (None, "| nothing: ours | 1.000 | +0.000 |"),
     "cosqa": ("1.000", "| plain BM25 |"),
     "reading": ("absent (", "semble | semble is not installed: pip install"),
     "abstention": ("0.0%", "| questions that the package answers | 2 | given | 0.0% |"),
