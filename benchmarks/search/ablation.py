@@ -13,7 +13,9 @@ from benchmarks.search.quality import ask_all
 from benchmarks.search.workbench import Workbench
 from hybrid_coordinator.composition import Running
 from hybrid_coordinator.coordinator import Coordinator
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import EmbedderUnavailableError
+from hybrid_coordinator.knowledge.code.recall import FreshSources
 from hybrid_coordinator.knowledge.embedding.protocol import EmbedderIdentity, Vector
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.knowledge.ranking.code import CodeWeights
@@ -86,12 +88,14 @@ class NoVectors:
 
 def without(running: Running, variant: Variant) -> Coordinator:
     """The coordinator as the variant has it."""
+    sources = FreshSources(Scrubber(), lambda *_: None, running.coordinator.indexer.draft)
     retriever = Retriever(
         running.index,
         running.embedder if variant.vectors else NoVectors(),
         Bm25Encoder(),
         running.coordinator.interactions,
         running.setup,
+        sources,
         running.definitions,
         dataclasses.replace(CodeWeights(), **variant.neutral),
     )
