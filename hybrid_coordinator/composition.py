@@ -36,17 +36,20 @@ if TYPE_CHECKING:
     from hybrid_coordinator.domain.knowledge import JsonValue
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
+    from hybrid_coordinator.knowledge.code.recall import FreshSources
     from hybrid_coordinator.knowledge.code.refreshing import Refresher
     from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.embedding.protocol import Embedder
     from hybrid_coordinator.knowledge.index_setup import IndexSetup
     from hybrid_coordinator.knowledge.locating import Wanted
+    from hybrid_coordinator.knowledge.moving_index import MovingIndex
     from hybrid_coordinator.knowledge.rebuild import Rebuilder
     from hybrid_coordinator.routing.delegate import LocalModels
     from hybrid_coordinator.storage.postgres.database import Database
     from hybrid_coordinator.storage.postgres.generations import Generations
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
+    from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
     from hybrid_coordinator.storage.vectors.engines import VectorEngines
     from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
@@ -336,10 +339,7 @@ async def _build(
 ) -> Running:
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
-    from hybrid_coordinator.knowledge.code.recall import FreshSources
-    from hybrid_coordinator.knowledge.code.worker import Workshop
     from hybrid_coordinator.knowledge.collections import load_collections
-    from hybrid_coordinator.knowledge.moving_index import moving_index
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retriever
     from hybrid_coordinator.learning.datasets import TrainingData
@@ -350,28 +350,16 @@ async def _build(
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
-    from hybrid_coordinator.storage.vectors.engines import EMBEDDED
 
     settings = store.current()
     unpack_grammars_into(home.grammars_dir)
     interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
     definitions = load_collections()
     scrubber, bm25 = Scrubber(_secrets(settings)), Bm25Encoder()
-    embedders, workshop = _Embedders(settings.embedding), Workshop()
-    stack.push_async_callback(embedders.close)
-    stack.push_async_callback(workshop.close)
-    wanted = embedders.wanted(settings.storage.qdrant_url or EMBEDDED)
-    moving = moving_index(
-        database, wanted, engines.open, embedders.make, bm25, workshop, scrubber, definitions
-    )
+    moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
-    refresher, watches = _upkeep(moving.indexer, database)
-    sources = FreshSources(
-        scrubber,
-        lambda project, root, path: refresher.add(project, root, [path]),
-        moving.indexer.draft,
-    )
+    refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
     models = CurrentModels(store, scrubber)
     stack.push_async_callback(models.close)
@@ -424,14 +412,46 @@ async def _build(
     return running
 
 
-def _upkeep(indexer: CodeIndexer, database: Database) -> tuple[Refresher, Watches]:
-    """What keeps the index of code up to date while nobody asks for it."""
+def _moving_index(
+    settings: Settings,
+    database: Database,
+    engines: VectorEngines,
+    scrubber: Scrubber,
+    bm25: Bm25Encoder,
+    definitions: Mapping[CollectionName, CollectionDefinition],
+    stack: contextlib.AsyncExitStack,
+) -> MovingIndex:
+    """The index as the settings want it, with the embedders and processes that fill it."""
+    from hybrid_coordinator.knowledge.code.worker import Workshop
+    from hybrid_coordinator.knowledge.moving_index import moving_index
+    from hybrid_coordinator.storage.vectors.engines import EMBEDDED
+
+    embedders, workshop = _Embedders(settings.embedding), Workshop()
+    stack.push_async_callback(embedders.close)
+    stack.push_async_callback(workshop.close)
+    wanted = embedders.wanted(settings.storage.qdrant_url or EMBEDDED)
+    return moving_index(
+        database, wanted, engines.open, embedders.make, bm25, workshop, scrubber, definitions
+    )
+
+
+def _upkeep(
+    indexer: CodeIndexer, database: Database, scrubber: Scrubber
+) -> tuple[Refresher, Watches, FreshSources]:
+    """What keeps the index of code up to date while nobody asks for it, and what is shown honest
+    until it has."""
+    from hybrid_coordinator.knowledge.code.recall import FreshSources
     from hybrid_coordinator.knowledge.code.refreshing import Refresher
     from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
 
     refresher = Refresher(indexer)
-    return refresher, Watches(WatchedDirectories(database), refresher)
+
+    def changed(project: str, root: str, path: str) -> None:
+        refresher.add(project, root, [path])
+
+    watches = Watches(WatchedDirectories(database), refresher)
+    return refresher, watches, FreshSources(scrubber, changed, indexer.draft)
 
 
 _RECORDED_EMBEDDING = ("provider", "model", "base_url")
