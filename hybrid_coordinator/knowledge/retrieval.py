@@ -46,8 +46,8 @@ _WORDS_NAMED = 4
 """Words of the question that the reason for an item names."""
 
 _CODE = CollectionName.CODEBASE_CONTEXT
-_CODE_POOL = 60
-_CODE_CANDIDATES = 100
+_CODE_POOL = 100
+_CODE_CANDIDATES = 150
 """Pieces of code that are fused from the best by cosine and the best by BM25, and then ranked.
 With half as many the files that answer are missing more often; with twice as many nothing is
 gained, and a question takes 1 ms longer."""

@@ -21,7 +21,6 @@ from hybrid_coordinator.errors import (
     StorageError,
 )
 from hybrid_coordinator.storage.vectors.protocol import (
-    RRF_K,
     TENANT_FIELD,
     TIES,
     CollectionSpec,
@@ -136,7 +135,7 @@ class ClientIndex:
                 found = await self._client.query_points(
                     collection,
                     prefetch=parts,
-                    query=models.RrfQuery(rrf=models.Rrf(k=RRF_K)),
+                    query=models.FusionQuery(fusion=models.Fusion.DBSF),
                     limit=limit + TIES,
                     with_payload=True,
                 )

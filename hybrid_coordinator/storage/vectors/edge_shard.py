@@ -21,7 +21,6 @@ from hybrid_coordinator.errors import (
     StorageError,
 )
 from hybrid_coordinator.storage.vectors.protocol import (
-    RRF_K,
     TIES,
     CollectionSpec,
     Condition,
@@ -239,7 +238,7 @@ class Shard:
             (query, condition), prefetches = parts[0], None
         else:
             # The stubs do not know that the variants of Fusion are Fusions.
-            query, condition = cast("qe.Query", qe.Fusion.Rrf(RRF_K)), None
+            query, condition = cast("qe.Query", qe.Fusion.Dbsf()), None
             prefetches = [qe.Prefetch(query=each, limit=pool, filter=of) for each, of in parts]
         with self._mapped():
             found = self._engine.query(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import statistics
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -185,20 +186,32 @@ async def test_similarities_are_of_the_named_points_alone(index: VectorIndex) ->
     assert await index.similarities(NAME, [], axis(0)) == {}
 
 
-async def test_hybrid_fuses_both_rankings_by_rank(index: VectorIndex) -> None:
+async def test_hybrid_adds_the_scores_of_both_rankings_on_one_scale(index: VectorIndex) -> None:
+    near = [0.9, (1 - 0.81) ** 0.5, *axis(0)[2:]]
     await index.upsert(
         NAME,
         [
-            point(1, "alpha", axis(0)),
-            point(2, "beta beta beta", [0.9, 0.1, *axis(0)[2:]]),
-            point(3, "beta gamma delta epsilon", axis(3)),
+            point(1 << 16, "alpha", axis(0)),
+            point(2 << 16, "beta beta beta", near),
+            point(3 << 16, "beta gamma delta epsilon", axis(3)),
         ],
     )
-    hits = await index.hybrid(NAME, dense=axis(0), sparse=BM25.query("beta"), where={}, limit=3)
-    # Ranks from 0: point 2 is 1st of the near and 0th of the matching, and so on (k = 20).
-    expected = {2: 1 / 21 + 1 / 20, 3: 1 / 22 + 1 / 21, 1: 1 / 20}
-    assert numbers(hits) == list(expected)
-    assert [hit.score for hit in hits] == pytest.approx(list(expected.values()), rel=1e-5)
+    words = BM25.query("beta")
+    ranked = [
+        await index.nearest(NAME, axis(0), where={}, limit=3),
+        await index.matching(NAME, words, where={}, limit=3),
+    ]
+    expected: dict[str, float] = {}
+    for hits in ranked:
+        scores = [hit.score for hit in hits]
+        low = statistics.mean(scores) - 3 * statistics.stdev(scores)
+        for hit in hits:
+            place = (hit.score - low) / (6 * statistics.stdev(scores))
+            expected[hit.id] = expected.get(hit.id, 0) + place
+
+    fused = await index.hybrid(NAME, dense=axis(0), sparse=words, where={}, limit=3)
+    assert {hit.id: hit.score for hit in fused} == pytest.approx(expected, rel=1e-4)
+    assert numbers(fused)[0] == 2 << 16
 
 
 async def test_hybrid_with_one_part_goes_by_that_part(index: VectorIndex) -> None:

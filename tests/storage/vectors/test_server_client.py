@@ -309,7 +309,7 @@ async def test_a_hybrid_query_is_fused_by_the_server() -> None:
             {"key": "language", "match": {"value": "python"}},
         ]
     }
-    assert body["query"] == {"rrf": {"k": 20}}
+    assert body["query"] == {"fusion": "dbsf"}
     assert body["limit"] == 5 + TIES
     assert body["prefetch"] == [
         {"query": [1.0, 0.0], "using": "dense", "filter": condition, "limit": 50},
