@@ -2,13 +2,12 @@
 
 The evidence is the share of a question's informative words that a found text holds. It needs no
 index statistics, so it works for a handful of entries as for 20,000 chunks, and it means the
-same under every embedding model. The best cosine similarity as further evidence refuses two
-points more of the short questions that cannot be answered, but lets through several times as many
-of the long ones, and each model needs another threshold.
+same under every embedding model. For code the best cosine similarity is further evidence, under the
+models that it is calibrated for: it halves the questions that get through without an answer.
 
-Measured by ``python -m benchmarks.search`` (142 questions on seven packages, each also asked of
-the packages that cannot answer it). At the constants below 4% of the answerable questions are
-refused, and 85% of the others; neighbouring values trade one for the other.
+Measured by ``make bench-search``: 142 questions on seven packages, each also asked of the packages
+that cannot answer it. At the constants some 2% of the answerable questions are refused, and 90% of
+the others; neighbouring values trade one for the other.
 """
 
 from __future__ import annotations

@@ -49,8 +49,7 @@ _CODE = CollectionName.CODEBASE_CONTEXT
 _CODE_POOL = 100
 _CODE_CANDIDATES = 150
 """Pieces of code that are fused from the best by cosine and the best by BM25, and then ranked.
-With half as many the files that answer are missing more often; with twice as many nothing is
-gained, and a question takes 1 ms longer."""
+With half as many the files that answer are missing more often; with more nothing is gained."""
 
 _CANDIDATES = 20
 """Learned items that are ranked, of each collection."""
