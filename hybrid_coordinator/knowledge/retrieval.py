@@ -46,10 +46,13 @@ _WORDS_NAMED = 4
 """Words of the question that the reason for an item names."""
 
 _CODE = CollectionName.CODEBASE_CONTEXT
-_CODE_POOL = 100
-_CODE_CANDIDATES = 150
-"""Pieces of code that are fused from the best by cosine and the best by BM25, and then ranked.
-With half as many the files that answer are missing more often; with more nothing is gained."""
+_CODE_CANDIDATES = 50
+"""Pieces of code that are ranked, of so many of the best by cosine and of the best by BM25. With
+half as many the files that answer are missing more often; with more nothing is gained, and a
+question takes longer."""
+
+_DEFINITIONS = 20
+"""Beside them, pieces that define what the question names."""
 
 _CANDIDATES = 20
 """Learned items that are ranked, of each collection."""
@@ -220,15 +223,16 @@ class Retriever:
                 name, dense=query.dense, sparse=query.sparse, where=where, limit=limit
             )
         # The text of an error is in the code word for word: what is only alike is in the way.
+        names = sorted(query.asked.names)
         by_words = query.asked.kind is Kind.ERROR and query.sparse.indices
         hits = await self._index.hybrid(
             name,
             dense=None if by_words else query.dense,
             sparse=query.sparse,
             where=where,
-            limit=max(query.limit, _CODE_CANDIDATES),
-            candidates=_CODE_POOL,
-            also=[{"defines": sorted(query.asked.names)}] if query.asked.names else (),
+            limit=max(query.limit, _CODE_CANDIDATES + (_DEFINITIONS if names else 0)),
+            candidates=_CODE_CANDIDATES,
+            also=[{"defines": names}] if names else (),
         )
         return rank_code(hits, query.asked, self._code_weights)[: max(query.limit, EVIDENCE)]
 

@@ -55,14 +55,14 @@ class CodeWeights:
     name: float = 0.15
     """Times the share of the question's words in the name of what the piece defines: the
     shortest summary that its author could think of."""
-    file_name: float = 0.45
+    file_name: float = 0.5
     """Times the share of the file's name that the question says: `cookies.py` for "cookie
     storage"."""
     asked_in_file_name: float = 0.1
     """Times the share of the question that the file's name says."""
     folders: float = 0.1
     """Times the share of the question that the names of folders say."""
-    company: float = 0.3
+    company: float = 0.4
     """Times the score of all that was found in the file, against the file with most: a subject
     has its place in a project."""
     same_file: float = 0.4
