@@ -47,7 +47,7 @@ _COVERED_BY_ONE = 0.75
 its words on average, or one piece nearly all. One piece at 0.5 is weak evidence: common words meet
 somewhere."""
 
-_ENOUGH = 1.02
+_ENOUGH = 1.06
 """With them it does from this sum on: the share of words in the best pieces on average, half of
 the share in the one that holds most, and the greatest similarity. The weights are those of a
 logistic regression on the questions, rounded."""

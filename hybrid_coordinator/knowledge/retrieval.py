@@ -176,9 +176,12 @@ class Retriever:
         if hits.get(_CODE) == []:
             await self._notice_missing_index(project, notices)
         files: dict[tuple[str, str], FileNow] = {}
-        hits = {name: await self._as_they_are_now(hits[name], files, notices) for name in hits}
-        stats = await self._stats(hits, notices)
-        similarity = await self._similarity(hits.get(_CODE, ()), prepared)
+        code, stats = await asyncio.gather(
+            self._as_they_are_now(hits.get(_CODE, []), files, notices), self._stats(hits, notices)
+        )
+        if _CODE in hits:
+            hits[_CODE] = code
+        similarity = await self._similarity(code, prepared)
         found = {name: self._chosen(name, hits[name], prepared, stats, similarity) for name in hits}
         return Retrieved(_in_order(found, prepared.asked, stats), tuple(notices), files)
 
@@ -242,10 +245,8 @@ class Retriever:
         files: dict[tuple[str, str], FileNow],
         notices: list[str],
     ) -> list[ScoredHit]:
-        """The hits with their text and place as they are in their files now, without those that
-        are there no more. ``files`` gets the files."""
-        if not any("root" in hit.payload for hit in hits):
-            return list(hits)
+        """The pieces of code with their text and place as they are in their files now, without
+        those that are there no more. ``files`` gets the files."""
         fresh = []
         for hit, recalled in zip(hits, await self._sources.check(hits, notices), strict=True):
             if recalled is None:

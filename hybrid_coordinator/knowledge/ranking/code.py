@@ -91,6 +91,9 @@ WORDS_ALONE = CodeWeights(
 _FRONT_FILES = frozenset({"__init__", "index", "mod", "lib", "main", "init", "package-info"})
 """Files that take their meaning from the folder they are in."""
 
+_NAMES_COMPARED = 6
+"""Of the names that a piece defines: a list of a hundred constants is no summary of anything."""
+
 _VERSION = re.compile(r"v\d+")
 
 
@@ -146,7 +149,8 @@ class _Ranking:
         defined = defined_names(hit.payload)
         total = hit.score / self._best + added + self._definition(hit, defined)
         if defined:
-            total += self._weights.name * max(map(self._share_in_name, defined))
+            named = defined[:_NAMES_COMPARED]
+            total += self._weights.name * max(map(self._share_in_name, named))
         elif hit.payload.get("kind") == "block" and _place_of(path).is_front:
             factor *= self._weights.only_imports
         for role in roles_of(path, _text(hit, "language")) - self._asked.roles:
