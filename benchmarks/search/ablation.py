@@ -97,7 +97,7 @@ def without(running: Running, variant: Variant) -> Coordinator:
         running.setup,
         sources,
         running.definitions,
-        dataclasses.replace(CodeWeights(), **variant.neutral),
+        dataclasses.replace(CodeWeights(), **variant.neutral) if variant.neutral else None,
     )
     return dataclasses.replace(running.coordinator, retriever=retriever)
 

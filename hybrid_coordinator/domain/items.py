@@ -39,7 +39,7 @@ class SourceLines:
 class ContextItem:
     """One piece of context, with its reason for being there.
 
-    ``score`` is the engine's fused score (higher is better, comparable within one query only).
+    ``score`` is the ranking's (higher is better, comparable within one collection and query).
     ``success_rate`` is in 0-1, None until an outcome is known.
 
     ``lines`` says where code stands, None for what was learned. ``signature`` is one line that

@@ -63,6 +63,7 @@ def knowledge_payload(item: KnowledgeItem, definition: CollectionDefinition) -> 
             "title": _line(item.title),
             "text": _clip("\n".join([item.content, *_labelled(item, definition)])),
             "source": f"{origin}, {item.updated_at:%Y-%m-%d}",
+            "updated_at": item.updated_at.isoformat(),
         }
     )
 

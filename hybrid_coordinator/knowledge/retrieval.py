@@ -23,7 +23,7 @@ from hybrid_coordinator.knowledge.embedding.protocol import Embedder, Vector
 from hybrid_coordinator.knowledge.explaining import explain
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
 from hybrid_coordinator.knowledge.ranking.asked import Asked, Kind, read_question
-from hybrid_coordinator.knowledge.ranking.code import CodeWeights, rank_code
+from hybrid_coordinator.knowledge.ranking.code import CodeWeights, defined_names, rank_code
 from hybrid_coordinator.knowledge.ranking.learned import rank_learned
 from hybrid_coordinator.knowledge.relevance import (
     CALIBRATED_MODELS,
@@ -98,6 +98,7 @@ class _Found:
     text: str
     coverage: float
     matches: tuple[str, ...]
+    relevant: bool = True
 
 
 class Retriever:
@@ -158,13 +159,13 @@ class Retriever:
         limit: int,
         only_relevant: bool,
     ) -> Retrieved:
-        question = Question(text)
-        if only_relevant and not question:
-            return Retrieved(())
+        question, asked = Question(text), read_question(text)
+        if not question and asked.kind is not Kind.SYMBOL:
+            return Retrieved(())  # there is nothing to look for
         notices: list[str] = []
         prepared = _Query(
             text=text,
-            asked=read_question(text),
+            asked=asked,
             question=question,
             dense=await self._vector(text, notices),
             sparse=self._bm25.query(text),
@@ -177,7 +178,8 @@ class Retriever:
             await self._notice_missing_index(project, notices)
         files: dict[tuple[str, str], FileNow] = {}
         code, stats = await asyncio.gather(
-            self._as_they_are_now(hits.get(_CODE, []), files, notices), self._stats(hits, notices)
+            self._as_they_are_now(hits.get(_CODE, []), max(limit, EVIDENCE), files, notices),
+            self._stats(hits, max(limit, _CANDIDATES), notices),
         )
         if _CODE in hits:
             hits[_CODE] = code
@@ -237,30 +239,36 @@ class Retriever:
             candidates=_CODE_CANDIDATES,
             also=[{"defines": names}] if names else (),
         )
-        return rank_code(hits, query.asked, self._code_weights)[: max(query.limit, EVIDENCE)]
+        return rank_code(hits, query.asked, self._code_weights)
 
     async def _as_they_are_now(
         self,
         hits: Sequence[ScoredHit],
+        most: int,
         files: dict[tuple[str, str], FileNow],
         notices: list[str],
     ) -> list[ScoredHit]:
-        """The pieces of code with their text and place as they are in their files now, without
-        those that are there no more. ``files`` gets the files."""
-        fresh = []
-        for hit, recalled in zip(hits, await self._sources.check(hits, notices), strict=True):
-            if recalled is None:
-                continue
-            fresh.append(_placed(hit, recalled))
-            if recalled.file is not None:
-                key = _text(hit.payload, "root"), _text(hit.payload, "file_path")
-                files[key] = recalled.file
+        """The ``most`` best pieces of code with their text and place as they are in their files
+        now; those that are there no more make room for the next. ``files`` gets the files."""
+        fresh: list[ScoredHit] = []
+        waiting = list(hits)
+        while waiting and len(fresh) < most:
+            some = waiting[: most - len(fresh)]
+            del waiting[: len(some)]
+            for hit, recalled in zip(some, await self._sources.check(some, notices), strict=True):
+                if recalled is None:
+                    continue
+                fresh.append(_placed(hit, recalled))
+                if recalled.file is not None:
+                    key = _text(hit.payload, "root"), _text(hit.payload, "file_path")
+                    files[key] = recalled.file
+        notices[:] = dict.fromkeys(notices)
         return fresh
 
     async def _stats(
-        self, hits: Mapping[CollectionName, Sequence[ScoredHit]], notices: list[str]
+        self, hits: Mapping[CollectionName, Sequence[ScoredHit]], most: int, notices: list[str]
     ) -> dict[str, ItemStats]:
-        ids = [hit.id for of_collection in hits.values() for hit in of_collection]
+        ids = [hit.id for of_collection in hits.values() for hit in of_collection[:most]]
         if not ids:
             return {}
         try:
@@ -271,16 +279,26 @@ class Retriever:
 
     async def _similarity(self, hits: Sequence[ScoredHit], query: _Query) -> float | None:
         """The greatest similarity of the best pieces of code with a sentence of the question;
-        None where it says nothing about relevance, or nobody asks."""
+        None where it says nothing about relevance, or cannot be had, or nobody asks."""
         if not (query.only_relevant and query.dense and len(hits) >= EVIDENCE):
             return None
-        if (await self._embedder.identity()).name not in CALIBRATED_MODELS:
-            return None
         ids = [hit.id for hit in hits[:EVIDENCE]]
-        vectors = await self._embedder.embed(query.question.sentences)
-        found = await asyncio.gather(
-            *(self._index.similarities(_CODE, ids, vector) for vector in vectors)
-        )
+        try:
+            if (await self._embedder.identity()).name not in CALIBRATED_MODELS:
+                return None
+            async with asyncio.timeout(_EMBED_SECONDS):
+                vectors = await self._embedder.embed(query.question.sentences)
+            found = await asyncio.gather(
+                *(self._index.similarities(_CODE, ids, vector) for vector in vectors)
+            )
+        except (
+            EmbedderUnavailableError,
+            IndexUnavailableError,
+            NotFoundError,
+            StorageError,
+            TimeoutError,
+        ):
+            return None  # words alone decide then
         return max((value for one in found for value in one.values()), default=None)
 
     def _chosen(
@@ -313,15 +331,13 @@ def _in_order(
     stats: Mapping[str, ItemStats],
 ) -> tuple[ContextItem, ...]:
     ranked = [
-        (rank, -one.coverage, name, one)
+        (not one.relevant, rank, -one.coverage, name, one)
         for name, of_collection in found.items()
         for rank, one in enumerate(of_collection)
     ]
-    ranked.sort(key=lambda entry: entry[:3])
+    ranked.sort(key=lambda entry: entry[:4])
     unused = ItemStats()
-    return tuple(
-        _item(name, one, asked, stats.get(one.hit.id, unused)) for _, _, name, one in ranked
-    )
+    return tuple(_item(name, one, asked, stats.get(one.hit.id, unused)) for *_, name, one in ranked)
 
 
 def _placed(hit: ScoredHit, now: Recalled) -> ScoredHit:
@@ -334,6 +350,8 @@ def _placed(hit: ScoredHit, now: Recalled) -> ScoredHit:
         "end_line": now.end_line,
         "source": f"{_text(hit.payload, 'file_path')}:{now.start_line}-{now.end_line}",
     }
+    if now.text != hit.payload.get("code_snippet"):
+        payload |= {"signature": "", "context": []}  # they may be others now
     return replace(hit, payload={**hit.payload, **payload})
 
 
@@ -359,16 +377,23 @@ def _relevant(
     if name is not _CODE:
         question, text = query.question, query.text
         return [one for one in found if is_similar(question, text, one.title, one.text)]
-    if query.asked.kind is Kind.SYMBOL and (names := query.asked.distinctive_names):
-        # A name is in the code or is not; what is like it is no answer.
-        mentioned = any(
-            mentions(name, f"{_text(one.hit.payload, 'symbol')}\n{one.text}")
-            for one in found[:EVIDENCE]
-            for name in names
-        )
-        return found if mentioned else []
+    if query.asked.kind is Kind.SYMBOL:
+        named = [one for one in found if _names_it(one, query.asked)]
+        # A name that is written as only code is stands in the code or does not.
+        if named or query.asked.distinctive_names:
+            return named
     worth = relevant_pieces([one.coverage for one in found], similarity)
     return [one for one, relevant in zip(found, worth, strict=True) if relevant]
+
+
+def _names_it(found: _Found, asked: Asked) -> bool:
+    """Whether a piece of code defines what the question names, or mentions a name that is no
+    word of prose; in whatever capitals, since people write names from memory."""
+    names = {name.casefold() for name in asked.names}
+    if any(name.casefold() in names for name in defined_names(found.hit.payload)):
+        return True
+    text = "\n".join([found.title, _text(found.hit.payload, "file_path"), found.text]).casefold()
+    return any(mentions(name.casefold(), text) for name in asked.distinctive_names)
 
 
 def _item(name: CollectionName, found: _Found, asked: Asked, stats: ItemStats) -> ContextItem:

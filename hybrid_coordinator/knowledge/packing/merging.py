@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
@@ -51,10 +53,21 @@ class _Text:
         self.file = item.source.rpartition(":")[0] if lines is None else (lines.root, lines.path)
 
     @cached_property
+    def decisive_words(self) -> Counter[str]:
+        return Counter() if self.is_code else Counter(_DECISIVE.findall(self.flat.lower()))
+
+    @cached_property
     def shingles(self) -> frozenset[tuple[str, ...]]:
         words = self.flat.split(" ")
         count = min(_SHINGLE, len(words))
         return frozenset(zip(*(words[start:] for start in range(count)), strict=False))
+
+
+_DECISIVE = re.compile(
+    r"\b(?:\d[\w.]*|always|avoid|cannot|least|most|must|never|no|none|not|only|without|\w+n't)\b",
+    re.IGNORECASE,
+)
+"""Words that turn a lesson into another one: with and without them it is no copy."""
 
 
 def _first_merged(
@@ -92,6 +105,8 @@ def _nearly_the_same(one: _Text, other: _Text) -> bool:
     """Whether they are one text with small edits."""
     shorter, longer = sorted((len(one.flat), len(other.flat)))
     if shorter < _SAME * longer:
+        return False
+    if one.decisive_words != other.decisive_words:
         return False
     shared = len(one.shingles & other.shingles)
     return shared >= _SAME * (len(one.shingles) + len(other.shingles) - shared)

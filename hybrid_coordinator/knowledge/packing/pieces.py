@@ -103,7 +103,7 @@ class Piece:
             labels = [label(item.source), self.title, self._unseen(None), why]
         else:
             labels = [item.collection, self.title, label(item.source), why]
-        if is_cut and item.lines is None:
+        if is_cut and item.lines in (None, self.whole):
             labels.append("cut")
         return f"\n[{number}] {' | '.join(filter(None, labels))}\n"
 
@@ -112,7 +112,7 @@ class Piece:
         if continues and len(path) > len(_SAME_FILE):
             path = _SAME_FILE
         place = f"{path}:{lines.start}-{lines.end}"
-        if is_cut and self.whole is not None:
+        if is_cut and self.whole not in (None, lines):
             place += f" of {self.whole.start}-{self.whole.end}"
         return place
 

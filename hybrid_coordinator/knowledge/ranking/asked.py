@@ -23,11 +23,23 @@ _NAME = re.compile(r"[^\W\d]\w*(?:(?:\.|::|->|#|/)[^\W\d]\w*)*[!?]?")
 _SEPARATOR = re.compile(r"\.|::|->|#|/")
 _IDENTIFIER = re.compile(r"\w+")
 _ERROR = re.compile(
-    r"\b\w*(?:Error|Exception|Failure|Panic): \S|\bTraceback \(most recent|^\s+at \S+\(|"
-    r"\b(?:error|fatal|panic|exception)(?:\[\w+\])?: \S",
+    r"\b[A-Z]\w*(?:Error|Exception|Failure|Panic): \S|\bTraceback \(most recent|^[ \t]+at \S+\(|"
+    r"^[ \t]*(?:error|fatal|panic|exception)(?:\[\w+\])?: \S",
     re.MULTILINE,
 )
 """As programs say it, with a colon. A question that only names an error is a question."""
+
+_DISTINCTIVE = re.compile(r"\w_\w|[a-z0-9][A-Z]|[A-Z]{2,}[a-z]")
+
+_EXTENSIONS = frozenset(
+    {
+        *("c", "cc", "cpp", "cs", "css", "go", "h", "hpp", "html", "java", "js", "json", "jsx"),
+        *("kt", "lua", "md", "mjs", "php", "py", "rb", "rs", "rst", "scala", "sh", "sql", "swift"),
+        *("toml", "ts", "tsx", "txt", "yaml", "yml"),
+    }
+)
+_MOST_NAMES = 20
+"""Each costs a condition in the query; somebody who pastes hundreds asks for none of them."""
 
 _MAX_TERMS = 40
 """A task of many words names its subject by any of them; more make every path match."""
@@ -52,13 +64,13 @@ class Asked:
     @property
     def distinctive_names(self) -> frozenset[str]:
         """Those that are written as no word of prose is."""
-        return frozenset(name for name in self.names if name != name.lower() or "_" in name)
+        return frozenset(name for name in self.names if _DISTINCTIVE.search(name))
 
 
 def read_question(text: str) -> Asked:
     """Take a question apart."""
     stripped = text.strip()
-    names = frozenset(_names(stripped))
+    names = frozenset(_names(stripped)[:_MOST_NAMES])
     spoken = words(text)
     terms = dict.fromkeys(
         comparable(part.lower())
@@ -81,15 +93,20 @@ def _kind(text: str, names: frozenset[str]) -> Kind:
 
 
 def _names(text: str) -> list[str]:
-    """Words that are names of code: the only word, or a word that is written as only code is."""
+    """Words that are names of code: the only word, or a word that is written as only code is. Of
+    a path the name of the file."""
     alone = len(text.split()) == 1
     found = []
     for match in _NAME.finditer(text):
-        name = match.group()
-        last = _SEPARATOR.split(name)[-1]
+        name = match.group().rstrip("!?")
+        parts = _SEPARATOR.split(name)
+        if len(parts) > 1 and parts[-1].lower() in _EXTENSIONS:
+            parts.pop()
         called = text[match.end() : match.end() + 1] == "("
-        if alone or called or _is_code(name, last):
-            found.append(last)
+        if alone or called or _is_code(name, parts[-1]):
+            found.append(parts[-1])
+            if match.group() != name:  # Ruby's `valid?`, or the end of a question
+                found.append(parts[-1] + match.group()[len(name) :])
     return found
 
 
@@ -99,7 +116,6 @@ def _is_code(name: str, last: str) -> bool:
         "_" in inner
         or "::" in name
         or "->" in name
-        or bool(re.search(r"[a-z0-9][A-Z]", last))
-        or bool(re.fullmatch(r"[A-Z]{2,}[a-z]\w*", last))
+        or bool(_DISTINCTIVE.search(last))
         or ("." in name and bool(re.fullmatch(r"[\w.]+", name)) and len(last) > 3)
     )

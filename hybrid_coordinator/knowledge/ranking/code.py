@@ -119,35 +119,35 @@ class _Ranking:
         self._weights = weights
         self._rough_names = frozenset(name.lower() for name in asked.names)
         self._named: dict[str, float] = {}
-        best = max(hit.score for hit in hits) or 1.0
-        found: dict[str, list[float]] = defaultdict(list)
+        best = max(hit.score for hit in hits)
+        self._best = best if best > 0 else 1.0
+        found: dict[_File, list[float]] = defaultdict(list)
         for hit in hits:
-            found[_text(hit, "file_path")].append(hit.score)
+            found[_file_of(hit)].append(max(0.0, hit.score))
         # Exact sums, so that the order in which hits come makes no difference.
-        totals = {path: math.fsum(scores) for path, scores in found.items()}
+        totals = {file: math.fsum(scores) for file, scores in found.items()}
         most = max(totals.values()) or 1.0
-        self._best = best
-        self._company = {path: total / most for path, total in totals.items()}
-        self._places = {path: self._place(path) for path in found}
+        self._company = {file: total / most for file, total in totals.items()}
+        self._places = {file: self._place(file) for file in found}
 
     def order(self) -> list[ScoredHit]:
         scored = sorted(
             (-self._score(hit), hit.id, number) for number, hit in enumerate(self._hits)
         )
-        earlier: Counter[str] = Counter()
+        earlier: Counter[_File] = Counter()
         spread = []
         for negated, _, number in scored:
-            path = _text(self._hits[number], "file_path")
-            score = -negated * self._weights.same_file ** earlier[path]
+            file = _file_of(self._hits[number])
+            score = -negated * self._weights.same_file ** earlier[file]
             spread.append(replace(self._hits[number], score=score))
-            earlier[path] += 1
+            earlier[file] += 1
         return sorted(spread, key=lambda hit: (-hit.score, hit.id))
 
     def _score(self, hit: ScoredHit) -> float:
         path = _text(hit, "file_path")
-        added, factor = self._places[path]
+        added, factor = self._places[_file_of(hit)]
         defined = defined_names(hit.payload)
-        total = hit.score / self._best + added + self._definition(hit, defined)
+        total = max(0.0, hit.score) / self._best + added + self._definition(hit, defined)
         if defined:
             named = defined[:_NAMES_COMPARED]
             total += self._weights.name * max(map(self._share_in_name, named))
@@ -177,17 +177,27 @@ class _Ranking:
             known = self._named[name] = share(self._asked.terms, _name_parts(name))
         return known
 
-    def _place(self, path: str) -> tuple[float, float]:
+    def _place(self, file: _File) -> tuple[float, float]:
         """What a file's place adds to the score of each of its pieces, and multiplies it by."""
+        root, path = file
         terms, weights, place = self._asked.terms, self._weights, _place_of(path)
         added = (
-            weights.company * self._company[path]
+            weights.company * self._company[file]
             + weights.file_name * share(place.name, terms)
             + weights.asked_in_file_name * share(terms, place.name)
             + weights.folders * share(terms, place.folders)
         )
-        is_older = any(newer in self._company for newer in place.without_version)
+        is_older = any((root, newer) in self._company for newer in place.without_version)
         return added, weights.older_copy if is_older else 1.0
+
+
+_File = tuple[str, str]
+"""A file by its root and path. A note on code, which is of no file, counts as one of its own."""
+
+
+def _file_of(hit: ScoredHit) -> _File:
+    path = _text(hit, "file_path")
+    return (_text(hit, "root"), path) if path else (hit.id, "")
 
 
 @dataclass(frozen=True, slots=True)

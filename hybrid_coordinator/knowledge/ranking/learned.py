@@ -17,18 +17,18 @@ from hybrid_coordinator.storage.vectors.protocol import ScoredHit
 class LearnedWeights:
     """What each kind of evidence adds to the engine's score, which is brought to 0-1 before.
 
-    Together they are worth less than half of it: proof and use order what is about the
-    question, and never bring in what is not.
+    Together they add at most half of it, and take off at most a quarter: proof and use order what
+    is about as near to the question.
     """
 
-    title: float = 0.3
+    title: float = 0.2
     """Times the share of the question's words in the entry's title."""
-    proven: float = 0.15
+    proven: float = 0.1
     """For a solution that was seen to work, or a task that succeeded; as much off for a task that
     failed, which is better known of than followed."""
-    helped: float = 0.2
+    helped: float = 0.15
     """Times how much oftener than not it helped where it was shown, from -1 to 1."""
-    age: float = 0.15
+    age: float = 0.05
     """Times how fresh it is: 1 now, a half after ``HALF_LIFE``."""
 
 
@@ -50,13 +50,14 @@ def rank_learned(
 ) -> list[ScoredHit]:
     """The hits of one collection in the order of their evidence, best first, with the scores that
     it gives them. ``stats`` are by id; ``now`` is when ages are counted from."""
-    best = max((hit.score for hit in hits), default=0.0) or 1.0
+    best = max((hit.score for hit in hits), default=0.0)
+    best = best if best > 0 else 1.0
     weights, moment = weights or LearnedWeights(), now or datetime.now(UTC)
     unused = ItemStats()
     scored = [
         replace(
             hit,
-            score=hit.score / best
+            score=max(0.0, hit.score) / best
             + weights.title * _title_share(hit, asked)
             + weights.proven * _proof(hit.payload)
             + weights.helped * _help(stats.get(hit.id, unused))
@@ -91,8 +92,8 @@ def _help(stats: ItemStats) -> float:
 
 
 def _freshness(payload: Mapping[str, JsonValue], now: datetime) -> float:
-    """1 for what is of now, and for what bears no date (curated practices do not age)."""
-    written = payload.get("timestamp") or payload.get("last_used") or payload.get("last_updated")
+    """1 for what is of now, and for what bears no date."""
+    written = payload.get("timestamp") or payload.get("updated_at")
     if not isinstance(written, str):
         return 1.0
     try:

@@ -101,19 +101,24 @@ def _search(options: argparse.Namespace) -> int:
     for item in found["items"]:
         _print_item(item)
     if not found["items"]:
-        print("nothing relevant found")
+        print("nothing found")
     for notice in found["notices"]:
         print(f"note: {notice}")
     return 0
 
 
+def _visible(text: str) -> str:
+    """The text without characters that a terminal would obey."""
+    return "".join(each if each.isprintable() or each == "\t" else "\ufffd" for each in text)
+
+
 def _print_item(item: Json) -> None:
     learned = "" if item["collection"] == CollectionName.CODEBASE_CONTEXT else item["collection"]
-    print("  ".join(part for part in (item["source"], item["title"], learned) if part))
+    print(_visible("  ".join(part for part in (item["source"], item["title"], learned) if part)))
     print(f"  {item['why']}")
     lines = textwrap.dedent(item["text"]).splitlines()
     for line in lines[:_TEXT_LINES]:
-        print(f"    {line}".rstrip())
+        print(f"    {_visible(line)}".rstrip())
     if len(lines) > _TEXT_LINES:
         print(f"    ... {len(lines) - _TEXT_LINES} more lines")
     print()

@@ -230,7 +230,7 @@ class Shard:
 
     def best(self, rankings: Sequence[Ranking], limit: int, pool: int) -> list[ScoredHit]:
         """The ``limit`` best of one ranking, or of several of ``pool`` points each, fused by
-        rank."""
+        their scores."""
         if not rankings:
             return []
         parts = [(_nearest(ranking.by), _filter(*ranking.where)) for ranking in rankings]

@@ -30,6 +30,11 @@ from hybrid_coordinator.knowledge.ranking.asked import Kind, read_question
         ("error[E0308]: mismatched types", Kind.ERROR, set()),
         ("ValueError:  ", Kind.SYMBOL, {"ValueError"}),
         ("where is HTTPStatusError raised", Kind.PROSE, {"HTTPStatusError"}),
+        ("where is parse_date?", Kind.PROSE, {"parse_date", "parse_date?"}),
+        ("what is HTTPAdapter?", Kind.PROSE, {"HTTPAdapter", "HTTPAdapter?"}),
+        ("valid?", Kind.SYMBOL, {"valid", "valid?"}),
+        ("src/cookies.py", Kind.SYMBOL, {"cookies"}),
+        ("Fix the error: when the user logs in the cookie is lost", Kind.PROSE, set()),
         ("error and exception types", Kind.PROSE, set()),
         ("how are errors handled", Kind.PROSE, set()),
     ],
@@ -38,6 +43,16 @@ def test_kind_and_names(question: str, kind: Kind, names: set[str]) -> None:
     asked = read_question(question)
     assert asked.kind is kind
     assert asked.names == names
+
+
+def test_names_that_no_word_of_prose_is_written_like() -> None:
+    asked = read_question("Session HTTPAdapter parse_date is OAuth")
+    assert asked.distinctive_names == {"HTTPAdapter", "parse_date", "OAuth"}
+    assert read_question("Session").distinctive_names == frozenset()
+
+
+def test_pasted_names_are_not_all_asked_for() -> None:
+    assert len(read_question(" ".join(f"name_{n}" for n in range(400))).names) == 20
 
 
 def test_terms_are_informative_words_and_the_parts_of_names() -> None:

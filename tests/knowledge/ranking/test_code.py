@@ -139,13 +139,36 @@ def test_the_text_of_an_error_is_found_where_it_stands_whatever_names_say() -> N
     assert found == [raised.id, named.id, in_test.id]
 
 
+def test_notes_are_each_of_a_file_of_their_own() -> None:
+    notes = [ScoredHit(f"note{number}", 0.9, {"title": "a note"}) for number in range(3)]
+    assert order("something else", [*notes, hit("a.py", 0.5, "x")])[:3] == [
+        "note0",
+        "note1",
+        "note2",
+    ]
+
+
+def test_files_of_one_path_under_two_roots_are_two() -> None:
+    hits = [
+        replace(hit("main.py", 0.9, name, root=root), id=name)
+        for name, root in (("one", "/one"), ("two", "/two"))
+    ]
+    ranked = rank_code(hits, read_question("something else"))
+    assert ranked[0].score == ranked[1].score
+
+
+def test_scores_below_nothing_keep_their_order() -> None:
+    hits = [hit("a.py", -0.1), hit("b.py", -0.3), hit("c.py", 0.2)]
+    assert order("something else", hits)[0] == "c.py:"
+
+
 def test_nothing_found_is_nothing_ranked() -> None:
     assert rank_code([], read_question("anything")) == []
 
 
 paths = st.sampled_from(["a.py", "b/c.py", "tests/d.py", "v1/a.py", "docs/x.md", ""])
 hits_lists = st.lists(
-    st.tuples(paths, st.floats(0, 1), st.sampled_from(["", "Session", "Session.send", "x"])),
+    st.tuples(paths, st.floats(-1, 1), st.sampled_from(["", "Session", "Session.send", "x"])),
     max_size=30,
 )
 

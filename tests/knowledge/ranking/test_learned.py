@@ -56,7 +56,7 @@ def test_what_is_fresh_comes_before_what_is_old() -> None:
     hits = [
         entry("old", timestamp=(NOW - timedelta(days=400)).isoformat()),
         entry("fresh", timestamp=(NOW - timedelta(days=1)).isoformat()),
-        entry("naive", last_used=(NOW - timedelta(days=200)).replace(tzinfo=None).isoformat()),
+        entry("naive", updated_at=(NOW - timedelta(days=200)).replace(tzinfo=None).isoformat()),
     ]
     assert order("a question", hits) == ["fresh", "naive", "old"]
 
@@ -67,11 +67,27 @@ def test_a_date_that_says_nothing_makes_nothing_old(written: object) -> None:
     assert order("a question", hits) == ["odd", "undated"]
 
 
-@given(st.lists(st.floats(0, 10), max_size=20))
-def test_evidence_never_outweighs_half_of_what_the_engine_found(scores: list[float]) -> None:
-    hits = [entry(f"{number:02}", score) for number, score in enumerate(scores)]
-    ranked = rank_learned(hits, read_question("a question"), {}, now=NOW)
+entries = st.fixed_dictionaries(
+    {},
+    optional={
+        "title": st.sampled_from(["a question", "an entry"]),
+        "outcome": st.sampled_from(["success", "failure", "unknown"]),
+        "solution_verified": st.booleans(),
+        "timestamp": st.just((NOW - timedelta(days=900)).isoformat()),
+    },
+)
+rates = st.builds(ItemStats, uses=st.integers(1, 100), success_rate=st.floats(0, 1))
+
+
+@given(st.lists(st.tuples(st.floats(-1, 10), entries, rates), max_size=20))
+def test_evidence_adds_at_most_half_and_takes_off_at_most_a_quarter_of_the_best(
+    found: list[tuple[float, dict[str, object], ItemStats]],
+) -> None:
+    hits = [entry(f"{at:02}", score, **payload) for at, (score, payload, _) in enumerate(found)]
+    stats = {f"{at:02}": rate for at, (_, _, rate) in enumerate(found)}
+    ranked = rank_learned(hits, read_question("a question"), stats, now=NOW)
     assert sorted(each.id for each in ranked) == [each.id for each in hits]
-    best = max(scores, default=0) or 1
+    best = max((score for score, _, _ in found), default=0)
     for one in ranked:
-        assert abs(one.score - scores[int(one.id)] / best) <= 0.5
+        base = max(0.0, found[int(one.id)][0]) / (best if best > 0 else 1)
+        assert -0.25 - 1e-9 <= one.score - base <= 0.5 + 1e-9
