@@ -231,8 +231,8 @@ class Running:
         """Index again what a crash, a damaged shard or a missing embedder left unfinished, and
         take up what is watched."""
         try:
-            await self.coordinator.projector.drain(_DRAIN_SECONDS)
             await self.coordinator.watches.resume()
+            await self.coordinator.projector.drain(_DRAIN_SECONDS)
             await self._index_unfinished()
         except HybridError:
             _log.warning("unfinished indexing is left to the next start", exc_info=True)

@@ -9,7 +9,11 @@ from types import MappingProxyType
 
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.errors import EmbedderUnavailableError, EmbeddingMismatchError
+from hybrid_coordinator.errors import (
+    EmbedderUnavailableError,
+    EmbeddingMismatchError,
+    NotFoundError,
+)
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.gate import Gate
@@ -78,7 +82,11 @@ class IndexSetup:
         """Write to the index; otherwise as ``asking``."""
         async with self.writers.passing():
             await self.ensure()
-            yield
+            try:
+                yield
+            except NotFoundError:  # a collection may have gone since it was seen
+                self.doubt()
+                raise
 
     async def ensure(self) -> None:
         """Return when every collection exists. Costs nothing once that has been seen, with the
@@ -120,8 +128,8 @@ class IndexSetup:
                 # First, so that a crash in between leaves the collection missing, not empty for
                 # good.
                 await self._forget(name)
-                spec = CollectionSpec(name, built_by.dimension, definition.indexes)
-                await self._index.create(spec)
+            # One that exists may lack a payload index that a later version has.
+            await self._index.create(CollectionSpec(name, built_by.dimension, definition.indexes))
 
     async def _forget(self, name: CollectionName) -> None:
         """Say that the index has nothing of a collection."""

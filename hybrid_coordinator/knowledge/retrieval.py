@@ -209,6 +209,8 @@ class Retriever:
         for name, result in zip(collections, results, strict=True):
             if isinstance(result, IndexUnavailableError | NotFoundError | StorageError):
                 failures.append(result)
+                if isinstance(result, NotFoundError):
+                    self._setup.doubt()  # the next question finds it made anew
                 notices.append(f"{name} could not be searched: {result}")
             elif isinstance(result, BaseException):
                 raise result
@@ -309,15 +311,16 @@ class Retriever:
         stats: Mapping[str, ItemStats],
         similarity: float | None,
     ) -> list[_Found]:
-        """The best items of one collection, and where that is asked for only relevant ones."""
+        """The best items of one collection: only relevant ones, or these first."""
         definition = self._definitions[name]
         ordered = hits if name is _CODE else rank_learned(hits, query.asked, stats)
         found = [_weigh(hit, definition, query.question) for hit in ordered]
-        if not query.only_relevant:
-            return found[: query.limit]
-        return _relevant(name, found, query, similarity)[
-            : min(query.limit, definition.ranking.quota)
-        ]
+        relevant = _relevant(name, found, query, similarity)
+        if query.only_relevant:
+            return relevant[: min(query.limit, definition.ranking.quota)]
+        ids = {one.hit.id for one in relevant}
+        judged = [replace(one, relevant=one.hit.id in ids) for one in found]
+        return sorted(judged, key=lambda one: not one.relevant)[: query.limit]
 
     async def _notice_missing_index(self, project: str, notices: list[str]) -> None:
         where = {"project": project}

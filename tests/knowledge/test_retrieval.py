@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from hybrid_coordinator.domain.interactions import (
     OutcomeKind,
 )
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName
-from hybrid_coordinator.errors import NotFoundError
+from hybrid_coordinator.errors import EmbedderUnavailableError
 from hybrid_coordinator.knowledge.collections import load_collections, load_seeds
+from hybrid_coordinator.knowledge.embedding.protocol import Vector
+from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.knowledge.packing import pack
 from hybrid_coordinator.storage.postgres.database import Database
 from tests.support.memory import EVERYTHING, PROJECT, Memory, projecting
@@ -268,8 +271,11 @@ async def test_a_collection_that_is_gone_is_a_notice(database: Database, tmp_pat
 
         for name in EVERYTHING:
             await parts.index.drop(name)
-        with pytest.raises(NotFoundError):
-            await parts.find("migrate the invoices table")
+        await parts.find("the collections are made anew")
+        parts.projector.wake()  # which looks for itself from time to time
+        found = await parts.find("migrate the invoices table")
+        assert [item.id for item in found.items] == [tracked]
+        assert not [notice for notice in found.notices if "could not" in notice]
 
 
 async def test_without_the_record_items_come_without_their_figures(
@@ -284,3 +290,115 @@ async def test_without_the_record_items_come_without_their_figures(
 
         assert [item.id for item in found.items] == [tracked]
         assert "How often items helped is not known now" in found.notices[-1]
+
+
+TOPICS = (
+    *("orders", "customers", "invoices", "payments", "refunds", "shipments", "returns"),
+    *("vouchers", "reviews", "warehouses", "suppliers", "taxes", "currencies", "baskets"),
+)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A project with more pieces than a question is judged by."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    for topic in TOPICS:
+        lines = (
+            f"class {topic.title()}Ledger:",
+            f'    """Keeps the ledger of {topic} and its yearly closing."""',
+            "",
+            f"    def close_{topic}_ledger(self, year):",
+            f'        """Close the ledger of {topic} for a year."""',
+            f"        return self.entries_of(year, {topic!r})",
+        )
+        (root / f"{topic}.py").write_text("\n".join(lines) + "\n")
+    return root
+
+
+async def test_pieces_that_are_gone_make_room_and_do_not_change_the_judgement(
+    database: Database, tmp_path: Path, shop: Path
+) -> None:
+    async with projecting(database, tmp_path / "index") as parts:
+        await parts.find("the projector creates the collections")
+        await parts.indexer.index(shop, PROJECT)
+        question = "how is a ledger closed for a year"
+        before = await parts.find(question)
+        assert len(before.items) == 5
+        for item in before.items[:2]:
+            (shop / item.source.partition(":")[0]).unlink()
+
+        after = await parts.find(question)
+
+        assert len(after.items) == 5
+        gone = {item.id for item in before.items[:2]}
+        assert gone.isdisjoint(item.id for item in after.items)
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("RefundsLedger", "RefundsLedger"),
+        ("refundsLedger", "RefundsLedger"),
+        ("close_refunds_ledger", "RefundsLedger"),
+        ("what is RefundsLedger?", "RefundsLedger"),
+    ],
+)
+async def test_a_name_is_answered_by_what_names_it(
+    database: Database, tmp_path: Path, shop: Path, name: str, first: str
+) -> None:
+    async with projecting(database, tmp_path / "index") as parts:
+        await parts.find("the projector creates the collections")
+        await parts.indexer.index(shop, PROJECT)
+        found = await parts.find(name)
+        assert found.items[0].title.startswith(first)
+        if " " not in name:
+            assert all("efunds" in item.text for item in found.items)
+
+
+@pytest.mark.parametrize("name", ["SalaryLedger", "close_salary_ledger", "🤷", "the of and"])
+async def test_a_name_that_is_nowhere_has_no_answer(
+    database: Database, tmp_path: Path, shop: Path, name: str
+) -> None:
+    async with projecting(database, tmp_path / "index") as parts:
+        await parts.find("the projector creates the collections")
+        await parts.indexer.index(shop, PROJECT)
+        assert (await parts.find(name)).items == ()
+
+
+async def test_a_listing_begins_with_what_is_relevant(
+    database: Database, tmp_path: Path, shop: Path
+) -> None:
+    async with projecting(database, tmp_path / "index") as parts:
+        await fill(parts, shop)
+        found = await parts.retriever.find(
+            "how is the ledger of refunds closed", PROJECT, EVERYTHING, 5, only_relevant=False
+        )
+        assert [item.collection for item in found.items[:4]] == [CODE] * 4
+        assert {item.collection for item in found.items} > {CODE}
+
+
+class TwiceAsked(StaticEmbedder):
+    """A model that answers every other time."""
+
+    asked = 0
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        self.asked += 1
+        if self.asked % 2 == 0 and len(texts) == 1:
+            raise EmbedderUnavailableError("busy")
+        return await super().embed(texts)
+
+
+async def test_an_embedder_that_fails_in_the_middle_leaves_the_words(
+    database: Database, tmp_path: Path, shop: Path
+) -> None:
+    embedder = TwiceAsked()
+    async with projecting(database, tmp_path / "index", embedder) as parts:
+        await parts.find("the projector creates the collections")
+        await parts.indexer.index(shop, PROJECT)
+        embedder.asked = 0
+        found = await parts.find("close the ledger of refunds for a year")
+        assert embedder.asked == 2
+        assert found.items
+        assert found.notices == ()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Self
 
 from pydantic import BaseModel, TypeAdapter
@@ -23,6 +24,7 @@ class QdrantServer:
         self.down = False
         self.upserts_until_down: int | None = None
         self.engine = AsyncQdrantClient(location=":memory:")
+        self._answering: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -31,10 +33,16 @@ class QdrantServer:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        for task in self._answering:
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
         await self._server.wait_closed()
         await self.engine.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._answering.add(task)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             method, target, _ = head[0].split(" ")
@@ -56,7 +64,10 @@ class QdrantServer:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the other side has gone
         finally:
+            self._answering.discard(task)
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _answer(self, method: str, path: list[str], body: Json) -> tuple[int, Json]:
         if self.down:

@@ -157,9 +157,12 @@ class _Followed:
         """Whether an event says that other directories are to be indexed now."""
         if path.name in IGNORE_FILES or str(path) in self.directories:
             return True
-        if path.is_symlink() or not path.is_dir():
-            return False
-        return reaches(self.root, path)
+        try:
+            if path.is_symlink() or not path.is_dir():
+                return False
+            return reaches(self.root, path)
+        except OSError:  # it may no longer be entered
+            return True
 
 
 def _identity(root: Path) -> tuple[int, int] | None:

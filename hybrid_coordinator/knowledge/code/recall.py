@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.errors import UnavailableError
 from hybrid_coordinator.knowledge.code.cleaning import clean
 from hybrid_coordinator.knowledge.code.points import Draft
 from hybrid_coordinator.knowledge.code.read import (
@@ -24,6 +25,9 @@ Changed = Callable[[str, str, str], None]
 
 DraftFile = Callable[[str, str, str], Awaitable[Sequence[Draft]]]
 """The pieces that a file (project, root, path) is made of now, as they would be indexed."""
+
+_DRAFT_SECONDS = 1.0
+"""How long a question waits for a changed file to be cut; a process that is warm takes 20 ms."""
 
 
 class FileNow:
@@ -99,12 +103,21 @@ class FreshSources:
         for key in sorted({each.key for each in checked if each.key is not None}):
             self._changed(*key)
             if any(each.key == key and each.wants_definition for each in checked):
-                drafts = await self._draft(*key)
+                drafts = await self._drafted(*key)
                 checked = [each.defined_by(drafts) if each.key == key else each for each in checked]
         if notices is not None:
             roots = sorted({each.gone_root for each in checked if each.gone_root is not None})
             notices.extend(f"{root}, which was indexed, is gone: left out." for root in roots)
         return [each.recalled for each in checked]
+
+    async def _drafted(self, project: str, root: str, path: str) -> Sequence[Draft]:
+        """The file's pieces now; none where that would keep the question waiting: the file is
+        being indexed again anyway."""
+        try:
+            async with asyncio.timeout(_DRAFT_SECONDS):
+                return await self._draft(project, root, path)
+        except (UnavailableError, TimeoutError):
+            return ()
 
     def _check(self, hits: Sequence[ScoredHit]) -> list[_Checked]:
         files: dict[tuple[str, str], FileNow | None] = {}

@@ -119,6 +119,9 @@ class Watches:
             await self._look_again_and_again(project, directory)
         except DirectoryGoneError:
             pass
+        except OSError as error:
+            self._tell(project, f"{directory} is looked at every few seconds only: {error}")
+            await self._look_again_and_again(project, directory)
         self._tell(project, f"{directory} is gone, so it is watched no longer.")
         self._tasks.pop((project, directory), None)
         try:

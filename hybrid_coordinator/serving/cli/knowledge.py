@@ -66,8 +66,10 @@ def _index(options: argparse.Namespace) -> int:
     path = _existing(options.path)
     with connected(Home.from_environment(), path if path.is_dir() else path.parent) as client:
         report = _index_path(client, path, watch=options.watch is True)
-        if options.watch is False:
-            client.request("hybrid/unwatch", {"path": str(path)})
+        was_watched = (
+            options.watch is False
+            and client.request("hybrid/unwatch", {"path": str(path)})["was_watched"]
+        )
     if options.json:
         print_json(report)
         return 0
@@ -75,12 +77,12 @@ def _index(options: argparse.Namespace) -> int:
         f"{report['files']} files indexed into {report['chunks']} chunks, "
         f"{report['unchanged']} unchanged, {report['removed']} removed, {report['seconds']:.1f} s"
     )
-    if options.watch is not None:
-        print(
-            "  its changes are indexed as they are made, while the coordinator runs"
-            if options.watch
-            else "  its changes are no longer indexed as they are made"
-        )
+    if options.watch:
+        print("  its changes are indexed as they are made, while the coordinator runs")
+    elif was_watched:
+        print("  its changes are no longer indexed as they are made")
+    elif options.watch is False:
+        print("  it was not watched; `hybrid-coordinator doctor` lists what is")
     for reason, count in sorted(report["skipped"].items()):
         print(f"  skipped {count}: {reason}")
     for notice in report["notices"]:

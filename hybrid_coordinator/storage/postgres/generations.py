@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.errors import StorageError
 from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -58,6 +59,7 @@ class _Queries:
     switch_interactions: str
     switch_knowledge: str
     retire: str
+    retire_serving: str
     serve: str
     forget: str
     differing_roots: str
@@ -76,8 +78,15 @@ class Generations:
         return [_generation(row) for row in await self._database.fetch(self._queries.all)]
 
     async def serving(self) -> Generation:
-        """The one that answers questions. There always is one."""
-        return next(one for one in await self.all() if one.state is GenerationState.SERVING)
+        """The one that answers questions.
+
+        Raises:
+            StorageError: there is none, which only a hand in the database can bring about.
+        """
+        for one in await self.all():
+            if one.state is GenerationState.SERVING:
+                return one
+        raise StorageError("no generation of the index serves; run `hybrid-coordinator reindex`")
 
     async def adopt(self, number: int, engine: str) -> None:
         """Say where a generation lies that has nothing yet."""
@@ -127,16 +136,23 @@ class Generations:
     async def switch(self, number: int, lost: Sequence[tuple[str, str]]) -> None:
         """Make the generation under construction the serving one, and retire that: all of it or
         nothing. ``lost`` are (project, root) that could not be indexed; their files stay known as
-        unfinished."""
+        unfinished.
+
+        Raises:
+            StorageError: it is not under construction any more; the serving one stays.
+        """
         queries = self._queries
         projects, roots = [project for project, _ in lost], [root for _, root in lost]
-        serving = (await self.serving()).number
         async with self._database.transaction() as session:
             await session.execute(queries.keep_unfinished, number, projects, roots)
             for statement in (queries.switch_interactions, queries.switch_knowledge):
                 await session.execute(statement, timeout=_WHOLE_TABLE_SECONDS)
-            await session.execute(queries.retire, serving)
-            await session.execute(queries.serve, number)
+            await session.execute(queries.retire_serving)
+            if await session.fetch_value(queries.serve, number) is None:
+                raise StorageError(
+                    f"generation {number} of the index is no longer being built: "
+                    "another coordinator has switched it or given it up"
+                )
 
     async def retire(self, number: int) -> None:
         """Give a generation up; it waits to be dropped."""

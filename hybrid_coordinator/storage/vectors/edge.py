@@ -81,10 +81,12 @@ class EdgeIndex:
         if not _NAME.fullmatch(spec.name):
             raise InvalidArgumentError("name", f"{spec.name!r} may hold letters, digits, _ and -")
         async with self._changing[spec.name]:
-            if spec.name not in self._shards:
-                shard = self._shard(spec.name)
-                await self._run(shard.create, spec)
-                self._shards[spec.name] = shard
+            if spec.name in self._shards:
+                await self._run(self._shards[spec.name].add_indexes, spec.indexes)
+                return
+            shard = self._shard(spec.name)
+            await self._run(shard.create, spec)
+            self._shards[spec.name] = shard
 
     async def drop(self, collection: str) -> None:
         async with self._changing[collection]:

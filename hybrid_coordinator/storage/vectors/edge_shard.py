@@ -187,6 +187,15 @@ class Shard:
             marker.unlink()
             self._engine = engine
 
+    def add_indexes(self, indexes: Mapping[str, IndexKind]) -> None:
+        """Make the payload indexes that are not there yet."""
+        with self._mapped():
+            missing = indexes.keys() - self._engine.info().payload_schema.keys()
+        for field in sorted(missing):
+            with self._mapped():
+                change = qe.UpdateOperation.create_field_index(field, _INDEX_TYPES[indexes[field]])
+            self._write(change, 1)
+
     def load(self) -> None:
         """Open the files.
 

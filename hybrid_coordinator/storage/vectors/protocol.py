@@ -149,7 +149,7 @@ class VectorIndex(Protocol):
     collection."""
 
     async def create(self, spec: CollectionSpec) -> None:
-        """Create the collection with its payload indexes; nothing happens if it exists."""
+        """Create the collection with its payload indexes; of one that exists, those it lacks."""
         ...
 
     async def drop(self, collection: str) -> None:

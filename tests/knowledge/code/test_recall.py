@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import statistics
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from hybrid_coordinator.domain.injected import CLOSING, OPENING
 from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.errors import UnavailableError
 from hybrid_coordinator.knowledge.code.points import Draft, Drafter, Work
 from hybrid_coordinator.knowledge.code.recall import FreshSources, Recalled
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
@@ -149,6 +151,23 @@ async def test_what_is_no_longer_there_is_dropped(tree: Tree, left: str) -> None
 
     assert await tree.check(*hits) == [None] * len(hits)
     assert tree.told == [("p", str(tree.root), "store.py")]
+
+
+async def test_a_question_does_not_wait_for_a_file_that_cannot_be_cut_now(tree: Tree) -> None:
+    hit = next(each for each in tree.hits("store.py") if "self" in str(each.payload))
+    write(tree.root, "store.py", text=PYTHON.replace("self", "this"))
+
+    async def never(*_: str) -> list[Draft]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def nowhere(*_: str) -> list[Draft]:
+        raise UnavailableError("no process can be started")
+
+    for draft in (never, nowhere):
+        sources = FreshSources(Scrubber(), lambda *key: tree.told.append(key), draft)
+        assert await asyncio.wait_for(sources.check([hit]), timeout=30) == [None]
+    assert tree.told == [("p", str(tree.root), "store.py")] * 2
 
 
 async def test_of_a_file_that_is_gone_nothing_is_shown(tree: Tree, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,6 +147,17 @@ def test_a_lesson_stored_twice_with_small_edits_is_shown_once() -> None:
     assert shown.text == LESSON
     assert shown_ids([shown]) == ("id-1", "id-2")
     assert shown.why.endswith("; also in stored, 2026-02-02")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("always", "never"), ("at most 10", "at most 50"), ("is", "is not")]
+)
+def test_a_correction_of_a_lesson_is_no_copy_of_it(one: str, other: str) -> None:
+    words = " ".join(f"word{number}" for number in range(60)).replace("0", "o")
+    texts = [f"{words} the cache {said} cleared {words[::-1]}" for said in (one, other)]
+    lessons = [item(text, number=n, collection=SKILLS) for n, text in enumerate(texts)]
+
+    assert len(pack(lessons, 5000).items) == 2
 
 
 def test_short_lessons_that_differ_in_a_word_are_two() -> None:

@@ -77,3 +77,13 @@ async def test_only_one_is_built_at_a_time(database: Database) -> None:
     await generations.begin("embedded", EMBEDDING, MODEL)
     with pytest.raises(StorageError, match="index_generations_state"):
         await generations.begin("embedded", EMBEDDING, MODEL)
+
+
+async def test_what_is_not_being_built_any_more_cannot_take_over(database: Database) -> None:
+    generations = Generations(database)
+    number = await generations.begin("embedded", EMBEDDING, MODEL)
+    await generations.switch(number, [])
+    for _ in range(2):
+        with pytest.raises(StorageError, match="no longer being built"):
+            await generations.switch(number, [])
+    assert (await generations.serving()).number == number

@@ -153,3 +153,21 @@ async def test_an_index_of_before_there_were_generations_is_the_first(
     assert (serving.number, serving.engine, serving.embedding) == (1, None, None)
     assert serving.embedder == EmbedderRecord("static", 256, "r1")
     assert list(await SourceFiles(empty).manifest("shop", "/r")) == ["a.py"]
+
+
+async def test_the_model_that_was_shipped_before_there_were_generations_is_known_as_such(
+    empty: Database, tmp_path: Path
+) -> None:
+    # So that the next one is taken up unasked.
+    for file in MIGRATIONS_DIRECTORY.glob("*.sql"):
+        if file.name < "0003":
+            shutil.copy(file, tmp_path)
+    await migrate(empty, tmp_path)
+    await empty.execute(
+        "INSERT INTO collection_embedders"
+        " VALUES ('best-practices', 'all-minilm-l6-v2-static', 256, 'r1')"
+    )
+
+    await migrate(empty)
+
+    assert (await Generations(empty).serving()).embedding == {"provider": "static"}

@@ -175,6 +175,20 @@ async def test_a_question_without_a_word_matches_nothing(index: VectorIndex) -> 
     assert numbers(hits) == [1]
 
 
+async def test_creating_again_makes_the_payload_indexes_that_are_missing(
+    index: VectorIndex,
+) -> None:
+    spec = CollectionSpec("grown", 2, {"project": IndexKind.KEYWORD})
+    await index.create(spec)
+    await index.upsert(
+        "grown", [point(1, "a", [1.0, 0.0], kind="x"), point(2, "b", [0.0, 1.0], kind="y")]
+    )
+    later = CollectionSpec("grown", 2, {**spec.indexes, "kind": IndexKind.KEYWORD})
+    for _ in range(2):
+        await index.create(later)
+        assert await index.facet("grown", "kind", where={}) == {"x": 1, "y": 1}
+
+
 async def test_similarities_are_of_the_named_points_alone(index: VectorIndex) -> None:
     half = [0.5**0.5, 0.5**0.5, *axis(0)[2:]]
     await index.upsert(

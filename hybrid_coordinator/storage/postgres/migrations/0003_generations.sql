@@ -15,8 +15,16 @@ CREATE TABLE index_generations (
 );
 CREATE UNIQUE INDEX index_generations_state ON index_generations (state) WHERE state <> 'retired';
 
-INSERT INTO index_generations (number, state, model, dimension, revision)
-SELECT 1, 'serving', min(model), min(dimension), min(revision) FROM collection_embedders;
+-- The model that was shipped until now is the one whose settings are known; any other was chosen.
+INSERT INTO index_generations (number, state, embedding, model, dimension, revision)
+SELECT
+    1,
+    'serving',
+    CASE WHEN min(model) = 'all-minilm-l6-v2-static' THEN '{"provider": "static"}'::jsonb END,
+    min(model),
+    min(dimension),
+    min(revision)
+FROM collection_embedders;
 DROP TABLE collection_embedders;
 
 CREATE FUNCTION serving_generation() RETURNS integer

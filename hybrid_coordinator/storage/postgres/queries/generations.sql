@@ -43,8 +43,13 @@ UPDATE knowledge_items SET projected = built WHERE projected <> built;
 -- name: retire
 UPDATE index_generations SET state = 'retired' WHERE number = $1;
 
+-- name: retire_serving
+UPDATE index_generations SET state = 'retired' WHERE state = 'serving';
+
 -- name: serve
-UPDATE index_generations SET state = 'serving' WHERE number = $1 AND state = 'building';
+UPDATE index_generations SET state = 'serving'
+WHERE number = $1 AND state = 'building'
+RETURNING number;
 
 -- name: forget
 DELETE FROM index_generations WHERE number = $1 AND state = 'retired';
