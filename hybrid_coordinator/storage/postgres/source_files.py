@@ -10,6 +10,9 @@ from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.ids import parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
+_PARTS = "./"
+"""The path of the row that says that a root is partial; the queries know it, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
@@ -44,6 +47,7 @@ class _Queries:
     put: str
     stamp: str
     remove: str
+    is_partial: str
     roots: str
     unfinished_roots: str
     mark_all_unfinished: str
@@ -111,6 +115,22 @@ class SourceFiles:
         """Forget files; unknown paths are ignored."""
         await self._database.execute(
             self._queries.remove, project, root, list(paths), self._generation
+        )
+
+    async def mark_partial(self, project: str, root: str) -> None:
+        """Say that of ``root`` only the files that are recorded were asked for, not the rest."""
+        await self.put(project, root, [SourceFile(_PARTS, "parts", ())])
+
+    async def mark_whole(self, project: str, root: str) -> None:
+        """Say that all of ``root`` was asked for."""
+        await self.remove(project, root, [_PARTS])
+
+    async def is_partial(self, project: str, root: str) -> bool:
+        """Whether of ``root`` only the files that are recorded were asked for."""
+        return bool(
+            await self._database.fetch_value(
+                self._queries.is_partial, project, root, self._generation
+            )
         )
 
     async def roots(self) -> list[tuple[str, str]]:

@@ -92,6 +92,24 @@ async def test_a_part_is_files_and_what_is_in_directories(files: SourceFiles) ->
     assert await files.part("shop", "/other", ["a"]) == {}
 
 
+async def test_a_root_of_which_parts_were_asked_for_is_marked(files: SourceFiles) -> None:
+    await files.put("shop", "/r", [SourceFile("a.py", "1", (A,))])
+    await files.mark_partial("shop", "/r")
+    await files.mark_partial("shop", "/empty")
+
+    await files.mark_all_unfinished()
+
+    assert await files.is_partial("shop", "/r")
+    assert not await files.is_partial("till", "/r")
+    assert list(await files.manifest("shop", "/r")) == ["a.py"]
+    assert await files.part("shop", "/r", ["."]) == {}
+    assert await files.roots() == await files.unfinished_roots() == [("shop", "/r")]
+    assert [(each.root, each.files) for each in await files.summary()] == [("/r", 1)]
+    await files.mark_whole("shop", "/r")
+    assert not await files.is_partial("shop", "/r")
+    assert list(await files.manifest("shop", "/r")) == ["a.py"]
+
+
 async def test_points_in_place_are_counted(files: SourceFiles) -> None:
     assert await files.chunks("shop", "/r") == 0
     await files.put("shop", "/r", [SourceFile("a.py", "1", (A, B)), SourceFile("b.py", "", (C,))])

@@ -27,8 +27,15 @@ UPDATE knowledge_items SET built = false WHERE built;
 
 -- name: keep_unfinished
 -- Files of roots that could not be indexed anew: known to be missing, so that they are tried again.
+-- That only parts of a root were asked for ('./') stays said.
 INSERT INTO source_files (project, root, path, content_hash, chunk_ids, generation)
-SELECT DISTINCT project, root, path, '', '{}'::uuid[], $1::integer
+SELECT DISTINCT
+    project,
+    root,
+    path,
+    CASE path WHEN './' THEN content_hash ELSE '' END,
+    '{}'::uuid[],
+    $1::integer
 FROM source_files
 JOIN unnest($2::text[], $3::text[]) AS lost (project, root) USING (project, root)
 WHERE generation = serving_generation()
@@ -55,7 +62,8 @@ RETURNING number;
 DELETE FROM index_generations WHERE number = $1 AND state = 'retired';
 
 -- name: differing_roots
--- Roots whose files the generation under construction has of other content, or not, or in excess.
+-- Roots whose files the generation under construction has of other content, or not, or in excess,
+-- and those of which only one of the two is to have all ('./').
 SELECT DISTINCT project, root
 FROM source_files AS one
 WHERE generation IN ($1, serving_generation())
@@ -73,7 +81,13 @@ ORDER BY project, root;
 SELECT
     (SELECT count(*) FROM interactions WHERE built >= revision)
         + (SELECT count(*) FROM current_knowledge WHERE built)
-        + (SELECT count(*) FROM source_files WHERE generation = $1 AND content_hash <> '') AS done,
+        + (
+            SELECT count(*) FROM source_files
+            WHERE generation = $1 AND content_hash <> '' AND path <> './'
+        ) AS done,
     (SELECT count(*) FROM interactions)
         + (SELECT count(*) FROM current_knowledge)
-        + (SELECT count(*) FROM source_files WHERE generation = serving_generation()) AS total;
+        + (
+            SELECT count(*) FROM source_files
+            WHERE generation = serving_generation() AND path <> './'
+        ) AS total;

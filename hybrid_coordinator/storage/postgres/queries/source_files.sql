@@ -1,14 +1,18 @@
 -- The manifest of indexed files: of a generation of the index, or (NULL) of the serving one.
+-- A row of the path './' is no file. It says that of its root only the files that are recorded were
+-- asked for.
 
 -- name: manifest
 SELECT path, content_hash, chunk_ids::text[] AS chunk_ids, stamp
 FROM source_files
-WHERE project = $1 AND root = $2 AND generation = coalesce($3, serving_generation());
+WHERE project = $1 AND root = $2 AND path <> './'
+    AND generation = coalesce($3, serving_generation());
 
 -- name: part
 SELECT path, content_hash, chunk_ids::text[] AS chunk_ids, stamp
 FROM source_files
-WHERE project = $1 AND root = $2 AND generation = coalesce($4, serving_generation())
+WHERE project = $1 AND root = $2 AND path <> './'
+    AND generation = coalesce($4, serving_generation())
     AND EXISTS (
         SELECT FROM unnest($3::text[]) AS part
         WHERE path = part OR starts_with(path, part || '/')
@@ -43,10 +47,17 @@ WHERE project = $1
     AND path = ANY ($3::text[])
     AND generation = coalesce($4, serving_generation());
 
+-- name: is_partial
+SELECT EXISTS (
+    SELECT FROM source_files
+    WHERE project = $1 AND root = $2 AND path = './'
+        AND generation = coalesce($3, serving_generation())
+);
+
 -- name: roots
 SELECT DISTINCT project, root
 FROM source_files
-WHERE generation = coalesce($1, serving_generation())
+WHERE path <> './' AND generation = coalesce($1, serving_generation())
 ORDER BY project, root;
 
 -- name: unfinished_roots
@@ -58,7 +69,7 @@ ORDER BY project, root;
 -- name: mark_all_unfinished
 UPDATE source_files
 SET content_hash = '', chunk_ids = '{}'
-WHERE generation = coalesce($1, serving_generation());
+WHERE path <> './' AND generation = coalesce($1, serving_generation());
 
 -- name: summary
 SELECT
@@ -68,6 +79,6 @@ SELECT
     sum(cardinality(chunk_ids)) AS chunks,
     max(indexed_at) AS indexed_at
 FROM source_files
-WHERE generation = coalesce($1, serving_generation())
+WHERE path <> './' AND generation = coalesce($1, serving_generation())
 GROUP BY project, root
 ORDER BY project, root;

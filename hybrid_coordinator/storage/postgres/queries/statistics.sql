@@ -44,4 +44,6 @@ ORDER BY collection;
 -- name: source_files
 SELECT count(*) AS files, coalesce(sum(cardinality(chunk_ids)), 0) AS chunks
 FROM source_files
-WHERE generation = serving_generation() AND ($1::text IS NULL OR project = $1);
+WHERE generation = serving_generation()
+    AND path <> './' -- which is no file
+    AND ($1::text IS NULL OR project = $1);
