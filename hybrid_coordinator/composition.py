@@ -8,7 +8,6 @@ import importlib
 import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid_coordinator.coordinator import Coordinator, Progress
@@ -240,7 +239,7 @@ class Running:
     async def _index_unfinished(self) -> None:
         for project, root in await self.files.unfinished_roots():
             try:
-                await self.coordinator.indexer.index(Path(root), project)
+                await self.coordinator.indexer.index_again(root, project)
             except (InvalidArgumentError, NotFoundError) as error:
                 _log.warning("%s cannot be indexed again: %s", root, error)
 

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from hybrid_coordinator.domain.indexing import RebuildState
 from hybrid_coordinator.domain.items import CollectionName
@@ -225,7 +224,9 @@ class Rebuilder:
     async def _fill_code(
         self, roots: Sequence[_Root], indexer: CodeIndexer, files: SourceFiles
     ) -> list[_Root]:
-        """Index the roots; returns those that are not there any more."""
+        """Index of the roots what the serving generation has of them; returns those that are not
+        there any more."""
+        serving = self._manifest(None)
         lost = []
         for project, root in roots:
             before = 0
@@ -236,7 +237,7 @@ class Rebuilder:
                 before = done
 
             try:
-                await indexer.index(Path(root), project, told)
+                await indexer.index_again(root, project, told, serving)
             except (InvalidArgumentError, NotFoundError) as error:
                 _log.warning("%s cannot be indexed again: %s", root, error)
                 lost.append((project, root))
@@ -244,7 +245,7 @@ class Rebuilder:
             if project in {owner for owner, _ in await files.unfinished_roots()}:
                 # Indexed by words only: the embedder says why, or is back by now.
                 await self._embedder.embed([_PROBE])
-                await indexer.index(Path(root), project)
+                await indexer.index_again(root, project, recorded=serving)
         return lost
 
     async def _drop(self, retired: Generation) -> None:

@@ -359,6 +359,67 @@ async def test_a_root_that_is_gone_stays_known(database: Database, place: Path, 
         assert "invoice_total" in {item.title for item in (await parts.find(CODE)).items}
 
 
+async def test_a_file_that_was_indexed_alone_stays_alone(
+    database: Database, place: Path, tree: Path
+) -> None:
+    (tree / "private.py").write_text("def invoice_of_my_own():\n    return 'total'\n")
+
+    async def names(parts: Memory) -> set[str]:
+        return {item.title for item in (await parts.find(CODE)).items}
+
+    async with projecting(database, place, embedding=STATIC) as parts:
+        await parts.indexer.index(tree / "invoice.py", PROJECT)
+        for _ in range(2):
+            await parts.rebuilder.rebuild(ignore)
+
+            assert list(await parts.files.manifest(PROJECT, str(tree))) == ["invoice.py"]
+            assert await parts.files.is_partial(PROJECT, str(tree))
+            assert await names(parts) == {"invoice_total"}
+        away = tree.rename(tree.with_name("away"))
+        await parts.rebuilder.rebuild(ignore)
+        away.rename(tree)
+        assert await parts.files.unfinished_roots() == [(PROJECT, str(tree))]
+        await parts.indexer.index_again(str(tree), PROJECT)
+        assert await names(parts) == {"invoice_total"}
+        await parts.index.drop(CollectionName.CODEBASE_CONTEXT)
+    async with projecting(database, place, embedding=STATIC) as parts:
+        await parts.projector.drain(PATIENCE)
+        for project, root in await parts.files.unfinished_roots():
+            await parts.indexer.index_again(root, project)
+        assert await names(parts) == {"invoice_total"}
+
+        await parts.indexer.index(tree, PROJECT)
+
+        assert not await parts.files.is_partial(PROJECT, str(tree))
+        assert await names(parts) == {"invoice_total", "invoice_of_my_own"}
+        await parts.rebuilder.rebuild(ignore)
+        assert await names(parts) == {"invoice_total", "invoice_of_my_own"}
+        assert not await parts.files.is_partial(PROJECT, str(tree))
+
+
+async def test_a_whole_that_is_asked_for_during_a_rebuild_is_whole_after_it(
+    database: Database, place: Path, tree: Path
+) -> None:
+    async with projecting(database, place, embedding=STATIC) as parts:
+        await parts.indexer.index(tree / "invoice.py", PROJECT)
+    async with (
+        EmbeddingServer() as server,
+        projecting(database, place, embedder_of(server), embedding=ollama(server)) as parts,
+    ):
+        with pytest.raises(EmbeddingMismatchError):
+            await parts.find(QUESTION)
+        server.faults.extend([REFUSED] * 50)
+        with pytest.raises(EmbedderUnavailableError):
+            await parts.rebuilder.rebuild(ignore)
+        await parts.indexer.index(tree, PROJECT)  # there is no other file in it
+        server.faults.clear()
+
+        await parts.rebuilder.rebuild(ignore)
+
+        assert list(await parts.files.manifest(PROJECT, str(tree))) == ["invoice.py"]
+        assert not await parts.files.is_partial(PROJECT, str(tree))
+
+
 async def test_a_process_killed_after_the_switch_leaves_the_former_one_to_the_next(
     database: Database, place: Path, tree: Path
 ) -> None:

@@ -91,10 +91,34 @@ class CodeIndexer:
         began = time.monotonic()
         start = await asyncio.to_thread(resolve_root, root)
         async with self._locks.setdefault(project, asyncio.Lock()), self._writing():
+            run = await self._bring_up(await self._tree(project, start), progress or _untold)
+        return run.report(time.monotonic() - began)
+
+    async def index_again(
+        self,
+        root: str,
+        project: str,
+        progress: Progress | None = None,
+        recorded: SourceFiles | None = None,
+    ) -> IndexReport:
+        """Bring a recorded root up to date as it was asked for: the whole of it or, where only
+        single files were, those. Raises as ``index`` does.
+
+        Args:
+            root: as it is recorded.
+            project: whose root it is.
+            progress: is told how far this is.
+            recorded: the manifest that says what was asked for, if it is not the one that is
+                brought up to date.
+        """
+        began = time.monotonic()
+        record = recorded or self._files
+        start = await asyncio.to_thread(resolve_root, Path(root))
+        async with self._locks.setdefault(project, asyncio.Lock()), self._writing():
             tree = await self._tree(project, start)
-            part = start.relative_to(tree.root).as_posix()
-            if part != _WHOLE:
-                tree = replace(tree, parts=(part,))
+            if tree.root == start and await record.is_partial(project, root):
+                tree = replace(tree, parts=tuple(await record.manifest(project, root)))
+                tree = await self._all_asked_for(replace(tree, partial=True))
             run = await self._bring_up(tree, progress or _untold)
         return run.report(time.monotonic() - began)
 
@@ -107,9 +131,7 @@ class CodeIndexer:
             tree = await self._tree(project, start)
             within = start.relative_to(tree.root)
             parts = {(within / path).as_posix() for path in paths}
-            if len(parts) > _MANY_PARTS or _WHOLE in parts:
-                parts = {within.as_posix()}
-            if _WHOLE not in parts:
+            if _WHOLE not in parts and (len(parts) <= _MANY_PARTS or tree.partial):
                 tree = replace(tree, parts=tuple(sorted(parts)))
             run = await self._bring_up(tree, _untold)
         return run.report(time.monotonic() - began)
@@ -131,18 +153,17 @@ class CodeIndexer:
         manifest = await self._manifest(tree)
         lost = await self._lost_points(tree, manifest)
         if lost:
-            tree = replace(tree, parts=None)
+            tree = await self._all_asked_for(tree)
             manifest = await self._manifest(tree)
         known = {} if lost else manifest
         there = await asyncio.to_thread(survey, tree, known)
         total = len(there.listing.paths)
+        await self._mark(tree)
         run = Run(there.listing.skipped, lost)
         run.keep(there.same)
         if run.looked_at:
             await progress(run.looked_at, total)
-        if len(there.to_read) > _MANY_FILES:
-            # Should the process be killed before the end, the next one sees that this is not all.
-            await self._record(tree, {_WHOLE: ()})
+        unfinished = await self._begin(tree, manifest, len(there.to_read))
         hashes = {path: file.content_hash for path, file in known.items()}
         work = Work(tree.root, tree.project, self._scrubber, tuple(there.to_read), hashes)
         async with aclosing(self._workshop.batches(work)) as batches:
@@ -150,14 +171,52 @@ class CodeIndexer:
                 await self._store(tree, batch, manifest, run)
                 run.add(batch)
                 await progress(run.looked_at, total)
-        unfinished = manifest.pop(_WHOLE, None) is not None or len(there.to_read) > _MANY_FILES
         gone = [file for path, file in manifest.items() if path not in run.seen]
         await self._forget(tree.project, str(tree.root), gone)
         run.removed = len(gone)
         await self._absorb(tree, there.listing)
         if unfinished:
             await self._files.remove(tree.project, str(tree.root), [_WHOLE])
+        if tree.partial and not run.seen:
+            await self._forget_if_empty(tree)
         return run
+
+    async def _begin(self, tree: Tree, manifest: dict[str, SourceFile], to_read: int) -> bool:
+        """Note that a long run has begun: should the process be killed before the end, the next
+        one sees that this is not all. Returns whether the end of this run ends that: a run over
+        parts does not finish what was left of the whole."""
+        if tree.parts is None and manifest.pop(_WHOLE, None) is not None:
+            return True
+        # Of a partial tree all that is asked for is recorded.
+        if to_read <= _MANY_FILES or (tree.partial and tree.parts is not None):
+            return False
+        if await self._files.part(tree.project, str(tree.root), [_WHOLE]):
+            return False
+        await self._record(tree, {_WHOLE: ()})
+        return True
+
+    async def _mark(self, tree: Tree) -> None:
+        """Have the record say whether only parts of the tree were asked for, before it has any
+        file more."""
+        project, root = tree.project, str(tree.root)
+        if tree.parts is not None and not tree.partial:
+            return  # as it was
+        marked = await self._files.is_partial(project, root)
+        if tree.parts is None and marked:
+            await self._files.mark_whole(project, root)
+        elif tree.parts is not None and not marked:
+            await self._files.mark_partial(project, root)
+
+    async def _forget_if_empty(self, tree: Tree) -> None:
+        if not await self._files.manifest(tree.project, str(tree.root)):
+            await self._files.mark_whole(tree.project, str(tree.root))
+
+    async def _all_asked_for(self, tree: Tree) -> Tree:
+        """All that was ever asked for of the tree, and what is now."""
+        if tree.parts is None or not tree.partial:
+            return replace(tree, parts=None)
+        recorded = await self._files.manifest(tree.project, str(tree.root))
+        return replace(tree, parts=tuple(sorted({*recorded, *tree.parts} - {_WHOLE})))
 
     async def _manifest(self, tree: Tree) -> dict[str, SourceFile]:
         """What is recorded of the tree, or of the parts of it."""
@@ -166,16 +225,26 @@ class CodeIndexer:
         return await self._files.part(tree.project, str(tree.root), tree.parts)
 
     async def _tree(self, project: str, start: Path) -> Tree:
-        """The tree that ``start`` belongs to: the one it is the root of, else the outermost
-        indexed one whose ignore rules let the walk get to it, else one of its own."""
+        """What is at ``start``, of the tree that it belongs to: the one it is the root of, else
+        the outermost indexed one whose ignore rules let the walk get to it, else one of its own.
+        A partial tree has only the files right in its root."""
         roots = [Path(root) for owner, root in await self._files.roots() if owner == project]
-        own = start if await asyncio.to_thread(start.is_dir) else start.parent
-        if own not in roots:
+        alone = not await asyncio.to_thread(start.is_dir)
+        own = start.parent if alone else start
+        partial = alone
+        if own in roots:
+            partial = await self._files.is_partial(project, str(own))
+        else:
             for root in roots:  # sorted, so the outermost comes first
-                if start.is_relative_to(root) and await asyncio.to_thread(reaches, root, start):
-                    own = root
+                if (
+                    start.is_relative_to(root)
+                    and await asyncio.to_thread(reaches, root, start)
+                    and not await self._files.is_partial(project, str(root))
+                ):
+                    own, partial = root, False
                     break
-        return Tree(project, own)
+        part = start.relative_to(own).as_posix()
+        return Tree(project, own, None if part == _WHOLE else (part,), partial)
 
     async def _lost_points(self, tree: Tree, manifest: Mapping[str, SourceFile]) -> int:
         """How many points the index lacks of what the record says, as after a dropped collection
@@ -263,6 +332,7 @@ class CodeIndexer:
             if any(path.startswith(prefix) for path in listing.paths):
                 manifest = await self._files.manifest(project, root)
                 await self._forget(project, root, list(manifest.values()))
+                await self._files.mark_whole(project, root)
 
     async def _forget(self, project: str, root: str, files: Sequence[SourceFile]) -> None:
         await self._delete([point for file in files for point in file.chunk_ids])

@@ -15,11 +15,16 @@ from hybrid_coordinator.storage.postgres.source_files import SourceFile
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What is indexed: the tree at ``root``, or only ``parts`` of it, relative to the root."""
+    """What is indexed: the tree at ``root``, or only ``parts`` of it, relative to the root.
+
+    Of a ``partial`` tree only single files were ever asked for: the rest is left alone until the
+    whole is.
+    """
 
     project: str
     root: Path
     parts: tuple[str, ...] | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,72 @@ async def test_a_single_file_is_indexed_alone(bench: Workbench, root: Path) -> N
     await bench.check(root)
 
 
+async def test_what_lies_beside_a_single_file_is_left_alone(bench: Workbench, root: Path) -> None:
+    write(root, "private.py")
+    await bench.indexer.index(root / "README.md", "p")
+    await bench.indexer.index(root / "src/store.py", "p")
+    both = [("p", str(root)), ("p", str(root / "src"))]
+    assert await bench.files.roots() == both
+    await bench.index.drop(COLLECTION)
+    await bench.index.create(CollectionSpec(COLLECTION, DIMENSION))
+    await bench.files.mark_all_unfinished()
+
+    for project, each in both:
+        assert counts(await bench.indexer.index_again(each, project)) == (1, 0, 0)
+
+    assert list(await bench.files.manifest("p", str(root))) == ["README.md"]
+    await bench.check(root, root / "src")
+
+    assert counts(await bench.indexer.index(root, "p")) == (3, 1, 0)
+
+    assert not await bench.files.is_partial("p", str(root))
+    assert await bench.files.roots() == [("p", str(root))]
+    assert not await bench.files.is_partial("p", str(root / "src"))
+    await bench.check(root)
+    write(root, "new.py")
+    assert counts(await bench.indexer.index_again(str(root), "p")) == (1, 4, 0)
+
+
+async def test_lost_points_of_single_files_bring_no_others(bench: Workbench, root: Path) -> None:
+    write(root, "private.py", "a.py")
+    await bench.indexer.index(root / "README.md", "p")
+    await bench.index.drop(COLLECTION)
+    await bench.index.create(CollectionSpec(COLLECTION, DIMENSION))
+
+    report = await bench.indexer.index(root / "a.py", "p")
+
+    assert counts(report) == (2, 0, 0)
+    assert sorted(await bench.files.manifest("p", str(root))) == ["README.md", "a.py"]
+    await bench.check(root)
+
+
+async def test_many_changes_beside_single_files_do_not_bring_the_rest(
+    bench: Workbench, root: Path
+) -> None:
+    write(root, "private.py")
+    await bench.indexer.index(root / "README.md", "p")
+
+    names = [f"gone{number}.py" for number in range(100)]
+    await bench.indexer.refresh(root, "p", ["README.md", *names])
+
+    assert list(await bench.files.manifest("p", str(root))) == ["README.md"]
+
+
+async def test_a_directory_beside_a_single_file_is_a_tree_of_its_own(
+    bench: Workbench, root: Path
+) -> None:
+    await bench.indexer.index(root / "README.md", "p")
+    await bench.indexer.index(root / "src", "p")
+    write(root, "src/new.py")
+
+    assert await bench.files.roots() == [("p", str(root)), ("p", str(root / "src"))]
+    assert counts(await bench.indexer.index_again(str(root / "src"), "p")) == (1, 2, 0)
+    (root / "README.md").unlink()
+    assert counts(await bench.indexer.index_again(str(root), "p")) == (0, 0, 1)
+    assert not await bench.files.is_partial("p", str(root))
+    await bench.check(root / "src")
+
+
 async def test_what_cannot_be_indexed(bench: Workbench, root: Path) -> None:
     write(root, ".env")
 
@@ -495,6 +561,33 @@ async def test_a_long_run_that_is_cut_off_is_known_to_be_unfinished(
     assert report.files + report.unchanged == 603
     assert report.unchanged > 0
     assert report.removed == 0
+    assert await bench.files.unfinished_roots() == []
+    await bench.check(root)
+
+
+async def test_a_part_does_not_finish_a_long_run_over_the_whole(
+    bench: Workbench, root: Path
+) -> None:
+    for number in range(300):
+        write(root, f"many/m{number}.py", text=f"value = {number}\n")
+        write(root, f"more/m{number}.py", text=f"value = {number}\n")
+    bench.trip.fails_at = 3  # nothing is stored
+    with pytest.raises(InterruptedRunError):
+        await bench.indexer.index(root, "p")
+    bench.trip.fails_at = None
+
+    assert (await bench.indexer.index(root / "many", "p")).files > 256
+
+    assert await bench.files.unfinished_roots() == [("p", str(root))]
+    await bench.indexer.index_again(str(root), "p")
+    assert await bench.files.unfinished_roots() == []
+    assert len(await bench.files.manifest("p", str(root))) == 603
+    # One that is begun and ended leaves nothing behind.
+    for number in range(300):
+        write(root, f"many/m{number}.py", text=f"value = {number} + 1\n")
+    bench.trip.calls.clear()
+    assert (await bench.indexer.index(root / "many", "p")).files == 300
+    assert bench.trip.calls[-1] == "remove"
     assert await bench.files.unfinished_roots() == []
     await bench.check(root)
 
