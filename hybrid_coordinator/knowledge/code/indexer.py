@@ -104,6 +104,9 @@ class CodeIndexer:
         """Bring a recorded root up to date as it was asked for: the whole of it or, where only
         single files were, those. Raises as ``index`` does.
 
+        Of a home directory, only the files that are recorded: before migration 0002 the record
+        did not tell a single file from all that is beside it.
+
         Args:
             root: as it is recorded.
             project: whose root it is.
@@ -116,7 +119,9 @@ class CodeIndexer:
         start = await asyncio.to_thread(resolve_root, Path(root))
         async with self._locks.setdefault(project, asyncio.Lock()), self._writing():
             tree = await self._tree(project, start)
-            if tree.root == start and await record.is_partial(project, root):
+            if tree.root == start and (
+                _holds_home(start) or await record.is_partial(project, root)
+            ):
                 tree = replace(tree, parts=tuple(await record.manifest(project, root)))
                 tree = await self._all_asked_for(replace(tree, partial=True))
             run = await self._bring_up(tree, progress or _untold)
@@ -342,6 +347,10 @@ class CodeIndexer:
     async def _delete(self, points: Sequence[str]) -> None:
         for start in range(0, len(points), _DELETED_AT_ONCE):
             await self._index.delete(_COLLECTION, points[start : start + _DELETED_AT_ONCE])
+
+
+def _holds_home(root: Path) -> bool:
+    return Path.home().resolve().is_relative_to(root)
 
 
 async def _untold(_: int, __: int) -> None:
