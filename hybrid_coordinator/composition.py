@@ -538,6 +538,9 @@ def _secrets(settings: Settings) -> list[str]:
         settings.storage.database_url,
         settings.storage.qdrant_api_key,
         settings.embedding.api_key,
+        settings.inference.openai_compatible_api_key,
+        settings.remote.anthropic_api_key,
+        settings.remote.openai_api_key,
     )
     return [secret.get_secret_value() for secret in given if secret is not None]
 

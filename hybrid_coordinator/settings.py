@@ -15,6 +15,7 @@ from hybrid_coordinator.errors import SettingsError
 
 _LLAMA_CPP_DEFAULTS = ("http://127.0.0.1:8080", "http://127.0.0.1:8001", "http://127.0.0.1:8003")
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Price = Annotated[float, Field(ge=0.0)]
 
 
 class _Section(BaseModel):
@@ -49,9 +50,46 @@ class InferenceSettings(_Section):
     lmstudio: tuple[str, ...] = ("http://127.0.0.1:1234",)
     vllm: tuple[str, ...] = ("http://127.0.0.1:8000",)
     docker_model_runner: tuple[str, ...] = ("http://127.0.0.1:12434",)
+    openai_compatible: tuple[str, ...] = ()
+    openai_compatible_api_key: SecretStr | None = None
     probe_timeout_seconds: float = Field(default=1.0, gt=0)
     reply_timeout_seconds: float = Field(default=300.0, gt=0)
     confidence_threshold: Fraction = 0.7
+
+
+class RemoteSettings(_Section):
+    """Models elsewhere that cost money, best first, as ``anthropic/NAME`` or ``openai/NAME``. Off
+    until ``models`` and the key of their provider are both set.
+
+    ``prices`` are for models that the shipped table lacks: USD for a million tokens in and out.
+    """
+
+    models: tuple[Annotated[str, Field(pattern=r"^(anthropic|openai)/.+$")], ...] = ()
+    anthropic_api_key: SecretStr | None = None
+    anthropic_base_url: str = "https://api.anthropic.com"
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str = "https://api.openai.com"
+    daily_budget_usd: float = Field(default=10.0, ge=0)
+    prices: Mapping[str, tuple[Price, Price]] = {}
+
+
+class RoutingSettings(_Section):
+    """Which model is asked. Rules of one's own are in ``rules.yaml`` beside this file; without
+    it, those of ``preset`` hold, which "auto" chooses by the machine.
+
+    ``learn`` lets recorded attempts and outcomes move models up and down; ``seed`` makes its
+    draws repeatable. ``self_critique`` has a second look taken at each answer by a quick model.
+    ``queue_seconds`` is how long a call waits for a busy endpoint.
+    """
+
+    preset: Literal["auto", "weak", "strong"] = "auto"
+    learn: bool = True
+    seed: int | None = None
+    self_critique: bool = False
+    queue_seconds: float = Field(default=60.0, gt=0)
+    cache_hours: float = Field(default=24.0, ge=0)
+    cache_megabytes: float = Field(default=64.0, ge=0)
+    semantic_cache: bool = False
 
 
 class LearningSettings(_Section):
@@ -72,6 +110,8 @@ class Settings(_Section):
     storage: StorageSettings = StorageSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     inference: InferenceSettings = InferenceSettings()
+    remote: RemoteSettings = RemoteSettings()
+    routing: RoutingSettings = RoutingSettings()
     learning: LearningSettings = LearningSettings()
     serving: ServingSettings = ServingSettings()
 
@@ -84,6 +124,8 @@ _ESTABLISHED_NAMES: Mapping[str, tuple[str, str]] = {
     "OLLAMA_BASE_URL": ("inference", "ollama"),
     "LMSTUDIO_BASE_URL": ("inference", "lmstudio"),
     "HYBRID_MODE_ENABLED": ("inference", "enabled"),
+    "ANTHROPIC_API_KEY": ("remote", "anthropic_api_key"),
+    "OPENAI_API_KEY": ("remote", "openai_api_key"),
     "LOCAL_CONFIDENCE_THRESHOLD": ("inference", "confidence_threshold"),
     "HIGH_VALUE_THRESHOLD": ("learning", "high_value_threshold"),
 }
@@ -104,7 +146,7 @@ def environment_names() -> dict[str, tuple[str, str]]:
 def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read ``file`` (it may be missing) and lay the environment over it.
 
-    A variable that is set but empty counts as not set. Lists are comma-separated.
+    A variable that is set but empty counts as not set. Lists are comma-separated, tables YAML.
 
     Raises:
         SettingsError: the file cannot be read or parsed, or a value is off; the message names
@@ -120,7 +162,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         if not isinstance(values, dict):
             continue  # validation names the section below
         default = getattr(Settings.model_fields[section].default, key)
-        values[key] = _split(text) if isinstance(default, tuple) else text
+        values[key] = _as_given(name, text, default)
         origins[section, key] = name
     try:
         return Settings.model_validate(content)
@@ -128,8 +170,15 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         raise SettingsError(_explain(error, file, origins)) from error
 
 
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _as_given(name: str, text: str, default: object) -> object:
+    if isinstance(default, tuple):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if isinstance(default, Mapping):
+        try:
+            return yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise SettingsError(f"{name} cannot be read: {_yaml_problem(error)}") from error
+    return text
 
 
 def _read_yaml(file: Path) -> dict[str, object]:

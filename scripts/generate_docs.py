@@ -9,6 +9,7 @@ With --check nothing is written, and the exit status is 1 where a page is not wh
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,18 +128,19 @@ def settings_page() -> str:
         _NOTE,
         "`hybrid.yaml` in the home (`HYBRID_HOME`, by default",
         "`~/.local/share/hybrid-coordinator`). Every key can be set by the environment, it wins;",
-        "lists are comma-separated there. Unknown keys are errors. A bad edit keeps the settings",
-        "in force and is named in `notices`; a change of engines waits for the next start. All",
-        "sessions share one coordinator, and it has the environment of the one that started it.",
+        "lists are comma-separated there, tables are YAML. Unknown keys are errors. A bad edit",
+        "keeps the settings in force and is named in `notices`; a change of engines waits for the",
+        "next start. All sessions share one coordinator, and it has the environment of the one",
+        "that started it.",
     ]
     for section, info in Settings.model_fields.items():
-        lines += ["", f"## `{section}`", "", (type(info.default).__doc__ or "").strip(), ""]
+        lines += ["", f"## `{section}`", "", inspect.getdoc(type(info.default)) or "", ""]
         lines += ["| key | default | variables |", "| --- | --- | --- |"]
         for key, field in type(info.default).model_fields.items():
             default = (
                 ", ".join(field.default) if isinstance(field.default, tuple) else field.default
             )
-            shown = "" if default is None else f"`{default}`"
+            shown = "" if default is None or default in ("", {}) else f"`{default}`"
             lines.append(f"| `{key}` | {shown} | {', '.join(variables[section, key])} |")
     return "\n".join(lines) + "\n"
 

@@ -139,3 +139,12 @@ def test_a_section_whose_keys_are_all_commented_out_is_empty(file: Path) -> None
     file.write_text("storage:\n  # timeout_seconds: 3\nlearning:\n")
     assert load_settings(file, {}) == Settings()
     assert load_settings(file, {"QDRANT_URL": "http://q"}).storage.qdrant_url == "http://q"
+
+
+def test_a_table_in_the_environment_is_yaml(file: Path) -> None:
+    settings = load_settings(file, {"HYBRID_REMOTE_PRICES": "{anthropic/new: [3, 15]}"})
+    assert settings.remote.prices == {"anthropic/new": (3.0, 15.0)}
+    with pytest.raises(SettingsError, match="^HYBRID_REMOTE_PRICES cannot be read"):
+        load_settings(file, {"HYBRID_REMOTE_PRICES": "{a: [1"})
+    with pytest.raises(SettingsError, match=r"^HYBRID_REMOTE_PRICES: .*greater than or equal to 0"):
+        load_settings(file, {"HYBRID_REMOTE_PRICES": "{anthropic/new: [-3, 15]}"})

@@ -19,7 +19,12 @@ class AnswerChecks:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call of one model. ``outcome`` is "ok", "low_confidence" or the error's class name."""
+    """One call of one model.
+
+    ``outcome`` is "ok", "low_confidence" or the error's class name, ``reason`` what speaks
+    against the answer, or the error; ``rule`` is the rule or mode that asked for the attempt.
+    Times are in milliseconds. ``cost_usd`` is 0 for a local model, None where a price is unknown.
+    """
 
     model: str
     endpoint: str
@@ -27,6 +32,24 @@ class Attempt:
     latency_ms: int
     confidence: float | None
     outcome: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float | None = 0.0
+    remote: bool = False
+    first_token_ms: int | None = None
+    tokens_per_second: float | None = None
+    checks: AnswerChecks | None = None
+    reason: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLog:
+    """The attempts of one call, in order, and the kind of task that they were made for."""
+
+    task_type: TaskType
+    complexity: Complexity
+    attempts: tuple[Attempt, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from hybrid_coordinator.domain.injected import without_injected
 from hybrid_coordinator.domain.interactions import NewInteraction
+from hybrid_coordinator.domain.reply import AttemptLog
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.storage.postgres.interactions import AttemptRecord, InteractionRecords
+from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 
 
 class Tracker:
@@ -24,14 +25,14 @@ class Tracker:
         self._wake = wake
         self._scrubber = scrubber
 
-    async def track(self, new: NewInteraction, attempts: Sequence[AttemptRecord] = ()) -> str:
+    async def track(self, new: NewInteraction, tried: AttemptLog | None = None) -> str:
         """Record an interaction; returns its id once it is durable.
 
         Raises:
             InvalidArgumentError: a context id is no UUID.
         """
         interaction_id = await self._records.add(
-            await asyncio.to_thread(self._scrubbed, new), attempts
+            await asyncio.to_thread(self._scrubbed, new), tried
         )
         self._wake()
         return interaction_id

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hybrid_coordinator.domain.ask import AskRequest
-from hybrid_coordinator.domain.reply import AnswerChecks, Attempt, Reply
+from hybrid_coordinator.domain.reply import AnswerChecks, Attempt, AttemptLog, Reply
 from hybrid_coordinator.domain.route import TaskType
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import (
@@ -33,7 +33,6 @@ from hybrid_coordinator.routing.heartbeat import with_heartbeat
 from hybrid_coordinator.routing.prompts import build_messages, without_secrets
 from hybrid_coordinator.routing.schemas import compile_schema
 from hybrid_coordinator.settings import InferenceSettings
-from hybrid_coordinator.storage.postgres.interactions import AttemptRecord
 
 # Importing httpx takes 0.1 s, so it waits until a request is due; see inference.http.
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class _Course:
     """How a call goes: what is being waited for, what was tried, and what came of it."""
 
     waiting_for: str = "looking for a local model"
-    records: list[AttemptRecord] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     answers: list[_Answer] = field(default_factory=list)
     errors: list[HybridError] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -124,8 +123,8 @@ class LocalModels:
 
     async def ask(
         self, request: AskRequest, progress: Progress | None = None
-    ) -> tuple[Reply, tuple[AttemptRecord, ...]]:
-        """The best answer that local models give, and every attempt with its token counts.
+    ) -> tuple[Reply, AttemptLog]:
+        """The best answer that local models give, and every attempt.
 
         A model is sent no secret that stands in the request. ``progress`` is called before a model
         is asked and then every few seconds.
@@ -146,7 +145,7 @@ class LocalModels:
 
         return await with_heartbeat(work, beat, every=self._heartbeat_seconds)
 
-    async def _answer(self, job: _Job, course: _Course) -> tuple[Reply, tuple[AttemptRecord, ...]]:
+    async def _answer(self, job: _Job, course: _Course) -> tuple[Reply, AttemptLog]:
         started = time.perf_counter()
         for candidate in self._worth_trying(await self._candidates(job), course):
             await self._try(candidate, job, course)
@@ -154,7 +153,8 @@ class LocalModels:
             raise await self._failure(course.errors)
         best = max(course.answers, key=lambda answer: answer.confidence)
         latency_ms = _milliseconds_since(started)
-        return self._reply(best, job, course, latency_ms), tuple(course.records)
+        log = AttemptLog(job.task_type, job.seen.complexity, tuple(course.attempts))
+        return self._reply(best, job, course, latency_ms), log
 
     async def _candidates(self, job: _Job) -> list[Candidate]:
         discovery = (await self._connected()).discovery
@@ -223,15 +223,18 @@ class LocalModels:
             enough = sure >= self._settings.confidence_threshold
             outcome = "ok" if enough else "low_confidence"
             tokens = generation.tokens_in, generation.tokens_out
-        attempt = Attempt(
-            model=candidate.model.name,
-            endpoint=candidate.endpoint.url,
-            tier=candidate.tier,
-            latency_ms=_milliseconds_since(started),
-            confidence=sure,
-            outcome=outcome,
+        course.attempts.append(
+            Attempt(
+                model=candidate.model.name,
+                endpoint=candidate.endpoint.url,
+                tier=candidate.tier,
+                latency_ms=_milliseconds_since(started),
+                confidence=sure,
+                outcome=outcome,
+                tokens_in=tokens[0],
+                tokens_out=tokens[1],
+            )
         )
-        course.records.append(AttemptRecord(attempt, *tokens, cost_usd=0.0))
 
     async def _generate(self, candidate: Candidate, job: _Job, course: _Course) -> Generation:
         http = (await self._connected()).http
@@ -296,7 +299,7 @@ class LocalModels:
             complexity=job.seen.complexity,
             confidence=best.confidence,
             checks=best.checks,
-            attempts=tuple(record.attempt for record in course.records),
+            attempts=tuple(course.attempts),
             tokens_in=best.generation.tokens_in,
             tokens_out=best.generation.tokens_out,
             tokens_per_second=best.generation.tokens_per_second,

@@ -8,13 +8,13 @@ import pytest
 
 from hybrid_coordinator.domain.ids import content_id
 from hybrid_coordinator.domain.interactions import Exposure
-from hybrid_coordinator.domain.reply import Attempt
-from hybrid_coordinator.domain.route import Tier
+from hybrid_coordinator.domain.reply import Attempt, AttemptLog
+from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.learning.tracking import Tracker
 from hybrid_coordinator.storage.postgres.database import Database
-from hybrid_coordinator.storage.postgres.interactions import AttemptRecord, InteractionRecords
+from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from tests.learning.conftest import interaction
 
 
@@ -27,7 +27,7 @@ async def test_what_was_tracked_is_in_the_record_and_announced(
     attempt = Attempt("small", "http://127.0.0.1:8080", Tier.LOCAL_FAST, 12, 0.8, "ok")
 
     new = replace(interaction("ask", "answer"), context_ids=items)
-    tracked = await tracker.track(new, [AttemptRecord(attempt, 3, 4, 0.0)])
+    tracked = await tracker.track(new, AttemptLog(TaskType.EDIT, Complexity.SIMPLE, (attempt,)))
 
     found = await records.get(tracked)
     assert (found.project, found.query, found.response) == ("app", "ask", "answer")

@@ -64,7 +64,7 @@ async def reply(models: LocalModels, prompt: str = "Is it done?", **more: Any) -
 
 async def test_a_real_model_answers_with_real_counts(models_at: Models, llama_server: LlamaServer):
     models = models_at(llama_cpp=(llama_server.url,))
-    answer, records = await models.ask(AskRequest("Is it done?", json_schema=SCHEMA))
+    answer, log = await models.ask(AskRequest("Is it done?", json_schema=SCHEMA))
     assert set(json.loads(answer.response)) == {"done"}
     assert (answer.model, answer.endpoint) == (MODEL, llama_server.url)
     assert (answer.task_type, answer.complexity) == (TaskType.QUESTION, Complexity.SIMPLE)
@@ -75,10 +75,10 @@ async def test_a_real_model_answers_with_real_counts(models_at: Models, llama_se
     assert answer.tokens_per_second is not None
     assert answer.latency_ms >= answer.first_token_ms
     assert answer.notices == ()
-    (record,) = records
-    assert answer.attempts == (record.attempt,)
-    assert record.attempt.outcome == "ok"
-    assert (record.tokens_in, record.tokens_out) == (answer.tokens_in, answer.tokens_out)
+    (attempt,) = log.attempts
+    assert answer.attempts == log.attempts
+    assert attempt.outcome == "ok"
+    assert (attempt.tokens_in, attempt.tokens_out) == (answer.tokens_in, answer.tokens_out)
 
 
 async def test_noise_of_random_weights_has_low_confidence_and_says_so(
@@ -165,11 +165,11 @@ async def test_after_an_error_the_next_endpoint_answers(models_at: Models):
         ModelServer(vllm_answers(broken, model="a")) as one,
         ModelServer(vllm_answers(openai_answer("Yes."), model="b")) as two,
     ):
-        answer, records = await models_at(vllm=(one.url, two.url)).ask(AskRequest("Is it done?"))
+        answer, log = await models_at(vllm=(one.url, two.url)).ask(AskRequest("Is it done?"))
     assert (answer.response, answer.model) == ("Yes.", "b")
     assert [attempt.outcome for attempt in answer.attempts] == ["ModelReplyError", "ok"]
     assert [attempt.confidence for attempt in answer.attempts] == [None, 1.0]
-    assert [record.tokens_out for record in records] == [0, 1]
+    assert [attempt.tokens_out for attempt in log.attempts] == [0, 1]
 
 
 async def test_after_a_timeout_the_next_endpoint_answers(models_at: Models):

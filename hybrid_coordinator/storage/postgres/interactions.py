@@ -15,21 +15,12 @@ from hybrid_coordinator.domain.interactions import (
     Outcome,
     OutcomeKind,
 )
-from hybrid_coordinator.domain.reply import Attempt
+from hybrid_coordinator.domain.reply import AttemptLog
 from hybrid_coordinator.errors import NotFoundError
+from hybrid_coordinator.storage.postgres.attempts import attempt_rows
 from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.ids import new_id, parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
-    """One call of one model with what it cost; ``cost_usd`` is None where a price is unknown."""
-
-    attempt: Attempt
-    tokens_in: int
-    tokens_out: int
-    cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +61,7 @@ class InteractionRecords:
         self._database = database
         self._queries = load_queries("interactions", _Queries)
 
-    async def add(self, new: NewInteraction, attempts: Sequence[AttemptRecord] = ()) -> str:
+    async def add(self, new: NewInteraction, tried: AttemptLog | None = None) -> str:
         """Store an interaction with what it was shown and the models tried; returns its id.
 
         Durable when it returns. An item named twice counts once, at its better rank.
@@ -88,15 +79,9 @@ class InteractionRecords:
             new.tokens_used,
             new.latency_ms,
             parse_ids("context_ids", new.context_ids),
-            [record.attempt.model for record in attempts],
-            [record.attempt.endpoint for record in attempts],
-            [record.attempt.tier for record in attempts],
-            [record.attempt.latency_ms for record in attempts],
-            [record.attempt.confidence for record in attempts],
-            [record.attempt.outcome for record in attempts],
-            [record.tokens_in for record in attempts],
-            [record.tokens_out for record in attempts],
-            [record.cost_usd for record in attempts],
+            tried.task_type if tried else None,
+            tried.complexity if tried else None,
+            attempt_rows(tried),
         )
         return str(interaction_id)
 

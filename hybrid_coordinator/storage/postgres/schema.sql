@@ -169,23 +169,37 @@ CREATE TABLE watched_directories (
     PRIMARY KEY (project, directory)
 );
 
--- What a model was asked and how it did.
+-- What a model was asked and how it did. A call that no model could answer has attempts, too, and
+-- no interaction.
 CREATE TABLE route_attempts (
-    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    interaction_id uuid NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
-    position       smallint NOT NULL CHECK (position >= 1),
-    model          text NOT NULL,
-    endpoint       text NOT NULL,
-    tier           text NOT NULL,
-    latency_ms     integer NOT NULL CHECK (latency_ms >= 0),
-    confidence     double precision,
-    outcome        text NOT NULL,
-    tokens_in      integer NOT NULL CHECK (tokens_in >= 0),
-    tokens_out     integer NOT NULL CHECK (tokens_out >= 0),
-    cost_usd       double precision,
-    created_at     timestamptz NOT NULL DEFAULT now()
+    id                bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    interaction_id    uuid REFERENCES interactions (id) ON DELETE CASCADE,
+    position          smallint NOT NULL CHECK (position >= 1),
+    model             text NOT NULL,
+    endpoint          text NOT NULL,
+    tier              text NOT NULL,
+    latency_ms        integer NOT NULL CHECK (latency_ms >= 0),
+    confidence        double precision,
+    outcome           text NOT NULL,
+    tokens_in         integer NOT NULL CHECK (tokens_in >= 0),
+    tokens_out        integer NOT NULL CHECK (tokens_out >= 0),
+    cost_usd          double precision,
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    project           text NOT NULL,
+    task_type         text,
+    complexity        text,
+    remote            boolean NOT NULL DEFAULT false,
+    first_token_ms    integer CHECK (first_token_ms >= 0),
+    tokens_per_second double precision,
+    -- What the checks found, by name, and the reasons for the confidence.
+    checks            jsonb,
+    reason            text NOT NULL DEFAULT '',
+    -- Which rule or mode asked for the attempt.
+    rule              text NOT NULL DEFAULT ''
 );
 CREATE INDEX route_attempts_interaction ON route_attempts (interaction_id);
+CREATE INDEX route_attempts_evidence ON route_attempts (task_type, complexity, model, id DESC);
+CREATE INDEX route_attempts_created ON route_attempts (created_at, id);
 
 CREATE TABLE datasets (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -195,3 +209,31 @@ CREATE TABLE datasets (
     manifest   jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
+
+-- Money for remote calls: set aside before a call, at the most that it can cost, and put right
+-- after it. What a killed process leaves stays set aside for its day.
+CREATE TABLE spend (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    day        date NOT NULL,
+    model      text NOT NULL,
+    amount_usd double precision NOT NULL CHECK (amount_usd >= 0),
+    settled    boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX spend_day ON spend (day) INCLUDE (amount_usd);
+
+-- Answers that passed their check, by all that led to them.
+CREATE TABLE cached_answers (
+    key        bytea PRIMARY KEY,
+    -- Requests that may stand for each other but for their wording; `vector` is the prompt's.
+    family     bytea NOT NULL,
+    prompt     text NOT NULL,
+    vector     real[],
+    answer     jsonb NOT NULL,
+    bytes      integer NOT NULL CHECK (bytes >= 0),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    used_at    timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX cached_answers_created ON cached_answers (created_at);
+CREATE INDEX cached_answers_used ON cached_answers (used_at);
+CREATE INDEX cached_answers_family ON cached_answers (family, created_at);

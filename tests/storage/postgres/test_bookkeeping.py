@@ -13,8 +13,8 @@ from hybrid_coordinator.domain.interactions import (
 )
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import NewKnowledge
-from hybrid_coordinator.domain.reply import Attempt
-from hybrid_coordinator.domain.route import Tier
+from hybrid_coordinator.domain.reply import Attempt, AttemptLog
+from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
 from hybrid_coordinator.storage.postgres.bookkeeping import (
     Datasets,
     ModelTotals,
@@ -22,7 +22,7 @@ from hybrid_coordinator.storage.postgres.bookkeeping import (
     Totals,
 )
 from hybrid_coordinator.storage.postgres.database import Database
-from hybrid_coordinator.storage.postgres.interactions import AttemptRecord, InteractionRecords
+from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.postgres.source_files import SourceFile, SourceFiles
 
@@ -58,10 +58,14 @@ async def test_an_empty_record_has_no_rates(database: Database) -> None:
 async def fill(database: Database) -> None:
     """Two projects; the first with five interactions, one attempted locally."""
     interactions = InteractionRecords(database)
-    attempts = [
-        AttemptRecord(Attempt("small", "e", Tier.LOCAL_FAST, 10, 0.1, "low_confidence"), 5, 6, 0.0),
-        AttemptRecord(Attempt("small", "e", Tier.LOCAL_FAST, 30, 0.9, "ok"), 7, 8, None),
-    ]
+    attempts = AttemptLog(
+        TaskType.QUESTION,
+        Complexity.SIMPLE,
+        (
+            Attempt("small", "e", Tier.LOCAL_FAST, 10, 0.1, "low_confidence", 5, 6),
+            Attempt("small", "e", Tier.LOCAL_FAST, 30, 0.9, "ok", 7, 8, cost_usd=None),
+        ),
+    )
     for latency, (kind, value) in enumerate(
         [
             (OutcomeKind.SUCCESS, 0.9),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import aclosing
+from dataclasses import asdict
 
 import pytest
 
@@ -16,12 +17,12 @@ from hybrid_coordinator.domain.interactions import (
     Outcome,
     OutcomeKind,
 )
-from hybrid_coordinator.domain.reply import Attempt
-from hybrid_coordinator.domain.route import Tier
+from hybrid_coordinator.domain.reply import AnswerChecks, Attempt, AttemptLog
+from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
 from hybrid_coordinator.errors import InvalidArgumentError, NotFoundError
+from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.interactions import (
-    AttemptRecord,
     InteractionRecords,
     Standing,
 )
@@ -83,21 +84,41 @@ async def test_ids_are_time_ordered_uuids(records: InteractionRecords) -> None:
 async def test_attempts_are_stored_with_the_interaction(
     records: InteractionRecords, database: Database
 ) -> None:
-    attempts = [
-        AttemptRecord(
-            Attempt("small", "http://127.0.0.1:8080", Tier.LOCAL_FAST, 40, 0.2, "low_confidence"),
-            tokens_in=10,
-            tokens_out=5,
-            cost_usd=0.0,
+    checks = AnswerChecks(format=1.0, completeness=0.3, coherence=1.0)
+    tried = AttemptLog(
+        TaskType.EDIT,
+        Complexity.SIMPLE,
+        (
+            Attempt(
+                "small",
+                "http://127.0.0.1:8080",
+                Tier.LOCAL_FAST,
+                40,
+                0.2,
+                "low_confidence",
+                tokens_in=10,
+                tokens_out=5,
+                first_token_ms=7,
+                tokens_per_second=12.5,
+                checks=checks,
+                reason="it is cut",
+                rule="simple tasks",
+            ),
+            Attempt(
+                "big",
+                "https://api.example",
+                Tier.API_FALLBACK,
+                900,
+                None,
+                "ok",
+                tokens_in=10,
+                tokens_out=50,
+                cost_usd=None,
+                remote=True,
+            ),
         ),
-        AttemptRecord(
-            Attempt("big", "https://api.example", Tier.API_FALLBACK, 900, None, "ok"),
-            tokens_in=10,
-            tokens_out=50,
-            cost_usd=None,
-        ),
-    ]
-    stored = await records.add(new(), attempts)
+    )
+    stored = await records.add(new(), tried)
     rows = await database.fetch(
         "SELECT * FROM route_attempts WHERE interaction_id = $1 ORDER BY position",
         uuid.UUID(stored),
@@ -108,14 +129,37 @@ async def test_attempts_are_stored_with_the_interaction(
         (2, "big", "API_FALLBACK", 900, None, "ok", None),
     ]
     assert [(row["tokens_in"], row["tokens_out"]) for row in rows] == [(10, 5), (10, 50)]
+    assert {(row["project"], row["task_type"], row["complexity"]) for row in rows} == {
+        ("shop", "edit", "simple")
+    }
+    kept = ("remote", "first_token_ms", "tokens_per_second", "checks", "reason", "rule")
+    assert [tuple(row[name] for name in kept) for row in rows] == [
+        (False, 7, 12.5, asdict(checks), "it is cut", "simple tasks"),
+        (True, None, None, None, "", ""),
+    ]
+
+
+async def test_attempts_are_stored_without_an_interaction(database: Database) -> None:
+    failed = Attempt("small", "e", Tier.LOCAL_FAST, 40, None, "ModelReplyError", reason="gone")
+    log = AttemptLog(TaskType.EDIT, Complexity.SIMPLE, (failed, failed))
+
+    await RouteAttempts(database).add_failed("shop", log)
+
+    rows = await database.fetch("SELECT * FROM route_attempts ORDER BY position")
+    assert [(row["position"], row["project"], row["reason"]) for row in rows] == [
+        (1, "shop", "gone"),
+        (2, "shop", "gone"),
+    ]
+    assert [row["interaction_id"] for row in rows] == [None, None]
 
 
 async def test_nothing_is_stored_of_an_interaction_with_a_bad_part(
     records: InteractionRecords, database: Database
 ) -> None:
-    bad = AttemptRecord(Attempt("m", "e", Tier.LOCAL_FAST, -1, None, "ok"), 0, 0, None)
+    bad = Attempt("m", "e", Tier.LOCAL_FAST, -1, None, "ok")
+    log = AttemptLog(TaskType.EDIT, Complexity.SIMPLE, (bad,))
     with pytest.raises(InvalidArgumentError, match="latency_ms"):
-        await records.add(new(context_ids=(A,)), [bad])
+        await records.add(new(context_ids=(A,)), log)
     assert await database.fetch_value("SELECT count(*) FROM interactions") == 0
     assert await database.fetch_value("SELECT count(*) FROM exposures") == 0
 

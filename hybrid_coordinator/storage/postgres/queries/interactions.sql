@@ -11,15 +11,22 @@ WITH interaction AS (
     SELECT $1, item_id, rank FROM unnest($10::uuid[]) WITH ORDINALITY AS item (item_id, rank)
 )
 INSERT INTO route_attempts
-    (interaction_id, position, model, endpoint, tier, latency_ms, confidence, outcome,
-     tokens_in, tokens_out, cost_usd)
+    (interaction_id, project, task_type, complexity, position, model, endpoint, tier, latency_ms,
+     confidence, outcome, tokens_in, tokens_out, cost_usd, remote, first_token_ms,
+     tokens_per_second, checks, reason, rule)
 SELECT
-    $1, position, model, endpoint, tier, latency, confidence, outcome, tokens_in, tokens_out, cost
-FROM unnest(
-    $11::text[], $12::text[], $13::text[], $14::integer[], $15::double precision[], $16::text[],
-    $17::integer[], $18::integer[], $19::double precision[]
+    $1, $2, $11, $12, position, model, endpoint, tier, latency, confidence, outcome, tokens_in,
+    tokens_out, cost_usd, remote, first_token, speed, checks, reason, rule
+FROM ROWS FROM (
+    jsonb_to_recordset($13::jsonb) AS (
+        model text, endpoint text, tier text, latency_ms integer, confidence double precision,
+        outcome text, tokens_in integer, tokens_out integer, cost_usd double precision,
+        remote boolean, first_token_ms integer, tokens_per_second double precision, checks jsonb,
+        reason text, rule text
+    )
 ) WITH ORDINALITY AS attempt (
-    model, endpoint, tier, latency, confidence, outcome, tokens_in, tokens_out, cost, position
+    model, endpoint, tier, latency, confidence, outcome, tokens_in, tokens_out, cost_usd,
+    remote, first_token, speed, checks, reason, rule, position
 );
 
 -- name: get_many

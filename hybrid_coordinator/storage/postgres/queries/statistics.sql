@@ -22,14 +22,13 @@ SELECT
     model,
     tier,
     count(*) AS attempts,
-    count(*) FILTER (WHERE route_attempts.outcome = 'ok') AS accepted,
+    count(*) FILTER (WHERE outcome = 'ok') AS accepted,
     sum(tokens_in) AS tokens_in,
     sum(tokens_out) AS tokens_out,
     coalesce(sum(cost_usd), 0) AS cost_usd,
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY route_attempts.latency_ms) AS latency_p50,
-    percentile_disc(0.95) WITHIN GROUP (ORDER BY route_attempts.latency_ms) AS latency_p95
+    percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_ms) AS latency_p50,
+    percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms) AS latency_p95
 FROM route_attempts
-JOIN interactions ON interactions.id = route_attempts.interaction_id
 WHERE $1::text IS NULL OR project = $1
 GROUP BY model, tier
 ORDER BY model, tier;

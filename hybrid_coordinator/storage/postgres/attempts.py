@@ -1,0 +1,34 @@
+"""Attempts in the record: what models were asked, and how they did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.domain.reply import AttemptLog
+from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.queries import load_queries
+
+
+@dataclass(frozen=True, slots=True)
+class _Queries:
+    add: str
+
+
+class RouteAttempts:
+    """Attempts, each with or without the interaction that came of its call."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queries = load_queries("attempts", _Queries)
+
+    async def add_failed(self, project: str, log: AttemptLog) -> None:
+        """Store the attempts of a call that nothing came of."""
+        await self._database.execute(
+            self._queries.add, None, project, log.task_type, log.complexity, attempt_rows(log)
+        )
+
+
+def attempt_rows(log: AttemptLog | None) -> list[JsonValue]:
+    """The attempts as the queries take them: JSON objects, in order."""
+    return [asdict(attempt) for attempt in log.attempts] if log is not None else []
