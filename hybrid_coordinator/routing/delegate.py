@@ -28,7 +28,7 @@ from hybrid_coordinator.inference.generate import STALL_SECONDS, generate
 from hybrid_coordinator.inference.starting import unavailable
 from hybrid_coordinator.routing.candidates import Candidate, candidates
 from hybrid_coordinator.routing.checks import Schema, check_answer, confidence
-from hybrid_coordinator.routing.classify import Classification, classify
+from hybrid_coordinator.routing.classification.classify import Classification, classify
 from hybrid_coordinator.routing.heartbeat import with_heartbeat
 from hybrid_coordinator.routing.prompts import build_messages, without_secrets
 from hybrid_coordinator.routing.schemas import compile_schema

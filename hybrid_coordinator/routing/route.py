@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hybrid_coordinator.domain.interactions import AgentType
 from hybrid_coordinator.domain.route import Complexity, Route, Target, Tier
-from hybrid_coordinator.routing.classify import Prompt, classify
+from hybrid_coordinator.routing.classification.classify import Prompt, classify
 
 TIER_OF = {
     Complexity.SIMPLE: Tier.LOCAL_FAST,

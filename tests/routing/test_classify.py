@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hybrid_coordinator.domain.interactions import AgentType
 from hybrid_coordinator.domain.route import Complexity, Target, TaskType, Tier
-from hybrid_coordinator.routing.classify import classify
+from hybrid_coordinator.routing.classification.classify import classify
 from hybrid_coordinator.routing.route import Router
 
 HARD = (

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from hybrid_coordinator.routing.cues import UNSPACED, Cue, find_cues
+from hybrid_coordinator.routing.classification.cues import UNSPACED, Cue, find_cues
 
 _EXCERPT = 600
 """Characters read from the start and as many from the end: people put the request first or last,

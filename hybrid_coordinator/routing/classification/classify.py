@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.route import Complexity, TaskType
-from hybrid_coordinator.routing.features import Shape, shape
+from hybrid_coordinator.routing.classification.features import Shape, shape
 
 # Weights beside those of the cue words, fitted together with them by ridge regression on the
 # labels SIMPLE 0, MEDIUM 0.5, COMPLEX and REASONING 1. Files, items and errors hardly occur in

@@ -1,0 +1,1 @@
+"""How well the product judges, checks and routes, beside chance, prompt length and one model."""
