@@ -9,9 +9,15 @@
      │   ├─ IndexUnavailableError      Qdrant
      │   ├─ EmbedderUnavailableError   the embedding endpoint
      │   └─ ModelUnavailableError      no model endpoint answers
+     │       └─ ModelBusyError             it answers, and asks to come back later
      ├─ StorageError             a store answers, and refuses (disk full, damaged files)
      ├─ EmbeddingMismatchError   an index was built by another embedding model
      ├─ ModelReplyError          a model answered with an error, or with nothing usable
+     │   ├─ ConnectionCutError         the connection broke while it answered
+     │   └─ EmptyAnswerError           it answered in full, and said nothing
+     ├─ BudgetError              a remote call may not be paid for
+     │   ├─ BudgetExceededError        the day's budget does not hold it
+     │   └─ UnknownPriceError          nobody knows what it costs
      └─ OwnershipError           another process owns the data directory
 
 Every message names the cause and the next step. Driver exceptions are mapped to this tree
@@ -21,11 +27,16 @@ once, where the driver is called, with ``from``.
 from __future__ import annotations
 
 __all__ = [
+    "BudgetError",
+    "BudgetExceededError",
+    "ConnectionCutError",
     "EmbedderUnavailableError",
     "EmbeddingMismatchError",
+    "EmptyAnswerError",
     "HybridError",
     "IndexUnavailableError",
     "InvalidArgumentError",
+    "ModelBusyError",
     "ModelReplyError",
     "ModelUnavailableError",
     "NotFoundError",
@@ -34,6 +45,7 @@ __all__ = [
     "SettingsError",
     "StorageError",
     "UnavailableError",
+    "UnknownPriceError",
 ]
 
 
@@ -78,6 +90,17 @@ class ModelUnavailableError(UnavailableError):
     """No model endpoint answers. The message lists what was probed and how to start one."""
 
 
+class ModelBusyError(ModelUnavailableError):
+    """A model endpoint answers, and asks to come back later: it is overloaded, or still loading.
+
+    ``retry_after`` is in seconds, None where it does not say.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class StorageError(HybridError):
     """A store answers, and refuses: the disk is full, or its files are damaged."""
 
@@ -88,6 +111,26 @@ class EmbeddingMismatchError(HybridError):
 
 class ModelReplyError(HybridError):
     """A model answered with an error, or with nothing usable."""
+
+
+class ConnectionCutError(ModelReplyError):
+    """The connection to a model endpoint broke while it answered."""
+
+
+class EmptyAnswerError(ModelReplyError):
+    """A model answered in full and said nothing; its endpoint works."""
+
+
+class BudgetError(HybridError):
+    """A remote call may not be paid for; local ones always may."""
+
+
+class BudgetExceededError(BudgetError):
+    """What is left of the day's budget does not hold the most that a call can cost."""
+
+
+class UnknownPriceError(BudgetError):
+    """No price is known for a model, so no budget could count it."""
 
 
 class OwnershipError(HybridError):

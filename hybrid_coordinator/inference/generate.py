@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 from hybrid_coordinator.domain.tokens import estimate_tokens
-from hybrid_coordinator.errors import ModelReplyError, ModelUnavailableError
+from hybrid_coordinator.errors import EmptyAnswerError, ModelReplyError, ModelUnavailableError
 from hybrid_coordinator.inference.chat import (
     ChatClient,
     ChatRequest,
@@ -55,11 +55,11 @@ async def generate(
     name: str,
     reply_seconds: float,
     stall_seconds: float = STALL_SECONDS,
-    on_token: Callable[[int], None] | None = None,
+    on_piece: Callable[[Piece], None] | None = None,
 ) -> Generation:
     """Have the model answer. ``name`` says which one, in messages.
 
-    ``on_token`` is called with the number of pieces that have arrived.
+    ``on_piece`` is called with each piece as it arrives.
 
     Raises:
         InvalidArgumentError: the prompt does not fit, or the schema is no use to the server.
@@ -80,8 +80,8 @@ async def generate(
                     answer.add(part)
                     now = asyncio.get_running_loop().time()
                     bound.reschedule(min(deadline, now + stall_seconds))
-                    if on_token is not None:
-                        on_token(answer.pieces)
+                    if on_piece is not None:
+                        on_piece(part)
     except TimeoutError as error:
         raise _too_late(answer, name, reply_seconds, stall_seconds) from error
     return _measured(answer, request, name)
@@ -135,15 +135,15 @@ def _measured(answer: _Answer, request: ChatRequest, name: str) -> Generation:
 
 def _empty(
     finish: Finish | None, thinking: str, request: ChatRequest, name: str
-) -> ModelReplyError:
+) -> EmptyAnswerError:
     if thinking.strip():
         if finish is not None and finish.reason == "length":
-            return ModelReplyError(
+            return EmptyAnswerError(
                 f"{name} spent all {request.max_tokens} tokens on thinking and never came to an "
                 "answer; raise max_tokens"
             )
-        return ModelReplyError(f"{name} thought, and gave no answer")
-    return ModelReplyError(f"{name} gave an empty answer")
+        return EmptyAnswerError(f"{name} thought, and gave no answer")
+    return EmptyAnswerError(f"{name} gave an empty answer")
 
 
 def split_thinking(text: str) -> tuple[str, str]:

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 import httpx
 
 from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.errors import HybridError, ModelReplyError, ModelUnavailableError
+from hybrid_coordinator.errors import (
+    ConnectionCutError,
+    HybridError,
+    ModelReplyError,
+    ModelUnavailableError,
+)
 from hybrid_coordinator.inference.egress import EgressPolicy
 
 _CONNECT_SECONDS = 5.0
@@ -114,7 +119,7 @@ class HttpClient:
 
         Raises:
             ModelUnavailableError: nobody answers.
-            ModelReplyError: the connection is cut while the response arrives.
+            ConnectionCutError: the connection is cut while the response arrives.
         """
         async with self._open("POST", url, body) as response:
             yield HttpStream(url, response)
@@ -153,7 +158,7 @@ def _mapped(error: httpx.HTTPError | httpx.InvalidURL, url: str) -> HybridError:
         return ModelUnavailableError(f"{url}: no connection within {_CONNECT_SECONDS:g} s")
     if isinstance(error, httpx.ConnectError):
         return ModelUnavailableError(f"{url}: {_system_reason(error) or error}")
-    return ModelReplyError(f"{url}: the connection was cut ({error or type(error).__name__})")
+    return ConnectionCutError(f"{url}: the connection was cut ({error or type(error).__name__})")
 
 
 def _system_reason(error: BaseException) -> str | None:

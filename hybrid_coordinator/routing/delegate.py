@@ -18,13 +18,21 @@ from hybrid_coordinator.errors import (
     ModelReplyError,
     ModelUnavailableError,
 )
-from hybrid_coordinator.inference.chat import ChatClient, ChatRequest, Generation
+from hybrid_coordinator.inference.breaker import Breakers
+from hybrid_coordinator.inference.calling import Caller
+from hybrid_coordinator.inference.chat import ChatClient, ChatRequest, Generation, Piece
 from hybrid_coordinator.inference.clients.ollama_chat import OllamaChat
 from hybrid_coordinator.inference.clients.openai_chat import OpenAIChat
 from hybrid_coordinator.inference.discovery import Discovery, Survey
 from hybrid_coordinator.inference.egress import EgressPolicy
-from hybrid_coordinator.inference.endpoints import EndpointKind, configured_endpoints
-from hybrid_coordinator.inference.generate import STALL_SECONDS, generate
+from hybrid_coordinator.inference.endpoints import (
+    Endpoint,
+    EndpointKind,
+    LocalModel,
+    configured_endpoints,
+)
+from hybrid_coordinator.inference.generate import STALL_SECONDS
+from hybrid_coordinator.inference.lanes import Lanes
 from hybrid_coordinator.inference.starting import unavailable
 from hybrid_coordinator.routing.candidates import Candidate, candidates
 from hybrid_coordinator.routing.checks import Schema, check_answer, confidence
@@ -82,6 +90,7 @@ class _Course:
 class _Connection:
     http: HttpClient
     discovery: Discovery
+    caller: Caller
 
 
 class LocalModels:
@@ -103,7 +112,8 @@ class LocalModels:
         self.egress = EgressPolicy(endpoint.url for endpoint in self._endpoints)
         self._opening = asyncio.Lock()
         self._connection: _Connection | None = None
-        self._slots: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self.breakers = Breakers()
+        self._lanes = Lanes()
 
     async def close(self) -> None:
         """Close all connections; no call may follow."""
@@ -163,6 +173,7 @@ class LocalModels:
         if not any(report.models for report in survey):
             # Someone may have started a model since.
             survey = await discovery.survey(begun_after=asked_at)
+        self.breakers.heard(survey)
         found = candidates(
             survey,
             task_type=job.task_type,
@@ -172,7 +183,8 @@ class LocalModels:
         )
         if not found:
             raise unavailable(survey)
-        return found
+        # One that is left alone for now says so when its turn comes, after all others.
+        return sorted(found, key=lambda each: not self.breakers.admits(each.endpoint.url))
 
     async def _failure(self, errors: list[HybridError]) -> HybridError:
         """The error for a call in which every attempt failed."""
@@ -237,48 +249,28 @@ class LocalModels:
         )
 
     async def _generate(self, candidate: Candidate, job: _Job, course: _Course) -> Generation:
-        http = (await self._connected()).http
-        client: ChatClient
-        if candidate.endpoint.kind is EndpointKind.OLLAMA:
-            client = OllamaChat(http, candidate.endpoint, candidate.model)
-        else:
-            client = OpenAIChat(http, candidate.endpoint, candidate.model)
+        caller = (await self._connected()).caller
+        endpoint, model = candidate.endpoint, candidate.model
+        pieces = 0
 
-        def count(tokens: int) -> None:
-            course.waiting_for = f"{candidate.model.name}: {tokens} tokens so far"
+        def begin() -> None:
+            course.waiting_for = f"waiting for the first token of {candidate.name}"
+
+        def count(_: Piece) -> None:
+            nonlocal pieces
+            pieces += 1
+            course.waiting_for = f"{model.name}: {pieces} tokens so far"
 
         course.waiting_for = f"waiting for a free slot of {candidate.name}"
-        slot = await self._slot(candidate)
-        try:
-            course.waiting_for = f"waiting for the first token of {candidate.name}"
-            return await generate(
-                client,
-                job.chat,
-                name=candidate.name,
-                reply_seconds=self._settings.reply_timeout_seconds,
-                stall_seconds=self._stall_seconds,
-                on_token=count,
-            )
-        finally:
-            slot.release()
-
-    async def _slot(self, candidate: Candidate) -> asyncio.Semaphore:
-        """A turn at the endpoint, to be released.
-
-        A server takes more requests than it has slots and lets them wait, and the wait would
-        count as the model's; so they wait here, and each one's time starts with its turn.
-        """
-        key = (candidate.endpoint.url, candidate.slots)
-        slot = self._slots.setdefault(key, asyncio.Semaphore(candidate.slots))
-        seconds = self._settings.reply_timeout_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                await slot.acquire()
-        except TimeoutError as error:
-            raise ModelUnavailableError(
-                f"{candidate.name} was busy with earlier requests for {seconds:g} s"
-            ) from error
-        return slot
+        return await caller.call(
+            endpoint,
+            model,
+            candidate.slots,
+            job.chat,
+            caller="",
+            on_turn=begin,
+            on_piece=count,
+        )
 
     def _reply(self, best: _Answer, job: _Job, course: _Course, latency_ms: int) -> Reply:
         notices = [*course.notices, *best.generation.notices]
@@ -317,8 +309,23 @@ class LocalModels:
                 discovery = Discovery(
                     http, self._endpoints, timeout=self._settings.probe_timeout_seconds
                 )
-                self._connection = _Connection(http, discovery)
+                self._connection = _Connection(http, discovery, self._caller(http))
             return self._connection
+
+    def _caller(self, http: HttpClient) -> Caller:
+        def client_for(endpoint: Endpoint, model: LocalModel) -> ChatClient:
+            if endpoint.kind is EndpointKind.OLLAMA:
+                return OllamaChat(http, endpoint, model)
+            return OpenAIChat(http, endpoint, model)
+
+        return Caller(
+            client_for,
+            breakers=self.breakers,
+            lanes=self._lanes,
+            reply_seconds=self._settings.reply_timeout_seconds,
+            queue_seconds=self._settings.reply_timeout_seconds,
+            stall_seconds=self._stall_seconds,
+        )
 
 
 def _open_http(egress: EgressPolicy) -> HttpClient:

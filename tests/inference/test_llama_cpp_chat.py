@@ -16,7 +16,7 @@ from hybrid_coordinator.errors import (
     ModelReplyError,
     ModelUnavailableError,
 )
-from hybrid_coordinator.inference.chat import ChatMessage, ChatRequest, Generation
+from hybrid_coordinator.inference.chat import ChatMessage, ChatRequest, Generation, Piece
 from hybrid_coordinator.inference.clients.openai_chat import OpenAIChat
 from hybrid_coordinator.inference.endpoints import Endpoint, EndpointKind, LocalModel
 from hybrid_coordinator.inference.generate import generate
@@ -36,6 +36,18 @@ SCHEMA: dict[str, Any] = {
 
 def chat(prompt: str = "hello", *, max_tokens: int = 20, **more: Any) -> ChatRequest:
     return ChatRequest((ChatMessage("user", prompt),), max_tokens, temperature=0.0, **more)
+
+
+def third(act: Callable[[], None]) -> Callable[[Piece], None]:
+    """Acts when the third piece comes."""
+    pieces: list[Piece] = []
+
+    def on_piece(piece: Piece) -> None:
+        pieces.append(piece)
+        if len(pieces) == 3:
+            act()
+
+    return on_piece
 
 
 async def ask(http_to: Http, url: str, request: ChatRequest, **bounds: Any) -> Generation:
@@ -103,7 +115,7 @@ async def test_a_server_that_is_killed_in_mid_stream_is_an_error(http_to: Http, 
             http_to,
             server.url,
             chat(max_tokens=CONTEXT),
-            on_token=lambda tokens: server.kill() if tokens == 3 else None,
+            on_piece=third(server.kill),
         )
 
 
@@ -118,7 +130,7 @@ async def test_a_server_that_hangs_in_mid_stream_hits_the_stall_bound(
                 server.url,
                 chat(max_tokens=CONTEXT),
                 stall_seconds=0.3,
-                on_token=lambda tokens: server.freeze() if tokens == 3 else None,
+                on_piece=third(server.freeze),
             )
         assert time.monotonic() - began < 10
 
@@ -136,7 +148,7 @@ async def test_a_cancelled_call_frees_the_slot(http_to: Http, tiny_model: Path):
     with running(tiny_model, "--ignore-eos", "--parallel", "1") as server:
         begun = asyncio.Event()
         task = asyncio.create_task(
-            ask(http_to, server.url, chat(max_tokens=CONTEXT), on_token=lambda _: begun.set())
+            ask(http_to, server.url, chat(max_tokens=CONTEXT), on_piece=lambda _: begun.set())
         )
         async with asyncio.timeout(10):
             await begun.wait()

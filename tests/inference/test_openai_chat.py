@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_coordinator.errors import (
+    ConnectionCutError,
+    EmptyAnswerError,
     HybridError,
     InvalidArgumentError,
     ModelReplyError,
@@ -197,11 +199,11 @@ async def test_vllms_refusal_of_a_long_prompt_is_the_callers_error(http_to: Http
 @pytest.mark.parametrize(
     ("answer", "kind", "said"),
     [
-        (Stream([openai_delta(content="half"), CUT]), ModelReplyError, "the connection was cut"),
+        (Stream([openai_delta(content="half"), CUT]), ConnectionCutError, "the connection was cut"),
         (Stream([openai_delta(content="half")]), ModelReplyError, "ended before the answer did"),
         (Stream([openai_delta(content="ha")[:30]]), ModelReplyError, "no chat stream"),
-        (Stream([openai_delta("stop"), DONE]), ModelReplyError, "empty answer"),
-        (Stream([openai_delta(content=" \n"), openai_delta("stop")]), ModelReplyError, "empty"),
+        (Stream([openai_delta("stop"), DONE]), EmptyAnswerError, "empty answer"),
+        (Stream([openai_delta(content=" \n"), openai_delta("stop")]), EmptyAnswerError, "empty"),
         (Stream([]), ModelReplyError, "ended before the answer did"),
         (
             Stream([openai_delta(content="a"), event({"error": {"message": "out of memory"}})]),
