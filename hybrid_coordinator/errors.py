@@ -2,6 +2,7 @@
 
     HybridError
      ├─ InvalidArgumentError     a caller's value is off: names the field and what is allowed
+     │   └─ PromptTooLongError         a prompt that a model's context does not hold
      ├─ NotFoundError            an id or a path that does not exist
      ├─ SettingsError            hybrid.yaml or the environment is off
      ├─ UnavailableError         a part that is needed does not answer
@@ -9,7 +10,8 @@
      │   ├─ IndexUnavailableError      Qdrant
      │   ├─ EmbedderUnavailableError   the embedding endpoint
      │   └─ ModelUnavailableError      no model endpoint answers
-     │       └─ ModelBusyError             it answers, and asks to come back later
+     │       └─ ModelBusyError             it answers, and takes no work at the moment
+     │           └─ ModelLoadingError          it is still loading the model
      ├─ StorageError             a store answers, and refuses (disk full, damaged files)
      ├─ EmbeddingMismatchError   an index was built by another embedding model
      ├─ ModelReplyError          a model answered with an error, or with nothing usable
@@ -22,6 +24,8 @@
 
 Every message names the cause and the next step. Driver exceptions are mapped to this tree
 once, where the driver is called, with ``from``.
+
+Whether to try the same thing again is for the error to say: see ``HybridError.retry_after``.
 """
 
 from __future__ import annotations
@@ -37,10 +41,12 @@ __all__ = [
     "IndexUnavailableError",
     "InvalidArgumentError",
     "ModelBusyError",
+    "ModelLoadingError",
     "ModelReplyError",
     "ModelUnavailableError",
     "NotFoundError",
     "OwnershipError",
+    "PromptTooLongError",
     "RecordUnavailableError",
     "SettingsError",
     "StorageError",
@@ -50,7 +56,13 @@ __all__ = [
 
 
 class HybridError(Exception):
-    """Root of everything this package raises on purpose."""
+    """Root of everything this package raises on purpose.
+
+    ``retry_after`` is in how many seconds the same call may succeed where it was made; None where
+    trying again does not help, or not soon.
+    """
+
+    retry_after: float | None = None
 
 
 class InvalidArgumentError(HybridError):
@@ -60,6 +72,18 @@ class InvalidArgumentError(HybridError):
         super().__init__(f"{field}: {problem}")
         self.field = field
         self.problem = problem
+
+
+class PromptTooLongError(InvalidArgumentError):
+    """A model's context does not hold the prompt. ``tokens`` and ``context_length`` are None where
+    the server gives no numbers."""
+
+    def __init__(
+        self, problem: str, *, tokens: int | None = None, context_length: int | None = None
+    ) -> None:
+        super().__init__("prompt", problem)
+        self.tokens = tokens
+        self.context_length = context_length
 
 
 class NotFoundError(HybridError):
@@ -91,7 +115,7 @@ class ModelUnavailableError(UnavailableError):
 
 
 class ModelBusyError(ModelUnavailableError):
-    """A model endpoint answers, and asks to come back later: it is overloaded, or still loading.
+    """A model endpoint answers, and takes no work at the moment: too many requests, overloaded.
 
     ``retry_after`` is in seconds, None where it does not say.
     """
@@ -99,6 +123,10 @@ class ModelBusyError(ModelUnavailableError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ModelLoadingError(ModelBusyError):
+    """A model endpoint is still loading the model, which is not a failure of it."""
 
 
 class StorageError(HybridError):

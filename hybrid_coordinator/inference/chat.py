@@ -23,12 +23,17 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A chat to be completed. ``max_tokens`` bounds what is generated, thinking included."""
+    """A chat to be completed.
+
+    ``max_tokens`` bounds the answer: a model that is known to think gets THINKING_TOKENS more.
+    ``thinking`` is whether it may think, for servers that have a switch.
+    """
 
     messages: tuple[ChatMessage, ...]
     max_tokens: int
     temperature: float
     json_schema: Mapping[str, JsonValue] | None = None
+    thinking: bool = True
 
     @property
     def estimated_tokens(self) -> int:
@@ -50,7 +55,8 @@ class Piece:
 class Finish:
     """How a generation ended, with the server's own counts; None where it gives none.
 
-    ``reason`` is "stop", or "length" where a bound cut the answer, or the server's own word.
+    ``reason`` is "stop", "length" where a bound cut the answer, "refusal" where the model or its
+    server declined to answer, or the server's own word.
     ``generation_seconds`` is the time of generating alone, without reading the prompt.
     """
 
@@ -64,13 +70,19 @@ class Finish:
 class ChatClient(Protocol):
     """A server's chat interface, for one model."""
 
+    @property
+    def thinks(self) -> bool:
+        """Whether the model is known to think before it answers."""
+        ...
+
     def stream(self, request: ChatRequest) -> AsyncGenerator[Piece | Finish]:
         """Pieces as they are generated, then one ``Finish``. Unbounded in time.
 
         Raises:
-            InvalidArgumentError: the prompt does not fit the model's context, or the server
-                cannot use the schema.
-            ModelUnavailableError: the server does not answer, or not yet.
+            PromptTooLongError: the prompt does not fit the model's context.
+            InvalidArgumentError: the server cannot use the schema.
+            ModelUnavailableError: the server does not answer; ModelBusyError: not now;
+                ModelLoadingError: not yet.
             ModelReplyError: the server answers with an error, in the middle of the answer or
                 before, the connection is cut, or what comes is not in its wire format.
         """

@@ -8,7 +8,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from hybrid_coordinator.errors import SettingsError
-from hybrid_coordinator.settings import InferenceSettings
+from hybrid_coordinator.settings import InferenceSettings, RemoteSettings
 
 
 class EndpointKind(StrEnum):
@@ -19,6 +19,9 @@ class EndpointKind(StrEnum):
     LMSTUDIO = "LM Studio"
     VLLM = "vLLM"
     DOCKER_MODEL_RUNNER = "Docker Model Runner"
+    COMPATIBLE = "OpenAI-compatible"
+    ANTHROPIC = "Anthropic"
+    OPENAI = "OpenAI"
 
 
 class Role(StrEnum):
@@ -43,13 +46,32 @@ _ROLE_BY_PORT = {8001: Role.CODE_GENERATION, 8003: Role.CODE_ANALYSIS}
 """llama.cpp serves one model a process, so the port says what it is for."""
 
 
+_KEY_SETTING = {
+    EndpointKind.COMPATIBLE: "inference.openai_compatible_api_key",
+    EndpointKind.ANTHROPIC: "remote.anthropic_api_key",
+    EndpointKind.OPENAI: "remote.openai_api_key",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A configured server. ``url`` has no trailing slash and no ``/v1``."""
+    """A configured server. ``url`` has no trailing slash and no ``/v1``; ``models`` are the
+    configured ones of a remote endpoint, in the order of preference."""
 
     kind: EndpointKind
     url: str
     role: Role = Role.GENERAL
+    models: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Which one it is, for messages."""
+        return f"{self.url} [{self.kind}]"
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is someone else's, and costs money: never a server that the user runs."""
+        return self.kind in (EndpointKind.ANTHROPIC, EndpointKind.OPENAI)
 
     @property
     def openai_base(self) -> str:
@@ -57,20 +79,29 @@ class Endpoint:
         prefix = "/engines/llama.cpp" if self.kind is EndpointKind.DOCKER_MODEL_RUNNER else ""
         return f"{self.url}{prefix}/v1"
 
+    @property
+    def key_setting(self) -> str | None:
+        """The setting that holds the server's API key, None where it is used without one."""
+        return _KEY_SETTING.get(self.kind)
+
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
     """A model that a server offers.
 
-    ``context_length`` is in tokens for one request, ``parameters`` in billions; None where the
+    ``context_length`` is in tokens for one request as the model is loaded now, and
+    ``max_context_length`` what it could be loaded with; ``parameters`` in billions. None where the
     server does not say. ``loaded`` is None where the server does not say, and False where it
-    loads the model on the first request.
+    loads the model on the first request. ``thinking`` is True for a model that is known to think
+    before it answers, False for one that is known not to.
     """
 
     name: str
     context_length: int | None = None
     loaded: bool | None = None
     parameters: float | None = None
+    thinking: bool | None = None
+    max_context_length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +116,33 @@ class EndpointReport:
 
     def __str__(self) -> str:
         detail = f" ({self.reason})" if self.reason else ""
-        return f"{self.endpoint.url} [{self.endpoint.kind}]: {self.state}{detail}"
+        return f"{self.endpoint.name}: {self.state}{detail}"
 
 
-def configured_endpoints(settings: InferenceSettings) -> tuple[Endpoint, ...]:
-    """The endpoints of the settings, in the order in which they are tried.
+def configured_endpoints(
+    inference: InferenceSettings, remote: RemoteSettings | None = None
+) -> tuple[Endpoint, ...]:
+    """The endpoints of the settings, in the order in which they are tried, remote ones last.
+
+    A remote one is among them only where ``remote`` names models of it and holds its key.
 
     Raises:
         SettingsError: a URL has no host, another scheme than http or https, or a password.
     """
-    return tuple(dict.fromkeys(_endpoints(settings))) if settings.enabled else ()
+    if not inference.enabled:
+        return ()
+    local = dict.fromkeys(_local(inference))
+    return (*local, *(_remote(remote) if remote is not None else ()))
 
 
-def _endpoints(settings: InferenceSettings) -> Iterator[Endpoint]:
+def _local(settings: InferenceSettings) -> Iterator[Endpoint]:
     for kind, urls in (
         (EndpointKind.LLAMA_CPP, settings.llama_cpp),
         (EndpointKind.OLLAMA, settings.ollama),
         (EndpointKind.LMSTUDIO, settings.lmstudio),
         (EndpointKind.VLLM, settings.vllm),
         (EndpointKind.DOCKER_MODEL_RUNNER, settings.docker_model_runner),
+        (EndpointKind.COMPATIBLE, settings.openai_compatible),
     ):
         for given in urls:
             url, port = _normalise(given)
@@ -111,6 +150,27 @@ def _endpoints(settings: InferenceSettings) -> Iterator[Endpoint]:
             if kind is EndpointKind.LLAMA_CPP and port is not None:
                 role = _ROLE_BY_PORT.get(port, Role.GENERAL)
             yield Endpoint(kind, url, role)
+
+
+def _remote(settings: RemoteSettings) -> Iterator[Endpoint]:
+    """In the order of each provider's best model."""
+    providers = {
+        "anthropic": (
+            EndpointKind.ANTHROPIC,
+            settings.anthropic_base_url,
+            settings.anthropic_api_key,
+        ),
+        "openai": (EndpointKind.OPENAI, settings.openai_base_url, settings.openai_api_key),
+    }
+    models: dict[str, list[str]] = {}
+    for model in settings.models:
+        provider, _, name = model.partition("/")
+        models.setdefault(provider, []).append(name)
+    for provider, names in models.items():
+        kind, base, key = providers[provider]
+        if key is not None and key.get_secret_value():
+            url, _ = _normalise(base)
+            yield Endpoint(kind, url, models=tuple(dict.fromkeys(names)))
 
 
 def _normalise(given: str) -> tuple[str, int | None]:

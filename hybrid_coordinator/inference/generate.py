@@ -16,6 +16,7 @@ from hybrid_coordinator.inference.chat import (
     Generation,
     Piece,
 )
+from hybrid_coordinator.inference.thinking import ThinkingSplitter, split_thinking
 
 STALL_SECONDS = 60.0
 """A model that has begun and then gives no token for this long has hung."""
@@ -59,16 +60,20 @@ async def generate(
 ) -> Generation:
     """Have the model answer. ``name`` says which one, in messages.
 
-    ``on_piece`` is called with each piece as it arrives.
+    ``on_piece`` is called with each piece as it comes, thinking told from text. An answer may
+    still turn out to be an error after pieces of it were passed on, and the text that counts is
+    the one that is returned.
 
     Raises:
-        InvalidArgumentError: the prompt does not fit, or the schema is no use to the server.
+        PromptTooLongError: the prompt does not fit.
+        InvalidArgumentError: the schema is no use to the server.
         ModelUnavailableError: the server does not answer, or gives no token in
-            ``reply_seconds``.
-        ModelReplyError: the answer is an error, is cut or empty, stalls for ``stall_seconds``,
-            or is not finished in ``reply_seconds``.
+            ``reply_seconds``; ModelBusyError: it takes no work now; ModelLoadingError: not yet.
+        ModelReplyError: the answer is an error, is cut or empty, the model refuses to give one,
+            it stalls for ``stall_seconds``, or is not finished in ``reply_seconds``.
     """
     answer = _Answer()
+    show = _Show(on_piece, unopened=client.thinks and request.thinking)
     try:
         async with asyncio.timeout(reply_seconds) as bound:
             deadline = bound.when() or 0.0
@@ -78,13 +83,39 @@ async def generate(
                         answer.finish = part
                         continue
                     answer.add(part)
+                    show(part)
                     now = asyncio.get_running_loop().time()
                     bound.reschedule(min(deadline, now + stall_seconds))
-                    if on_piece is not None:
-                        on_piece(part)
     except TimeoutError as error:
         raise _too_late(answer, name, reply_seconds, stall_seconds) from error
+    show.rest()
     return _measured(answer, request, name)
+
+
+class _Show:
+    """Passes pieces on, with the thinking that a server leaves in the text told from it."""
+
+    def __init__(self, on_piece: Callable[[Piece], None] | None, *, unopened: bool) -> None:
+        self._on_piece = on_piece
+        self._splitter = ThinkingSplitter(unopened=unopened)
+
+    def __call__(self, piece: Piece) -> None:
+        if self._on_piece is None:
+            return
+        if piece.thinking:
+            self._pass(self._splitter.plain())
+            self._on_piece(Piece(thinking=piece.thinking))
+        if piece.text:
+            self._pass(self._splitter.feed(piece.text))
+
+    def rest(self) -> None:
+        """Pass on what was held back."""
+        if self._on_piece is not None:
+            self._pass(self._splitter.finish())
+
+    def _pass(self, piece: Piece | None) -> None:
+        if piece is not None and self._on_piece is not None:
+            self._on_piece(piece)
 
 
 def _too_late(
@@ -104,6 +135,9 @@ def _too_late(
 def _measured(answer: _Answer, request: ChatRequest, name: str) -> Generation:
     finish = answer.finish
     text, thinking = answer.text_and_thinking()
+    if finish is not None and finish.reason == "refusal":
+        # What came before the refusal is not meant to be used.
+        raise ModelReplyError(f"{name} refused to answer; ask for it in other words, or elsewhere")
     if finish is None or answer.first_at is None or not text.strip():
         raise _empty(finish, thinking, request, name)
     notices = list(finish.notices)
@@ -138,23 +172,10 @@ def _empty(
 ) -> EmptyAnswerError:
     if thinking.strip():
         if finish is not None and finish.reason == "length":
+            spent = finish.tokens_out or request.max_tokens
             return EmptyAnswerError(
-                f"{name} spent all {request.max_tokens} tokens on thinking and never came to an "
+                f"{name} spent all {spent} tokens on thinking and never came to an "
                 "answer; raise max_tokens"
             )
         return EmptyAnswerError(f"{name} thought, and gave no answer")
     return EmptyAnswerError(f"{name} gave an empty answer")
-
-
-def split_thinking(text: str) -> tuple[str, str]:
-    """The answer and the thinking before it, where a server leaves ``<think>`` in the text.
-
-    Some chat templates write the opening tag into the prompt, so a closing tag alone counts.
-    """
-    opened = text.lstrip().startswith("<think>")
-    before, closed, after = text.partition("</think>")
-    if closed and (opened or "<think>" not in before):
-        return after.strip(), before.replace("<think>", "", 1)
-    if opened:
-        return "", text.lstrip().removeprefix("<think>")
-    return text, ""

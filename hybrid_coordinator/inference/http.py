@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -20,6 +23,7 @@ from hybrid_coordinator.errors import (
     ModelReplyError,
     ModelUnavailableError,
 )
+from hybrid_coordinator.inference.credentials import Credentials
 from hybrid_coordinator.inference.egress import EgressPolicy
 
 _CONNECT_SECONDS = 5.0
@@ -27,6 +31,7 @@ _MAX_BODY_BYTES = 8 * 1024 * 1024
 """Model lists take kilobytes; what is longer is something else on that port."""
 _MAX_LINE_BYTES = 4 * 1024 * 1024
 _JSON = {"content-type": "application/json"}
+_LONGEST_RETRY_AFTER = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +45,20 @@ class HttpAnswer:
 class HttpStream:
     """A response that is read line by line."""
 
-    def __init__(self, url: str, response: httpx.Response) -> None:
+    def __init__(self, url: str, response: httpx.Response, credentials: Credentials) -> None:
         self._url = url
         self._response = response
+        self._credentials = credentials
         self.status = response.status_code
 
+    @property
+    def retry_after(self) -> float | None:
+        """In how many seconds the server wants to be asked again, None where it does not say."""
+        return retry_after(self._response.headers, time.time())
+
     async def body(self) -> bytes:
-        """The whole body, for an error status."""
-        return await _read(self._url, self._response)
+        """The whole body, for an error status, without the server's key."""
+        return self._credentials.masked(self._url, await _read(self._url, self._response))
 
     async def lines(self) -> AsyncIterator[bytes]:
         """The body's lines without their ends, as they arrive; empty ones are left out.
@@ -72,10 +83,12 @@ class HttpStream:
 
 
 class HttpClient:
-    """One connection pool for all endpoints."""
+    """One connection pool for all endpoints. A key goes to the origin that it is for, and to no
+    other."""
 
-    def __init__(self, policy: EgressPolicy) -> None:
+    def __init__(self, policy: EgressPolicy, credentials: Credentials | None = None) -> None:
         self._policy = policy
+        self._credentials = credentials or Credentials()
         self._client = httpx.AsyncClient(
             # A proxy of the environment must not see, or divert, what is meant for this machine.
             trust_env=False,
@@ -114,29 +127,59 @@ class HttpClient:
             raise ModelUnavailableError(f"{url}: no answer within {timeout:g} s") from error
 
     @asynccontextmanager
-    async def stream(self, url: str, body: Mapping[str, JsonValue]) -> AsyncIterator[HttpStream]:
+    async def stream(
+        self, url: str, body: Mapping[str, JsonValue], headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[HttpStream]:
         """POST JSON and read the response as it arrives. Unbounded in time: bound the caller.
 
         Raises:
             ModelUnavailableError: nobody answers.
             ConnectionCutError: the connection is cut while the response arrives.
         """
-        async with self._open("POST", url, body) as response:
-            yield HttpStream(url, response)
+        async with self._open("POST", url, body, headers) as response:
+            yield HttpStream(url, response, self._credentials)
 
     @asynccontextmanager
     async def _open(
-        self, method: str, url: str, body: Mapping[str, JsonValue] | None
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, JsonValue] | None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[httpx.Response]:
         self._policy.admit(url)
         content = None if body is None else _encode(body)
+        added = self._credentials.headers(url) | dict(headers or {})
+        if body is not None:
+            added |= _JSON
         try:
-            async with self._client.stream(
-                method, url, content=content, headers=None if body is None else _JSON
-            ) as response:
+            async with self._client.stream(method, url, content=content, headers=added) as response:
                 yield response
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _mapped(error, url) from error
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds to wait that a response's headers ask for, at most a day: ``Retry-After`` as
+    seconds or as a date (RFC 9110, 10.2.3), or OpenAI's ``retry-after-ms``. ``now`` is the time
+    of day in seconds."""
+    milliseconds = _number(headers.get("retry-after-ms", ""))
+    said = headers.get("retry-after", "").strip()
+    seconds = milliseconds / 1000 if milliseconds is not None else _number(said)
+    if seconds is None:
+        try:
+            seconds = parsedate_to_datetime(said).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _encode(body: Mapping[str, JsonValue]) -> bytes:

@@ -16,6 +16,7 @@ from hybrid_coordinator.inference.endpoints import (
     EndpointState,
     LocalModel,
 )
+from hybrid_coordinator.inference.thinking import reasons_at_openai, thinks_by_name
 from hybrid_coordinator.inference.wire import (
     JsonObject,
     count,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _BATCHING_SLOTS = 8
 """vLLM batches continuously; more at a time than this gains no throughput worth a longer wait."""
+_THINKING_TEMPLATE = ("<think>", "enable_thinking", "<|channel|>analysis")
 _SIZE_IN_NAME = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")
 _EMBEDDING_NAME = re.compile(r"embed|rerank|(?<![a-z])(?:bge|minilm|e5)(?![a-z])")
 
@@ -66,7 +68,9 @@ class _Probe:
     def wrong(self, answer: HttpAnswer) -> EndpointReport:
         """The report on something that answered, but not as a server of this kind does."""
         if answer.status in (401, 403):
-            reason = f"asks for an API key (HTTP {answer.status})"
+            setting = self.endpoint.key_setting
+            advice = f"; set {setting}" if setting else ""
+            reason = f"asks for an API key (HTTP {answer.status}){advice}"
         elif answer.body.lstrip()[:1] == b"<":
             reason = f"a web page answers there, not {self.endpoint.kind}"
         else:
@@ -79,7 +83,12 @@ class _Probe:
 
 
 async def probe(http: HttpClient, endpoint: Endpoint, timeout: float) -> EndpointReport:
-    """What answers at ``endpoint`` within ``timeout`` seconds. Raises nothing of its own."""
+    """What answers at ``endpoint`` within ``timeout`` seconds. Raises nothing of its own.
+
+    A remote endpoint is not asked: nothing goes there before there is a job for it.
+    """
+    if endpoint.remote:
+        return _configured(endpoint)
     prober = _Probe(http, endpoint, timeout)
     try:
         async with asyncio.timeout(timeout):
@@ -98,6 +107,15 @@ def _without_url(error: HybridError) -> str:
     return said if separator else str(error)
 
 
+def _configured(endpoint: Endpoint) -> EndpointReport:
+    openai = endpoint.kind is EndpointKind.OPENAI
+    models = tuple(
+        LocalModel(name, loaded=True, thinking=reasons_at_openai(name) if openai else True)
+        for name in endpoint.models
+    )
+    return EndpointReport(endpoint, EndpointState.READY, models=models, slots=_BATCHING_SLOTS)
+
+
 async def _llama_cpp(probe: _Probe) -> EndpointReport:
     health = await probe.get("/health")
     if health.status == 503:
@@ -110,21 +128,28 @@ async def _llama_cpp(probe: _Probe) -> EndpointReport:
         return probe.wrong(listing)
     props = props or {}
     n_ctx = count(member(props, "default_generation_settings"), "n_ctx")
-    models = tuple(_llama_cpp_model(entry, n_ctx) for entry in entries)
+    models = tuple(
+        _llama_cpp_model(entry, n_ctx, props)
+        for entry in entries
+        if text(member(entry, "status"), "value") != "failed"
+    )
     return probe.ready(models, slots=count(props, "total_slots") or 1)
 
 
-def _llama_cpp_model(entry: JsonObject, n_ctx: int | None) -> LocalModel:
+def _llama_cpp_model(entry: JsonObject, n_ctx: int | None, props: JsonObject) -> LocalModel:
     meta = member(entry, "meta")
     # In router mode one server offers several models, each with a status of its own.
     status = text(member(entry, "status"), "value")
     parameters = number(meta, "n_params")
     name = text(entry, "id")
+    template = text(props, "chat_template")
     return LocalModel(
         name=name,
-        context_length=count(meta, "n_ctx") or n_ctx,
+        context_length=count(meta, "n_ctx") or n_ctx or None,
         loaded=status == "loaded" if status else True,
         parameters=parameters / 1e9 if parameters else _size_in_name(name),
+        thinking=any(sign in template for sign in _THINKING_TEMPLATE) or thinks_by_name(name),
+        max_context_length=count(meta, "n_ctx_train"),
     )
 
 
@@ -147,32 +172,70 @@ def _ollama_models(listing: JsonObject, loaded: Mapping[str, JsonObject]) -> Ite
         if not name or _is_embedder(name) or "bert" in text(details, "family"):
             continue
         running = loaded.get(name)
+        capabilities = _strings(entry, "capabilities")  # newer ones list them
+        if capabilities and "completion" not in capabilities:
+            continue
         yield LocalModel(
             name=name,
             context_length=count(running, "context_length") if running else None,
             loaded=running is not None,
             parameters=_size_in_name(text(details, "parameter_size")) or _size_in_name(name),
+            thinking="thinking" in capabilities if capabilities else thinks_by_name(name),
+            max_context_length=count(details, "context_length"),
         )
 
 
 async def _lmstudio(probe: _Probe) -> EndpointReport:
-    # A server without the REST API answers 200 with an error object, so the shape decides.
-    native = await probe.get("/api/v0/models")
-    entries = _openai_entries(native)
+    # A server without a REST API of that version answers 200 with an error object, so the shape
+    # decides: first the one from 0.4 on, then the one from 0.3.6 on.
+    current = await probe.get_object("/api/v1/models")
+    if current is not None and _is_list(current, "models"):
+        models = tuple(_lmstudio_models(current))
+        slots = max((each for _, each in models), default=1)
+        return probe.ready(tuple(model for model, _ in models), slots=slots)
+    older = await probe.get("/api/v0/models")
+    entries = _openai_entries(older)
     if entries is None:
         return await _openai_compatible(probe, "/v1/models")
     return probe.ready(
-        tuple(
+        tuple(_lmstudio_v0(entry) for entry in entries if text(entry, "type") != "embeddings")
+    )
+
+
+def _lmstudio_models(listing: JsonObject) -> Iterator[tuple[LocalModel, int]]:
+    """The models of ``/api/v1/models``, each with how many requests it works on at a time
+    (https://lmstudio.ai/docs/developer/rest/list)."""
+    for entry in objects(listing, "models"):
+        key = text(entry, "key")
+        if not key or text(entry, "type") == "embedding" or _is_embedder(key):
+            continue
+        loaded = next(objects(entry, "loaded_instances"), None)
+        config = member(loaded or {}, "config")
+        reasons = "reasoning" in member(entry, "capabilities")
+        yield (
             LocalModel(
-                name=text(entry, "id"),
-                # An unloaded model is loaded with a length that nobody knows before.
-                context_length=count(entry, "loaded_context_length"),
-                loaded=text(entry, "state") == "loaded",
-                parameters=_size_in_name(text(entry, "id")),
-            )
-            for entry in entries
-            if text(entry, "type") != "embeddings"
+                # A loaded model may have another name than the one it is listed under.
+                name=text(loaded or {}, "id") or key,
+                context_length=count(config, "context_length"),
+                loaded=loaded is not None,
+                parameters=_size_in_name(text(entry, "params_string")) or _size_in_name(key),
+                thinking=reasons or thinks_by_name(key),
+                max_context_length=count(entry, "max_context_length"),
+            ),
+            count(config, "parallel") or 1,
         )
+
+
+def _lmstudio_v0(entry: JsonObject) -> LocalModel:
+    name = text(entry, "id")
+    return LocalModel(
+        name=name,
+        # An unloaded model is loaded with a length that nobody knows before.
+        context_length=count(entry, "loaded_context_length"),
+        loaded=text(entry, "state") == "loaded",
+        parameters=_size_in_name(name),
+        thinking=thinks_by_name(name),
+        max_context_length=count(entry, "max_context_length"),
     )
 
 
@@ -197,7 +260,12 @@ def _docker_models(listing: Sequence[JsonValue]) -> Iterator[LocalModel]:
     for entry in listing:
         tags = entry.get("tags") if isinstance(entry, dict) else None
         if isinstance(tags, list) and tags and isinstance(tags[0], str):
-            yield LocalModel(name=tags[0], parameters=_size_in_name(tags[0]))
+            name = tags[0]
+            yield LocalModel(name, parameters=_size_in_name(name), thinking=thinks_by_name(name))
+
+
+async def _compatible(probe: _Probe) -> EndpointReport:
+    return await _openai_compatible(probe, "/v1/models", slots=_BATCHING_SLOTS)
 
 
 async def _openai_compatible(probe: _Probe, path: str, *, slots: int = 1) -> EndpointReport:
@@ -209,9 +277,10 @@ async def _openai_compatible(probe: _Probe, path: str, *, slots: int = 1) -> End
         tuple(
             LocalModel(
                 name=text(entry, "id"),
-                context_length=count(entry, "max_model_len"),
+                context_length=count(entry, "max_model_len") or count(entry, "context_length"),
                 loaded=True if probe.endpoint.kind is EndpointKind.VLLM else None,
                 parameters=_size_in_name(text(entry, "id")),
+                thinking=thinks_by_name(text(entry, "id")),
             )
             for entry in entries
         ),
@@ -233,6 +302,11 @@ def _is_list(listing: JsonObject, name: str) -> bool:
     return isinstance(listing.get(name, ""), list | None)
 
 
+def _strings(of: JsonObject, name: str) -> list[str]:
+    value = of.get(name)
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
 def _is_embedder(name: str) -> bool:
     return _EMBEDDING_NAME.search(name.lower()) is not None
 
@@ -252,4 +326,5 @@ _PROBES: Mapping[EndpointKind, Callable[[_Probe], Awaitable[EndpointReport]]] = 
     EndpointKind.LMSTUDIO: _lmstudio,
     EndpointKind.VLLM: _vllm,
     EndpointKind.DOCKER_MODEL_RUNNER: _docker_model_runner,
+    EndpointKind.COMPATIBLE: _compatible,
 }

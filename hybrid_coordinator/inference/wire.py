@@ -75,3 +75,9 @@ def error_text(of: JsonObject) -> str | None:
     if error is None:
         return None
     return str(error)
+
+
+def error_kind(of: JsonObject) -> str:
+    """The words that an ``error`` member is told apart by: its type and its code."""
+    error = member(of, "error")
+    return f"{text(error, 'type')} {text(error, 'code')}".strip()

@@ -21,16 +21,10 @@ from hybrid_coordinator.errors import (
 from hybrid_coordinator.inference.breaker import Breakers
 from hybrid_coordinator.inference.calling import Caller
 from hybrid_coordinator.inference.chat import ChatClient, ChatRequest, Generation, Piece
-from hybrid_coordinator.inference.clients.ollama_chat import OllamaChat
-from hybrid_coordinator.inference.clients.openai_chat import OpenAIChat
+from hybrid_coordinator.inference.clients import client_for
 from hybrid_coordinator.inference.discovery import Discovery, Survey
 from hybrid_coordinator.inference.egress import EgressPolicy
-from hybrid_coordinator.inference.endpoints import (
-    Endpoint,
-    EndpointKind,
-    LocalModel,
-    configured_endpoints,
-)
+from hybrid_coordinator.inference.endpoints import Endpoint, LocalModel, configured_endpoints
 from hybrid_coordinator.inference.generate import STALL_SECONDS
 from hybrid_coordinator.inference.lanes import Lanes
 from hybrid_coordinator.inference.starting import unavailable
@@ -313,13 +307,11 @@ class LocalModels:
             return self._connection
 
     def _caller(self, http: HttpClient) -> Caller:
-        def client_for(endpoint: Endpoint, model: LocalModel) -> ChatClient:
-            if endpoint.kind is EndpointKind.OLLAMA:
-                return OllamaChat(http, endpoint, model)
-            return OpenAIChat(http, endpoint, model)
+        def client(endpoint: Endpoint, model: LocalModel) -> ChatClient:
+            return client_for(http, endpoint, model)
 
         return Caller(
-            client_for,
+            client,
             breakers=self.breakers,
             lanes=self._lanes,
             reply_seconds=self._settings.reply_timeout_seconds,
@@ -351,11 +343,10 @@ async def _read(request: AskRequest) -> _Job:
 
 def _joined(errors: list[HybridError]) -> HybridError:
     """One error for those of every attempt."""
-    kinds = {type(error) for error in errors}
-    if len(errors) == 1 or kinds == {InvalidArgumentError}:
+    if len(errors) == 1 or all(isinstance(error, InvalidArgumentError) for error in errors):
         return errors[-1]
     causes = "every local model failed: " + "; ".join(str(error) for error in errors)
-    if kinds == {ModelUnavailableError}:
+    if all(isinstance(error, ModelUnavailableError) for error in errors):
         return ModelUnavailableError(causes)
     return ModelReplyError(causes)
 

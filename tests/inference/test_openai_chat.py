@@ -15,13 +15,14 @@ from hybrid_coordinator.errors import (
     EmptyAnswerError,
     HybridError,
     InvalidArgumentError,
+    ModelLoadingError,
     ModelReplyError,
     ModelUnavailableError,
 )
 from hybrid_coordinator.inference.chat import ChatMessage, ChatRequest, Generation
 from hybrid_coordinator.inference.clients.openai_chat import OpenAIChat, _Reader
 from hybrid_coordinator.inference.endpoints import Endpoint, EndpointKind, LocalModel
-from hybrid_coordinator.inference.generate import generate, split_thinking
+from hybrid_coordinator.inference.generate import generate
 from hybrid_coordinator.inference.http import HttpClient
 from tests.support.model_server import CUT, HANG, Answer, ModelServer, Scripted, Stream, as_json
 from tests.support.model_wire import (
@@ -232,7 +233,7 @@ async def test_vllms_refusal_of_a_long_prompt_is_the_callers_error(http_to: Http
         (Answer(b"", status=307, headers={"Location": "/x"}), ModelReplyError, "HTTP 307"),
         (
             as_json({"error": {"message": "Loading model", "code": 503}}, 503),
-            ModelUnavailableError,
+            ModelLoadingError,
             "Loading model",
         ),
     ],
@@ -294,25 +295,3 @@ def test_any_json_is_read_or_refused(value: object):
         reader.finish(())
     except ModelReplyError:
         pass
-
-
-@pytest.mark.parametrize(
-    ("text", "answer", "thinking"),
-    [
-        ("plain", "plain", ""),
-        ("<think>a</think>b", "b", "a"),
-        ("\n<think>\na\n</think>\n\nb", "b", "\n\na\n"),
-        ("a</think>b", "b", "a"),
-        ("<think>never closed", "", "never closed"),
-        ("what <think> means: <think></think>", "what <think> means: <think></think>", ""),
-        ("", "", ""),
-    ],
-)
-def test_thinking_is_split_off(text: str, answer: str, thinking: str):
-    assert split_thinking(text) == (answer, thinking)
-
-
-@given(st.text(alphabet="ab<think>/ \n"))
-def test_splitting_never_invents_text(text: str):
-    answer, _ = split_thinking(text)
-    assert answer in text

@@ -197,3 +197,74 @@ def vllm_answers(
         "GET /v1/models": openai_models(vllm_model(model, max_model_len)),
         "POST /v1/chat/completions": chat,
     }
+
+
+def anthropic_event(kind: str, **members: Any) -> bytes:
+    """https://platform.claude.com/docs/en/build-with-claude/streaming."""
+    return f"event: {kind}\n".encode() + event({"type": kind, **members})
+
+
+def anthropic_start(**usage: int) -> bytes:
+    return anthropic_event(
+        "message_start",
+        message={
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": "m",
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": {"input_tokens": 25, "output_tokens": 1, **usage},
+        },
+    )
+
+
+def anthropic_delta(index: int = 0, **delta: Any) -> bytes:
+    return anthropic_event("content_block_delta", index=index, delta=delta)
+
+
+def anthropic_text(text: str, index: int = 0) -> bytes:
+    return anthropic_delta(index, type="text_delta", text=text)
+
+
+def anthropic_end(reason: str = "end_turn", tokens_out: int = 15, **more: Any) -> bytes:
+    """The last two events."""
+    return anthropic_event(
+        "message_delta",
+        delta={"stop_reason": reason, "stop_sequence": None, **more},
+        usage={"output_tokens": tokens_out},
+    ) + anthropic_event("message_stop")
+
+
+def anthropic_error(kind: str, message: str) -> bytes:
+    return anthropic_event("error", error={"type": kind, "message": message})
+
+
+def anthropic_refusal(status: int, kind: str, message: str, **headers: str) -> Answer:
+    body = {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}
+    return Answer(json.dumps(body).encode(), status, headers=headers)
+
+
+def anthropic_answer(text: str) -> Stream:
+    """A proper answer, a word a chunk, with a ping in it."""
+    return Stream(
+        [
+            anthropic_start(),
+            anthropic_event(
+                "content_block_start", index=0, content_block={"type": "text", "text": ""}
+            ),
+            anthropic_event("ping"),
+            *(anthropic_text(word + " ") for word in text.split(" ")[:-1]),
+            anthropic_text(text.split(" ")[-1]),
+            anthropic_event("content_block_stop", index=0),
+            anthropic_end(),
+        ]
+    )
+
+
+def openai_refusal(status: int, code: str, message: str, **headers: str) -> Answer:
+    """https://developers.openai.com/api/docs/guides/error-codes."""
+    kind = "insufficient_quota" if code in ("insufficient_quota",) else "invalid_request_error"
+    body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
+    return Answer(json.dumps(body).encode(), status, headers=headers)

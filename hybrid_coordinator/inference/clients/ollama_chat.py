@@ -16,6 +16,7 @@ from hybrid_coordinator.inference.clients.refusals import (
     refusal,
 )
 from hybrid_coordinator.inference.endpoints import Endpoint, LocalModel
+from hybrid_coordinator.inference.thinking import THINKING_TOKENS
 from hybrid_coordinator.inference.wire import (
     JsonObject,
     count,
@@ -44,17 +45,23 @@ class OllamaChat:
         self._model = model
         self._name = f"{model.name} at {endpoint.url}"
 
+    @property
+    def thinks(self) -> bool:
+        """See ``ChatClient.thinks``."""
+        return self._model.thinking is True
+
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece | Finish]:
         """See ``ChatClient.stream``."""
-        context = await self._context_for(request)
+        wanted = request.max_tokens + (THINKING_TOKENS if self.thinks else 0)
+        context = await self._context_for(request, wanted)
         room = context - request.estimated_tokens
         notices: tuple[str, ...] = ()
         if room < request.max_tokens:
             notices = (lowered(request, room, self._name, context),)
-        body = _body(self._model.name, request, context, min(room, request.max_tokens))
+        body = _body(self._model.name, request, context, min(room, wanted))
         async with self._http.stream(f"{self._endpoint.url}/api/chat", body) as response:
             if response.status != 200:
-                raise refusal(response.status, await response.body(), self._name)
+                raise await refusal(response, self._endpoint, self._name)
             reader = _Reader(self._name, context)
             async for line in response.lines():
                 piece = reader.feed(line)
@@ -62,11 +69,11 @@ class OllamaChat:
                     yield piece
             yield reader.finish(notices)
 
-    async def _context_for(self, request: ChatRequest) -> int:
+    async def _context_for(self, request: ChatRequest, max_tokens: int) -> int:
         """The context length to ask for: another one than a loaded model has reloads it, so the
         loaded one is kept where it is long enough; otherwise a power of two that is."""
         estimate = request.estimated_tokens
-        needed = estimate + request.max_tokens
+        needed = estimate + max_tokens
         loaded = self._model.context_length
         if loaded is not None and loaded >= needed:
             return loaded
@@ -83,7 +90,10 @@ class OllamaChat:
         return min(fitting, longest)
 
     async def _longest_context(self) -> int | None:
-        """What the model was trained for: ``<architecture>.context_length`` of ``/api/show``."""
+        """What the model was trained for: ``<architecture>.context_length`` of ``/api/show``, for
+        an Ollama that does not list it with its models."""
+        if self._model.max_context_length is not None:
+            return self._model.max_context_length
         answer = await self._http.post(
             f"{self._endpoint.url}/api/show", {"model": self._model.name}, timeout=_SHOW_SECONDS
         )
@@ -110,7 +120,7 @@ class _Reader:
             raise garbled(line, self._name)
         said = error_text(event)
         if said is not None:
-            raise failed(said, self._name)
+            raise failed(event, said, self._name)
         if event.get("done") is True:
             self._last = event
         message = member(event, "message")
@@ -151,6 +161,8 @@ def _body(model: str, request: ChatRequest, context: int, max_tokens: int) -> di
             "temperature": request.temperature,
         },
     }
+    if not request.thinking:
+        body["think"] = False  # models that cannot switch it off, or do not think, ignore it
     if request.json_schema is not None:
         body["format"] = dict(request.json_schema)
     return body

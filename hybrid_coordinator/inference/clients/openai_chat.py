@@ -1,4 +1,4 @@
-"""Streaming ``/v1/chat/completions``: llama.cpp, LM Studio, vLLM, Docker Model Runner."""
+"""Streaming ``/v1/chat/completions``: OpenAI, and every server that speaks its format."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.inference.chat import ChatRequest, Finish, Piece
+from hybrid_coordinator.inference.clients.closed_schemas import strict_at_openai
 from hybrid_coordinator.inference.clients.refusals import (
     cut_short,
     failed,
@@ -16,6 +17,7 @@ from hybrid_coordinator.inference.clients.refusals import (
     refusal,
 )
 from hybrid_coordinator.inference.endpoints import Endpoint, EndpointKind, LocalModel
+from hybrid_coordinator.inference.thinking import THINKING_TOKENS, reasons_at_openai
 from hybrid_coordinator.inference.wire import (
     JsonObject,
     count,
@@ -32,6 +34,14 @@ if TYPE_CHECKING:
     from hybrid_coordinator.inference.http import HttpClient
 
 
+_HAS_TEMPLATE_SWITCH = (
+    EndpointKind.LLAMA_CPP,
+    EndpointKind.VLLM,
+    EndpointKind.DOCKER_MODEL_RUNNER,
+)
+"""Servers that pass ``chat_template_kwargs`` to the model's template."""
+
+
 class OpenAIChat:
     """Server-sent events as OpenAI's chat completions have them, and the local servers' extras:
     ``timings`` (llama.cpp) and ``reasoning_content`` or ``reasoning`` (thinking models)."""
@@ -42,19 +52,26 @@ class OpenAIChat:
         self._model = model
         self._name = f"{model.name} at {endpoint.url}"
 
+    @property
+    def thinks(self) -> bool:
+        """See ``ChatClient.thinks``."""
+        return self._model.thinking is True
+
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece | Finish]:
         """See ``ChatClient.stream``."""
         max_tokens, notices = self._fit(request)
-        body = _body(self._model.name, request, max_tokens)
+        body = self._body(request, max_tokens)
         url = f"{self._endpoint.openai_base}/chat/completions"
         async with self._http.stream(url, body) as response:
             if response.status != 200:
-                raise refusal(response.status, await response.body(), self._name)
+                raise await refusal(response, self._endpoint, self._name)
             reader = _Reader(self._name)
             async for line in response.lines():
                 piece = reader.feed(line)
                 if piece is not None:
                     yield piece
+                if reader.done:
+                    break  # some servers keep the connection open
             yield reader.finish(notices)
 
     def _fit(self, request: ChatRequest) -> tuple[int, tuple[str, ...]]:
@@ -62,22 +79,61 @@ class OpenAIChat:
 
         llama.cpp and Docker Model Runner count with the model's tokenizer, refuse a prompt that
         does not fit and end an answer where the context ends. vLLM refuses prompt and answer
-        together. LM Studio cuts the prompt without a word, so it gets none that may not fit.
+        together. LM Studio cuts the prompt without a word, so it gets none that may not fit, and
+        neither do servers of an unknown make.
         """
+        wanted = request.max_tokens + (THINKING_TOKENS if self.thinks else 0)
         context, kind = self._model.context_length, self._endpoint.kind
-        if context is None or kind not in (EndpointKind.LMSTUDIO, EndpointKind.VLLM):
-            return request.max_tokens, ()
+        careful = (EndpointKind.LMSTUDIO, EndpointKind.COMPATIBLE)
+        if context is None or kind not in (*careful, EndpointKind.VLLM):
+            return wanted, ()
         estimate = request.estimated_tokens
         room = context - estimate
-        if room <= 0 and kind is EndpointKind.LMSTUDIO:
+        if room <= 0 and kind in careful:
             raise prompt_too_long(
                 self._name,
                 tokens=estimate,
                 context_length=context,
             )
-        if room <= 0 or room >= request.max_tokens:
+        if room <= 0:
             return request.max_tokens, ()
+        if room >= request.max_tokens:
+            return min(room, wanted), ()
         return room, (lowered(request, room, self._name, context),)
+
+    def _body(self, request: ChatRequest, max_tokens: int) -> dict[str, JsonValue]:
+        body: dict[str, JsonValue] = {
+            "model": self._model.name,
+            "messages": [
+                {"role": message.role, "content": message.content} for message in request.messages
+            ],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if self._endpoint.kind is EndpointKind.OPENAI:
+            # The older name is refused by the models that reason, and so is a temperature.
+            body["max_completion_tokens"] = max_tokens
+            if not reasons_at_openai(self._model.name):
+                body["temperature"] = request.temperature
+        else:
+            body["max_tokens"] = max_tokens
+            body["temperature"] = request.temperature
+        if self.thinks and not request.thinking and self._endpoint.kind in _HAS_TEMPLATE_SWITCH:
+            body["chat_template_kwargs"] = {"enable_thinking": False}
+        if request.json_schema is not None:
+            # OpenAI itself refuses a schema as strict unless every object in it is closed.
+            strict = self._endpoint.kind is not EndpointKind.OPENAI or strict_at_openai(
+                request.json_schema
+            )
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {
+                    "name": "answer",
+                    "strict": strict,
+                    "schema": dict(request.json_schema),
+                },
+            }
+        return body
 
 
 class _Reader:
@@ -88,6 +144,7 @@ class _Reader:
         self._reason: str | None = None
         self._usage: JsonObject = {}
         self._timings: JsonObject = {}
+        self.done = False
 
     def feed(self, line: bytes) -> Piece | None:
         event = self._event(line)
@@ -98,19 +155,23 @@ class _Reader:
         choice = next(objects(event, "choices"), None)
         if choice is None:
             return None
-        self._reason = text(choice, "finish_reason") or self._reason
         delta = member(choice, "delta")
+        reason = "refusal" if text(delta, "refusal") else text(choice, "finish_reason")
+        if reason and self._reason != "refusal":
+            self._reason = "refusal" if reason == "content_filter" else reason
         piece = Piece(
             text(delta, "content"), text(delta, "reasoning_content") or text(delta, "reasoning")
         )
         return piece if piece.text or piece.thinking else None
 
     def finish(self, notices: tuple[str, ...]) -> Finish:
-        if self._reason is None:
+        # Some servers leave the reason out, and mark the end all the same.
+        reason = self._reason or ("unknown" if self.done else None)
+        if reason is None:
             raise cut_short(self._name)
         generated_ms = number(self._timings, "predicted_ms")
         return Finish(
-            self._reason,
+            reason,
             count(self._usage, "prompt_tokens"),
             count(self._usage, "completion_tokens"),
             generated_ms / 1000 if generated_ms else None,
@@ -120,7 +181,10 @@ class _Reader:
     def _event(self, line: bytes) -> JsonObject | None:
         """The JSON object that a line carries, None for a line that carries none."""
         field, _, value = line.partition(b":")
-        if field in (b"", b"event", b"id", b"retry") or value.strip() == b"[DONE]":
+        if field in (b"", b"event", b"id", b"retry"):
+            return None
+        if value.strip() == b"[DONE]":
+            self.done = True
             return None
         # llama.cpp before 2025 sent an error in mid-stream as a field of its own; and a plain
         # JSON body, which has no field, is an error object or not what was asked for.
@@ -132,29 +196,10 @@ class _Reader:
         if not isinstance(event, dict):
             raise garbled(line, self._name)
         said = error_text(event)
-        if said is None and field == b"error":
+        if said is None and (field == b"error" or text(event, "object") == "error"):
             said = text(event, "message") or "no explanation"
         if said is not None:
-            raise failed(said, self._name)
+            raise failed(event, said, self._name)
         if field != b"data":
             raise garbled(line, self._name)
         return event
-
-
-def _body(model: str, request: ChatRequest, max_tokens: int) -> dict[str, JsonValue]:
-    body: dict[str, JsonValue] = {
-        "model": model,
-        "messages": [
-            {"role": message.role, "content": message.content} for message in request.messages
-        ],
-        "max_tokens": max_tokens,
-        "temperature": request.temperature,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    if request.json_schema is not None:
-        body["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "strict": True, "schema": dict(request.json_schema)},
-        }
-    return body
