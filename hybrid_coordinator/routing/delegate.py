@@ -163,7 +163,7 @@ class LocalModels:
     async def _candidates(self, job: _Job) -> list[Candidate]:
         discovery = (await self._connected()).discovery
         asked_at = discovery.now()
-        survey = await discovery.survey()
+        survey = await discovery.glance()
         if not any(report.models for report in survey):
             # Someone may have started a model since.
             survey = await discovery.survey(begun_after=asked_at)
@@ -213,7 +213,7 @@ class LocalModels:
             generation = await self._generate(candidate, job, course)
         except (InvalidArgumentError, ModelReplyError, ModelUnavailableError) as error:
             if not isinstance(error, InvalidArgumentError):
-                (await self._connected()).discovery.forget()
+                (await self._connected()).discovery.forget(candidate.endpoint)
             course.errors.append(error)
             course.notices.append(f"{candidate.name} failed: {error}")
             outcome, sure, tokens = type(error).__name__, None, (0, 0)

@@ -26,6 +26,7 @@ from tests.support.model_wire import (
     HTML,
     LMSTUDIO_UNKNOWN_PATH,
     lmstudio_model,
+    lmstudio_v1_model,
     ollama_answers,
     ollama_model,
     ollama_running,
@@ -161,6 +162,87 @@ async def test_lmstudio_tells_loaded_models_from_others(http_to: Http):
     )
 
 
+async def test_lmstudio_from_0_4_on_says_more_of_its_models(http_to: Http):
+    models = as_json(
+        {
+            "models": [
+                lmstudio_v1_model("qwen2.5-coder-7b", "7B", loaded_length=8192, parallel=4),
+                lmstudio_v1_model("openai/gpt-oss-20b", "20B", reasoning=True),
+                lmstudio_v1_model("google/gemma-3-12b", "12B", vision=True),
+                lmstudio_v1_model("some-vectors", "137M", kind="embedding"),
+            ]
+        }
+    )
+    async with ModelServer({"GET /api/v1/models": models}) as server:
+        report = await look(http_to, EndpointKind.LMSTUDIO, server.url)
+    assert report.models == (
+        LocalModel("qwen2.5-coder-7b:2", 8192, True, 7.0, None, 131072),
+        LocalModel("openai/gpt-oss-20b", None, False, 20.0, True, 131072),
+        LocalModel("google/gemma-3-12b", None, False, 12.0, None, 131072),
+    )
+    assert report.slots == 4
+    assert [request.path for request in server.requests] == ["/api/v1/models"]
+
+
+async def test_ollama_lists_what_its_models_can_do(http_to: Http):
+    models = [
+        ollama_model("mine:latest", capabilities=["completion", "tools", "thinking"]),
+        ollama_model("qwen3-plain:latest", capabilities=["completion"]),
+        ollama_model("vectors:latest", capabilities=["embedding"]),
+    ]
+    models[0]["details"]["context_length"] = 262144
+    async with ModelServer(ollama_answers(ollama_stream(), models=models)) as server:
+        report = await look(http_to, EndpointKind.OLLAMA, server.url)
+    assert report.models == (
+        LocalModel("mine:latest", None, False, 3.1, True, 262144),
+        LocalModel("qwen3-plain:latest", None, False, 3.1, False),
+    )
+
+
+async def test_a_template_shows_that_a_llama_cpp_model_thinks(http_to: Http):
+    answers = {
+        "GET /health": as_json({"status": "ok"}),
+        "GET /v1/models": openai_models({"id": "mine", "meta": {"n_ctx_train": 40960}}),
+        "GET /props": as_json(
+            {
+                "default_generation_settings": {"n_ctx": 8192},
+                "total_slots": 4,
+                "chat_template": "{%- if enable_thinking is defined %}<think>{% endif %}",
+            }
+        ),
+    }
+    async with ModelServer(answers) as server:
+        report = await look(http_to, EndpointKind.LLAMA_CPP, server.url)
+    assert report.models == (LocalModel("mine", 8192, True, None, True, 40960),)
+
+
+@pytest.mark.parametrize("field", ["max_model_len", "context_length"])
+async def test_any_openai_compatible_server_is_listed(http_to: Http, field: str):
+    models = openai_models({"id": "org/some-8b", field: 32768}, {"id": "org/text-embedding-3"})
+    async with ModelServer({"GET /v1/models": models}) as server:
+        report = await look(http_to, EndpointKind.COMPATIBLE, server.url)
+    assert report.models == (LocalModel("org/some-8b", 32768, None, 8.0),)
+
+
+async def test_a_server_that_asks_for_a_key_names_the_setting(http_to: Http):
+    async with ModelServer({"GET /v1/models": as_json({"error": "no"}, 401)}) as server:
+        report = await look(http_to, EndpointKind.COMPATIBLE, server.url)
+    assert report.state is EndpointState.WRONG
+    assert "set inference.openai_compatible_api_key" in report.reason
+
+
+async def test_a_remote_endpoint_is_ready_by_configuration_and_not_asked(http_to: Http):
+    async with ModelServer({}) as server:
+        for kind, thinking in ((EndpointKind.ANTHROPIC, True), (EndpointKind.OPENAI, False)):
+            endpoint = Endpoint(kind, server.url, models=("gpt-4.1", "other"))
+            report = await probe(http_to(server.url), endpoint, 5.0)
+            assert report.state is EndpointState.READY
+            assert report.models == tuple(
+                LocalModel(name, loaded=True, thinking=thinking) for name in ("gpt-4.1", "other")
+            )
+    assert server.requests == []
+
+
 async def test_an_older_lmstudio_is_read_through_its_openai_interface(http_to: Http):
     answers = {
         "GET /api/v0/models": LMSTUDIO_UNKNOWN_PATH,
@@ -271,12 +353,12 @@ async def test_a_survey_is_kept_for_seconds_and_then_taken_again(http_to: Http):
         discovery = Discovery(http_to(server.url), [endpoint], timeout=5, clock=clock)
         first = await discovery.survey()
         clock.now += 4
-        assert await discovery.survey() is first
+        assert await discovery.survey() == first
         assert len(server.requests) == 1
         clock.now += 2
         assert await discovery.survey() == first
         assert len(server.requests) == 2
-        discovery.forget()
+        discovery.forget(endpoint)
         await discovery.survey()
         assert len(server.requests) == 3
         clock.now += 1
@@ -284,18 +366,110 @@ async def test_a_survey_is_kept_for_seconds_and_then_taken_again(http_to: Http):
         assert len(server.requests) == 4
 
 
-async def test_a_glance_does_not_wait_for_an_endpoint_that_hangs(http_to: Http):
-    clock = Clock()
-    models = openai_models(vllm_model("m"))
-    async with ModelServer({"GET /v1/models": [models, Stream([HANG])]}) as server:
+async def test_callers_that_come_together_share_a_probe(http_to: Http):
+    async with ModelServer({"GET /v1/models": openai_models(vllm_model("m"))}) as server:
         endpoint = Endpoint(EndpointKind.VLLM, server.url)
-        discovery = Discovery(http_to(server.url), [endpoint], timeout=60, clock=clock)
+        discovery = Discovery(http_to(server.url), [endpoint], timeout=5)
+        surveys = await asyncio.gather(*(discovery.survey() for _ in range(5)))
+        assert len(server.requests) == 1
+    assert surveys == [surveys[0]] * 5
+
+
+async def test_a_caller_that_goes_away_does_not_end_the_probe_of_another(http_to: Http):
+    async with ModelServer({"GET /v1/models": Stream([HANG])}) as server:
+        endpoint = Endpoint(EndpointKind.VLLM, server.url)
+        discovery = Discovery(http_to(server.url), [endpoint], timeout=60)
+        one, two = (asyncio.create_task(discovery.survey()) for _ in range(2))
+        await server.until_hanging()
+        one.cancel()
+        await asyncio.gather(one, return_exceptions=True)
+        server.release()
+        assert (await two)[0].state is EndpointState.WRONG  # an empty body
+        assert len(server.requests) == 1
+
+
+async def test_a_glance_does_not_wait_for_an_endpoint_that_hangs(http_to: Http):
+    models = openai_models(vllm_model("m"))
+    async with (
+        ModelServer({"GET /v1/models": models}) as good,
+        ModelServer({"GET /v1/models": Stream([HANG])}) as hanging,
+    ):
+        endpoints = [Endpoint(EndpointKind.VLLM, each.url) for each in (hanging, good)]
+        discovery = Discovery(http_to(good.url, hanging.url), endpoints, timeout=60)
+        began = time.monotonic()
         first = await discovery.glance()
-        clock.now += 10
-        assert await discovery.glance() is first
-        await server.until_hanging()  # the newer survey is being taken meanwhile
-        assert await discovery.glance() is first
-        assert len(server.requests) == 2
+        assert [report.state for report in first] == [EndpointState.DOWN, EndpointState.READY]
+        assert first[0].reason == "it has not answered yet"
+        assert time.monotonic() - began < 5
+        assert await discovery.glance() == first
+        await discovery.close()
+
+
+async def test_where_nothing_is_ready_a_glance_waits_for_every_report(
+    http_to: Http, unused_url: str
+):
+    endpoints = [
+        Endpoint(EndpointKind.VLLM, unused_url),
+        Endpoint(EndpointKind.OLLAMA, unused_url),
+    ]
+    discovery = Discovery(http_to(unused_url), endpoints, timeout=5)
+    reasons = {report.reason for report in await discovery.glance()}
+    assert reasons == {"connection refused"}
+    await discovery.close()
+
+
+async def until(discovery: Discovery, *states: EndpointState) -> None:
+    """Return once a glance shows these states."""
+    async with asyncio.timeout(10):
+        while tuple(report.state for report in await discovery.glance()) != states:
+            await asyncio.sleep(0)
+
+
+async def test_a_change_is_noticed_behind_the_callers(http_to: Http):
+    models = openai_models(vllm_model("m"))
+    scripted: list[Answer | RawBytes | Stream] = [models, models, HTML, HTML, models]
+    async with ModelServer({"GET /v1/models": scripted}) as server:
+        endpoint = Endpoint(EndpointKind.VLLM, server.url)
+        discovery = Discovery(http_to(server.url), [endpoint], timeout=5, every=0.01)
+        for state in (EndpointState.READY, EndpointState.WRONG, EndpointState.READY):
+            await until(discovery, state)
+        await discovery.close()
+        asked = len(server.requests)
+        await asyncio.sleep(0.05)
+        assert len(server.requests) == asked
+
+
+async def test_servers_are_left_alone_when_nobody_asks(http_to: Http):
+    clock = Clock()
+    async with ModelServer({"GET /v1/models": openai_models(vllm_model("m"))}) as server:
+        endpoint = Endpoint(EndpointKind.VLLM, server.url)
+        discovery = Discovery(http_to(server.url), [endpoint], timeout=5, every=0.01, clock=clock)
+        await discovery.glance()
+        clock.now += 121
+        watcher = discovery._watcher
+        assert watcher is not None
+        async with asyncio.timeout(10):
+            await watcher
+        asked = len(server.requests)
+        assert asked <= 2
+        # What was known by then is too old to count on.
+        assert (await discovery.glance())[0].state is EndpointState.READY
+        assert len(server.requests) == asked + 1
+        await discovery.close()
+
+
+async def test_an_endpoint_that_has_failed_is_looked_at_again_before_it_counts(http_to: Http):
+    models = openai_models(vllm_model("m"))
+    async with (
+        ModelServer({"GET /v1/models": models}) as good,
+        ModelServer({"GET /v1/models": [models, Stream([HANG])]}) as failing,
+    ):
+        endpoints = [Endpoint(EndpointKind.VLLM, each.url) for each in (failing, good)]
+        discovery = Discovery(http_to(good.url, failing.url), endpoints, timeout=60)
+        await until(discovery, EndpointState.READY, EndpointState.READY)
+        discovery.forget(endpoints[0])
+        states = [report.state for report in await discovery.glance()]
+        assert states == [EndpointState.DOWN, EndpointState.READY]
         await discovery.close()
 
 
@@ -313,6 +487,7 @@ async def test_endpoints_are_probed_at_the_same_time(http_to: Http):
         survey.cancel()
         with pytest.raises(asyncio.CancelledError):
             await survey
+        await discovery.close()
 
 
 async def test_proxies_of_the_environment_are_not_used(

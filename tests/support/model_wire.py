@@ -49,6 +49,36 @@ def lmstudio_model(
     return entry
 
 
+def lmstudio_v1_model(
+    key: str,
+    params: str,
+    *,
+    kind: str = "llm",
+    loaded_length: int | None = None,
+    parallel: int = 1,
+    vision: bool = False,
+    reasoning: bool = False,
+) -> dict[str, Any]:
+    """https://lmstudio.ai/docs/developer/rest/list, GET /api/v1/models."""
+    capabilities: dict[str, Any] = {"vision": vision, "trained_for_tool_use": True}
+    if reasoning:
+        capabilities["reasoning"] = {"allowed_options": ["low", "high"], "default": "low"}
+    config = {"context_length": loaded_length, "parallel": parallel, "flash_attention": True}
+    return {
+        "type": kind,
+        "publisher": "lmstudio-community",
+        "key": key,
+        "display_name": key,
+        "quantization": {"name": "Q4_K_M", "bits_per_weight": 4},
+        "size_bytes": 4683073952,
+        "params_string": params,
+        "loaded_instances": [{"id": f"{key}:2", "config": config}] if loaded_length else [],
+        "max_context_length": 131072,
+        "format": "gguf",
+        "capabilities": capabilities,
+    }
+
+
 LMSTUDIO_UNKNOWN_PATH = as_json({"error": "Unexpected endpoint or method. (GET /api/v0/models)"})
 """LM Studio before 0.3.6, with status 200."""
 
