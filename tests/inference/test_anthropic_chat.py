@@ -243,7 +243,7 @@ async def test_a_bad_answer_is_an_error_that_names_the_cause(
     http_to: Http, answer: Scripted, said: str
 ):
     error = await failure(http_to, answer)
-    assert type(error) is ModelReplyError
+    assert isinstance(error, ModelReplyError)
     assert said in str(error)
     assert error.retry_after is None
 

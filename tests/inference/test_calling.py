@@ -137,6 +137,8 @@ async def test_one_that_is_always_cut_off_is_hit_twice_and_then_left_alone(calls
 class Busy:
     """A client of an endpoint that asks to come back later a few times."""
 
+    thinks = False
+
     def __init__(self, calls: list[str], waits: list[float | None]) -> None:
         self.calls = calls
         self.waits = waits
