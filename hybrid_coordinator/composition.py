@@ -344,7 +344,9 @@ async def _build(
     from hybrid_coordinator.learning.datasets import TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder
     from hybrid_coordinator.learning.tracking import Tracker
-    from hybrid_coordinator.routing.route import Router
+    from hybrid_coordinator.routing.evidence import Evidence
+    from hybrid_coordinator.routing.planning import Planner
+    from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
     from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
@@ -358,6 +360,12 @@ async def _build(
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
+    evidence = Evidence(RouteAttempts(database))
+
+    def recorded() -> None:
+        projector.wake()
+        evidence.mark_stale()
+
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
     models = CurrentModels(store, scrubber)
@@ -367,13 +375,13 @@ async def _build(
         projector=projector,
         indexer=moving.indexer,
         watches=watches,
-        tracker=Tracker(interactions, projector.wake, scrubber),
+        tracker=Tracker(interactions, recorded, scrubber),
         outcomes=OutcomeRecorder(
             interactions,
             index,
             bm25,
             lambda: store.current().learning.high_value_threshold,
-            projector.wake,
+            recorded,
             scrubber,
         ),
         training_data=TrainingData(interactions, Datasets(database), scrubber),
@@ -381,7 +389,7 @@ async def _build(
         knowledge=knowledge,
         definitions=definitions,
         models=models.current,
-        router=Router(),
+        planner=Planner(lambda: store.current().routing, home.rules_file, evidence),
         statistics=Statistics(database),
         scrubber=scrubber,
         settings=store,
@@ -402,6 +410,7 @@ async def _build(
     )
     for work in (
         projector.run(),
+        evidence.run(),
         refresher.run(),
         running.catch_up(),
         moving.rebuilder.run(),

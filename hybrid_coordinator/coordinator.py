@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder, OutcomeResult
     from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.routing.delegate import LocalModels
-    from hybrid_coordinator.routing.route import Router
+    from hybrid_coordinator.routing.planning import Planner
     from hybrid_coordinator.settings import SettingsStore
     from hybrid_coordinator.storage.postgres.bookkeeping import Statistics, Totals
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
@@ -131,7 +131,7 @@ class Coordinator:
     knowledge: KnowledgeRecords
     definitions: Mapping[CollectionName, CollectionDefinition]
     models: Callable[[], LocalModels]
-    router: Router
+    planner: Planner
     statistics: Statistics
     scrubber: Scrubber
     settings: SettingsStore
@@ -150,8 +150,8 @@ class Coordinator:
         """The question with the context that bears on it, in at most ``max_tokens`` tokens.
         Context that the question brings along from an earlier call is not a part of it."""
         query = own_words("query", query)
-        found, ready = await asyncio.gather(
-            self._find(query, project, collections, _PER_COLLECTION), self.models().any_ready()
+        found, survey = await asyncio.gather(
+            self._find(query, project, collections, _PER_COLLECTION), self.models().glance()
         )
         packed = pack(found.items, max_tokens, found.read_lines)
         notices = found.notices
@@ -163,7 +163,9 @@ class Coordinator:
             items=packed.items,
             tokens=packed.tokens,
             abstained=not found.items,
-            route=self.router.route(query, local_ready=ready, agent_type=agent_type),
+            route=self.planner.route(
+                query, survey=survey, agent_type=agent_type, context_tokens=packed.tokens
+            ),
             notices=notices,
         )
 
@@ -328,10 +330,7 @@ class Coordinator:
     async def route(self, prompts: Sequence[str | Sequence[Mapping[str, Any]]]) -> list[Route]:
         """Where each prompt (or message list) should go by what it needs, whatever runs here at
         the moment; asks no model."""
-        return [
-            self.router.route(prompt, local_ready=True, agent_type=AgentType.REMOTE)
-            for prompt in prompts
-        ]
+        return [self.planner.need(prompt) for prompt in prompts]
 
     async def export(
         self, kind: Literal["interactions", "knowledge"], after: str | None

@@ -30,6 +30,10 @@ class Home:
         return self.root / "hybrid.yaml"
 
     @property
+    def rules_file(self) -> Path:
+        return self.root / "rules.yaml"
+
+    @property
     def postgres_dir(self) -> Path:
         return self.root / "postgres"
 

@@ -47,7 +47,9 @@ class Target(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A routing decision. ``confidence`` and ``score`` (need of the strongest tier) are in 0-1."""
+    """A routing decision. ``confidence`` and ``score`` (need of the strongest tier) are in 0-1,
+    ``complexity_score`` is in 0-10. ``rule`` is what decided, ``chain`` whom to ask in turn, in
+    words."""
 
     target: Target
     tier: Tier
@@ -56,3 +58,6 @@ class Route:
     confidence: float
     score: float
     reason: str
+    complexity_score: float = 0.0
+    rule: str = ""
+    chain: tuple[str, ...] = ()

@@ -122,8 +122,11 @@ class LocalModels:
 
     async def any_ready(self) -> bool:
         """Whether some local model can be asked, from what was seen up to a minute ago."""
-        survey = await (await self._connected()).discovery.glance()
-        return any(report.models for report in survey)
+        return any(report.models for report in await self.glance())
+
+    async def glance(self) -> Survey:
+        """What was found at each configured endpoint up to a minute ago."""
+        return await (await self._connected()).discovery.glance()
 
     async def ask(
         self, request: AskRequest, progress: Progress | None = None

@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_coordinator.domain.interactions import AgentType
-from hybrid_coordinator.domain.route import Complexity, Target, TaskType, Tier
+from hybrid_coordinator.domain.route import Complexity, TaskType
 from hybrid_coordinator.routing.classification.classify import classify
-from hybrid_coordinator.routing.route import Router
 
 HARD = (
     "Design a multi-tenant billing platform with metering, invoicing, proration, tax rules, "
@@ -137,37 +135,3 @@ def test_it_takes_under_a_millisecond_or_a_few_for_the_oddest_text(prompt: str):
         classify(prompt)
         times.append(time.perf_counter() - began)
     assert min(times) < 0.003
-
-
-def route(prompt: str, *, ready: bool, agent: AgentType = AgentType.REMOTE):
-    return Router().route(prompt, local_ready=ready, agent_type=agent)
-
-
-def test_a_simple_task_goes_to_a_local_model_that_is_ready():
-    found = route("What is a mutex?", ready=True)
-    assert (found.target, found.tier) == (Target.LOCAL, Tier.LOCAL_FAST)
-    assert found.reason == "simple question (lookup): a local model can take it"
-
-
-def test_a_moderate_task_goes_to_the_better_local_tier():
-    found = route("Explain how TCP slow start works", ready=True)
-    assert (found.target, found.tier) == (Target.LOCAL, Tier.LOCAL_QUALITY)
-
-
-def test_without_a_local_model_everything_is_remote():
-    found = route("What is a mutex?", ready=False)
-    assert (found.target, found.tier) == (Target.REMOTE, Tier.API_FALLBACK)
-    assert found.reason.endswith("a local model (LOCAL_FAST) could take it, but none is ready")
-
-
-def test_a_complex_task_is_remote_even_when_a_local_model_is_ready():
-    found = route(HARD, ready=True, agent=AgentType.LOCAL)
-    assert (found.target, found.tier) == (Target.REMOTE, Tier.API_FALLBACK)
-    assert found.reason.endswith("looks too hard for a local model")
-    assert found.score > 2 / 3
-
-
-@given(st.text(max_size=300), st.booleans(), st.sampled_from(AgentType))
-def test_the_tier_is_that_of_the_target(prompt: str, ready: bool, agent: AgentType):
-    found = route(prompt, ready=ready, agent=agent)
-    assert (found.target is Target.REMOTE) == (found.tier is Tier.API_FALLBACK)

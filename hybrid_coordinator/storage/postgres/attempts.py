@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from hybrid_coordinator.domain.evidence import Observation
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.reply import AttemptLog
+from hybrid_coordinator.domain.route import Complexity, TaskType
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -13,6 +15,7 @@ from hybrid_coordinator.storage.postgres.queries import load_queries
 @dataclass(frozen=True, slots=True)
 class _Queries:
     add: str
+    evidence: str
 
 
 class RouteAttempts:
@@ -27,6 +30,21 @@ class RouteAttempts:
         await self._database.execute(
             self._queries.add, None, project, log.task_type, log.complexity, attempt_rows(log)
         )
+
+    async def evidence(self, limit: int) -> list[Observation]:
+        """What the latest attempts tell about their models, newest first; ``limit`` attempts are
+        looked at."""
+        rows = await self._database.fetch(self._queries.evidence, limit)
+        return [
+            Observation(
+                model=row["model"],
+                task_type=TaskType(row["task_type"]),
+                complexity=Complexity(row["complexity"]),
+                success=row["success"],
+                weight=row["weight"],
+            )
+            for row in rows
+        ]
 
 
 def attempt_rows(log: AttemptLog | None) -> list[JsonValue]:

@@ -19,3 +19,45 @@ FROM ROWS FROM (
     model, endpoint, tier, latency, confidence, outcome, tokens_in, tokens_out, cost_usd,
     remote, first_token, speed, checks, reason, rule, position
 );
+
+-- name: evidence
+-- What the latest attempts tell about their models. The outcome of an interaction, or else the
+-- thumb that was given, speaks for the attempt that answered it, in full; the check of an answer
+-- in part. A reply that could not be used is an answer that failed its check; a model that could
+-- not be asked tells nothing of its answers.
+WITH latest AS (
+    SELECT *
+    FROM route_attempts
+    WHERE task_type IS NOT NULL AND complexity IS NOT NULL
+    ORDER BY id DESC
+    LIMIT $1
+), judged AS (
+    SELECT
+        latest.*,
+        row_number() OVER (
+            PARTITION BY latest.interaction_id
+            ORDER BY latest.model = interactions.model_used DESC, confidence DESC NULLS LAST, position
+        ) = 1 AND confidence IS NOT NULL AS answered,
+        CASE outcome.outcome
+            WHEN 'success' THEN 1.0
+            WHEN 'partial' THEN 0.5
+            WHEN 'failure' THEN 0.0
+            ELSE CASE outcome.user_feedback WHEN 1 THEN 1.0 WHEN -1 THEN 0.0 END
+        END::double precision AS seen
+    FROM latest
+    LEFT JOIN interactions ON interactions.id = latest.interaction_id
+    LEFT JOIN LATERAL (
+        SELECT outcome, user_feedback
+        FROM outcomes
+        WHERE outcomes.interaction_id = latest.interaction_id
+        ORDER BY outcomes.id DESC
+        LIMIT 1
+    ) AS outcome ON true
+)
+SELECT
+    model, task_type, complexity,
+    CASE WHEN answered AND seen IS NOT NULL THEN seen ELSE coalesce(confidence, 0.0) END AS success,
+    CASE WHEN answered AND seen IS NOT NULL THEN 1.0 ELSE 0.3 END::double precision AS weight
+FROM judged
+WHERE confidence IS NOT NULL OR outcome = 'ModelReplyError'
+ORDER BY id DESC;

@@ -1,0 +1,1 @@
+"""Rules that say which tier takes a task: facts, conditions, the rule book, presets."""

@@ -1,0 +1,77 @@
+"""The rules in force: the user's file where there is one, else a preset that fits the machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hybrid_coordinator.errors import SettingsError
+from hybrid_coordinator.routing.rules.book import RuleBook, load_book
+from hybrid_coordinator.routing.rules.hardware import Preset
+
+_PRESETS = Path(__file__).with_name("presets")
+_NEVER = (-1, -1)
+
+
+def preset_book(name: Preset) -> RuleBook:
+    """A preset, as an ordinary book."""
+    return replace(load_book(_PRESETS / f"{name}.yaml"), source=f"the preset for {name} machines")
+
+
+class RuleStore:
+    """Rereads the file when it changes; a bad edit keeps the rules that were in force."""
+
+    def __init__(self, file: Path | None) -> None:
+        """Without a ``file`` the presets alone hold."""
+        self._file = file
+        self._stamp: tuple[int, int] | None = _NEVER
+        self._own: RuleBook | None = None
+        self._problem: str | None = None
+        self._presets: dict[Preset, RuleBook] = {}
+
+    def own(self) -> RuleBook | None:
+        """The user's rules as of now, if there are any. Costs one stat() call."""
+        stamp = self._look()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._reload()
+        return self._own
+
+    def current(self, preset: Preset) -> RuleBook:
+        """The rules as of now, with the bounds of ``preset`` where the user's say nothing."""
+        if preset not in self._presets:
+            self._presets[preset] = preset_book(preset)
+        fitting = self._presets[preset]
+        own = self.own()
+        if own is None:
+            return fitting
+        return replace(
+            own,
+            quality_billions=own.quality_billions or fitting.quality_billions,
+            parallel_calls=own.parallel_calls or fitting.parallel_calls,
+        )
+
+    def notice(self) -> str | None:
+        """What is wrong with the file as it is now; None mostly."""
+        self.own()
+        return self._problem
+
+    def _look(self) -> tuple[int, int] | None:
+        if self._file is None:
+            return None
+        try:
+            status = self._file.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
+    def _reload(self) -> None:
+        if self._file is None or self._stamp is None:
+            self._own = self._problem = None
+            return
+        try:
+            self._own = load_book(self._file)
+            self._problem = None
+        except SettingsError as error:
+            kept = "the previous rules" if self._own else "the rules of the preset"
+            self._problem = f"{error} ({kept} stay in force)"
