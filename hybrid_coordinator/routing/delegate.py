@@ -29,11 +29,11 @@ from hybrid_coordinator.inference.generate import STALL_SECONDS
 from hybrid_coordinator.inference.lanes import Lanes
 from hybrid_coordinator.inference.starting import unavailable
 from hybrid_coordinator.routing.candidates import Candidate, candidates
-from hybrid_coordinator.routing.checks import Schema, check_answer, confidence
+from hybrid_coordinator.routing.checking.checks import Schema, judge
+from hybrid_coordinator.routing.checking.schemas import compile_schema
 from hybrid_coordinator.routing.classification.classify import Classification, classify
 from hybrid_coordinator.routing.heartbeat import with_heartbeat
 from hybrid_coordinator.routing.prompts import build_messages, without_secrets
-from hybrid_coordinator.routing.schemas import compile_schema
 from hybrid_coordinator.settings import InferenceSettings
 
 # Importing httpx takes 0.1 s, so it waits until a request is due; see inference.http.
@@ -220,15 +220,17 @@ class LocalModels:
             course.errors.append(error)
             course.notices.append(f"{candidate.name} failed: {error}")
             outcome, sure, tokens = type(error).__name__, None, (0, 0)
+            reason = str(error)
         else:
-            checks = check_answer(
+            verdict = judge(
                 generation.text,
                 prompt=job.request.prompt,
                 finish_reason=generation.finish_reason,
                 schema=job.schema,
+                task_type=job.request.task_type,
             )
-            sure = confidence(checks)
-            course.answers.append(_Answer(candidate, generation, checks, sure))
+            sure, reason = verdict.confidence, "; ".join(verdict.reasons)
+            course.answers.append(_Answer(candidate, generation, verdict.checks, sure))
             enough = sure >= self._settings.confidence_threshold
             outcome = "ok" if enough else "low_confidence"
             tokens = generation.tokens_in, generation.tokens_out
@@ -242,6 +244,7 @@ class LocalModels:
                 outcome=outcome,
                 tokens_in=tokens[0],
                 tokens_out=tokens[1],
+                reason=reason,
             )
         )
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from hybrid_coordinator.domain.reply import AnswerChecks
 from hybrid_coordinator.errors import InvalidArgumentError
-from hybrid_coordinator.routing.checks import Schema, check_answer, confidence
-from hybrid_coordinator.routing.fences import find_fences, parses
-from hybrid_coordinator.routing.schemas import compile_schema
+from hybrid_coordinator.routing.checking.checks import Schema, Verdict, confidence, judge
+from hybrid_coordinator.routing.checking.fences import find_fences
+from hybrid_coordinator.routing.checking.parsing import fault
+from hybrid_coordinator.routing.checking.schemas import compile_schema
 
 PERSON: dict[str, Any] = {
     "type": "object",
@@ -31,8 +32,12 @@ NOISE = (
 )
 
 
-def check(answer: str, *, prompt: str = "How do I drop duplicates?", **more: Any) -> AnswerChecks:
-    return check_answer(answer, prompt=prompt, **more)
+def judged(answer: str, *, prompt: str = "How do I drop duplicates?", **more: Any) -> Verdict:
+    return judge(answer, prompt=prompt, **more)
+
+
+def check(answer: str, **more: Any) -> AnswerChecks:
+    return judged(answer, **more).checks
 
 
 def person() -> Schema:
@@ -169,11 +174,13 @@ def test_any_answer_is_checked_within_bounds(
     schema = None
     if given_schema is not None:
         schema = Schema.of(given_schema, compile_schema(given_schema))
-    checks = check_answer(answer, prompt=prompt, finish_reason=reason, schema=schema)
+    verdict = judge(answer, prompt=prompt, finish_reason=reason, schema=schema)
+    checks = verdict.checks
     assert 0 <= checks.format <= 1
     assert 0 <= checks.completeness <= 1
     assert 0 <= checks.coherence <= 1
-    assert 0 <= confidence(checks) <= 1
+    assert 0 <= verdict.confidence <= 1
+    assert verdict.reasons or verdict.confidence > THRESHOLD
 
 
 SHARES = st.floats(0, 1)
@@ -194,7 +201,9 @@ def test_a_cut_answer_is_below_the_threshold(
     schema = None
     if given_schema is not None:
         schema = Schema.of(given_schema, compile_schema(given_schema))
-    checks = check_answer(answer, prompt=prompt, finish_reason="length", schema=schema)
+    verdict = judge(answer, prompt=prompt, finish_reason="length", schema=schema)
+    checks = verdict.checks
+    assert verdict.confidence < THRESHOLD
     assert confidence(checks) < THRESHOLD
     assert confidence(replace(checks, self_critique=1.0)) < THRESHOLD
 
@@ -222,7 +231,7 @@ def test_fences_are_taken_from_the_text(text: str):
 )
 def test_code_that_breaks_parsers_does_not_parse(code: str):
     (fence,) = find_fences(f"```python\n{code}\n```")
-    assert not parses(fence)
+    assert fault(fence) is not None
 
 
 def test_fences_of_other_marks_and_lengths_nest():

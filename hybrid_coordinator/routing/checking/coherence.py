@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from hybrid_coordinator.routing.checking.finding import Finding
+
 _GRAM = 4
 _FEWEST_GRAMS = 24
 _LOOPS_FROM, _LOOPS_TO = 0.35, 0.75
@@ -38,22 +40,33 @@ _HEDGE = re.compile(
 )
 
 
-def coherence(answer: str, prompt: str, *, is_data: bool = False) -> float:
-    """A figure in 0-1, 0 for a loop, an echo, garbage or nothing. Never raises.
+def coherence(answer: str, prompt: str, *, is_data: bool = False) -> Finding:
+    """0 for a loop, an echo, garbage or nothing. Never raises.
 
     ``is_data`` says that the answer is JSON that was asked for: only loops count then.
     """
     loops = _loops(answer)
+    looped = "it repeats itself" if loops < 1 else ""
     if is_data:
-        return loops
+        return Finding(loops, looped)
     prose = _INLINE.sub(" ", _FENCED.sub(" ", answer))
-    if not answer.strip() or _echoes(answer, prompt) or _garbled(prose):
-        return 0.0
-    value = loops * (1 - _unreadable(answer))
-    words = len(_WORD.findall(answer))
-    if words < _REFUSAL_WORDS and prose == answer and _REFUSAL.search(answer):
-        return min(value, _REFUSED)
-    return value * (_HEDGED if _HEDGE.search(prose) else 1.0)
+    if not answer.strip():
+        return Finding(0.0)
+    if _echoes(answer, prompt):
+        return Finding(0.0, "it repeats the question")
+    if _garbled(prose):
+        return Finding(0.0, "it is noise")
+    unreadable = _unreadable(answer)
+    value = loops * (1 - unreadable)
+    refusal = _REFUSAL.search(answer)
+    if refusal and prose == answer and len(_WORD.findall(answer)) < _REFUSAL_WORDS:
+        return Finding(min(value, _REFUSED), "it refuses")
+    if unreadable:
+        return Finding(value, looped or "it has unreadable characters")
+    hedge = _HEDGE.search(prose)
+    if hedge:
+        return Finding(value * _HEDGED, looped or f"it hedges: {' '.join(hedge.group().split())!r}")
+    return Finding(value, looped)
 
 
 def _loops(text: str) -> float:
