@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write docs/tools.md, docs/cli.md and docs/settings.md from the code.
+"""Write docs/tools.md, docs/prompts.md, docs/cli.md and docs/settings.md from the code.
 
 Usage: .venv/bin/python scripts/generate_docs.py [--check]
 
@@ -21,6 +21,7 @@ from hybrid_coordinator.serving.cli import build_parser
 from hybrid_coordinator.serving.mcp.contract import TOOLS
 from hybrid_coordinator.serving.mcp.results import ITEM_FIELDS
 from hybrid_coordinator.settings import Settings, environment_names
+from hybrid_coordinator.templating import templates, voices
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 _NOTE = "<!-- Written by scripts/generate_docs.py from the code; edit the code. -->\n"
@@ -145,7 +146,41 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"tools.md": tools_page, "cli.md": cli_page, "settings.md": settings_page}
+def prompts_page() -> str:
+    """The workflow templates and the voices of an ensemble."""
+    lines = [
+        "# Prompts",
+        "",
+        _NOTE,
+        "Workflow templates, as MCP prompts. In Claude Code: `/mcp__hybrid-coordinator__debugging",
+        "the total is off by a cent`; what is typed behind the name becomes the first argument.",
+        "Missing and unknown arguments are errors that name them. Material is put into a fence.",
+    ]
+    for template in templates():
+        lines += ["", f"## `{template.name}`", "", f"{template.description}."]
+        lines[-1] += f" Task type: {template.task_type}. Version {template.version}."
+        lines += ["", "| argument | | what |", "| --- | --- | --- |"]
+        for argument in template.arguments:
+            kind = "required" if argument.required else "optional"
+            kind += ", material" if argument.material else ""
+            lines.append(f"| `{argument.name}` | {kind} | {argument.description} |")
+    lines += [
+        *("", "## Voices", "", "Where one model answers an `ensemble` alone, it does so in up to"),
+        "three of these, the first that fit the task.",
+        *("", "| voice | task types | what it is told |", "| --- | --- | --- |"),
+    ]
+    for voice in voices():
+        kinds = ", ".join(sorted(voice.task_types))
+        lines.append(f"| {voice.name} | {kinds} | {' '.join(voice.system.split())} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {
+    "tools.md": tools_page,
+    "prompts.md": prompts_page,
+    "cli.md": cli_page,
+    "settings.md": settings_page,
+}
 
 
 def main() -> int:

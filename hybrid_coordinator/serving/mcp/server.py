@@ -19,6 +19,7 @@ from hybrid_coordinator import __version__
 from hybrid_coordinator.coordinator import Coordinator, Session
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp.contract import INSTRUCTIONS, TOOLS
+from hybrid_coordinator.serving.mcp.prompts import prompt, prompt_list
 from hybrid_coordinator.serving.mcp.tools import HANDLERS
 
 _log = logging.getLogger(__name__)
@@ -78,12 +79,26 @@ def build_server(source: CoordinatorSource, session: Session) -> Server[Any]:
             structured_content=result,
         )
 
+    async def list_prompts(
+        _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListPromptsResult:
+        return await prompt_list()
+
+    async def get_prompt(
+        context: Context, asked: types.GetPromptRequestParams
+    ) -> types.GetPromptResult:
+        peer = context.session.client_params
+        client = "" if peer is None else peer.client_info.name
+        return await prompt(asked.name, asked.arguments or {}, client=client)
+
     return Server(
         "hybrid-coordinator",
         version=__version__,
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_list_prompts=list_prompts,
+        on_get_prompt=get_prompt,
     )
 
 
