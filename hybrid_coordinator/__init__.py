@@ -1,7 +1,23 @@
 """Hybrid Coordinator: a learning memory and a local co-processor for coding agents, over MCP.
 
-Importing this package costs nothing: the bridge imports it on every agent session,
-so nothing beyond the version may be loaded here.
+Importing this package costs nothing: the bridge imports it on every agent session, so nothing
+beyond the version may be loaded here. ``Router`` is loaded when it is asked for.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hybrid_coordinator.router import Router as Router
+
+__all__ = ["Router", "__version__"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name == "Router":
+        from hybrid_coordinator.router import Router
+
+        return Router
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,15 +18,14 @@ from hybrid_coordinator.errors import (
     HybridError,
     InvalidArgumentError,
     NotFoundError,
-    SettingsError,
     UnavailableError,
 )
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.settings import (
     EmbeddingSettings,
-    InferenceSettings,
     Settings,
     SettingsStore,
+    configured_secrets,
 )
 
 # Loaded by the starting task, behind the handshake; see `_import_rooms`.
@@ -44,7 +43,9 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.locating import Wanted
     from hybrid_coordinator.knowledge.moving_index import MovingIndex
     from hybrid_coordinator.knowledge.rebuild import Rebuilder
-    from hybrid_coordinator.routing.delegate import LocalModels
+    from hybrid_coordinator.routing.current import CurrentModels
+    from hybrid_coordinator.routing.delegate import Delegate
+    from hybrid_coordinator.routing.evidence import Evidence
     from hybrid_coordinator.storage.postgres.database import Database
     from hybrid_coordinator.storage.postgres.generations import Generations
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
@@ -107,11 +108,8 @@ class Engines:
         try:
             return await (await self.running()).health()
         except HybridError as error:
-            from hybrid_coordinator.domain.secrets import Scrubber
-            from hybrid_coordinator.routing.delegate import LocalModels
-
             down = PartHealth("engines", ok=False, detail=str(error), remedy=_remedy(error))
-            models = LocalModels(self._settings.current().inference, Scrubber())
+            models = _models_alone(self._settings)
             try:
                 return [down, *await _models_health(models)]
             finally:
@@ -244,7 +242,7 @@ class Running:
                 _log.warning("%s cannot be indexed again: %s", root, error)
 
 
-async def _models_health(models: LocalModels) -> list[PartHealth]:
+async def _models_health(models: Delegate) -> list[PartHealth]:
     from hybrid_coordinator.inference.starting import unavailable
 
     survey = await models.survey()
@@ -268,6 +266,16 @@ async def _models_health(models: LocalModels) -> list[PartHealth]:
             )
         )
     return parts
+
+
+def _models_alone(store: SettingsStore) -> Delegate:
+    """The models without a record."""
+    from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.routing.delegate import Delegate
+    from hybrid_coordinator.routing.planning import Planner
+
+    planner = Planner(lambda: store.current().routing, None, None)
+    return Delegate(store.current(), planner, Scrubber(), None)
 
 
 _DRAIN_SECONDS = 600.0
@@ -344,9 +352,6 @@ async def _build(
     from hybrid_coordinator.learning.datasets import TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder
     from hybrid_coordinator.learning.tracking import Tracker
-    from hybrid_coordinator.routing.evidence import Evidence
-    from hybrid_coordinator.routing.planning import Planner
-    from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
     from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
@@ -356,11 +361,12 @@ async def _build(
     unpack_grammars_into(home.grammars_dir)
     interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
     definitions = load_collections()
-    scrubber, bm25 = Scrubber(_secrets(settings)), Bm25Encoder()
+    scrubber, bm25 = Scrubber(configured_secrets(settings)), Bm25Encoder()
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
-    evidence = Evidence(RouteAttempts(database))
+    evidence, models = _routing(home, store, database, scrubber)
+    stack.push_async_callback(models.close)
 
     def recorded() -> None:
         projector.wake()
@@ -368,8 +374,6 @@ async def _build(
 
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
-    models = CurrentModels(store, scrubber)
-    stack.push_async_callback(models.close)
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),
         projector=projector,
@@ -389,7 +393,6 @@ async def _build(
         knowledge=knowledge,
         definitions=definitions,
         models=models.current,
-        planner=Planner(lambda: store.current().routing, home.rules_file, evidence),
         statistics=Statistics(database),
         scrubber=scrubber,
         settings=store,
@@ -418,6 +421,20 @@ async def _build(
         task = asyncio.create_task(work)
         stack.push_async_callback(_cancel, task)
     return running
+
+
+def _routing(
+    home: Home, store: SettingsStore, database: Database, scrubber: Scrubber
+) -> tuple[Evidence, CurrentModels]:
+    """What is known of the models, and the way to them."""
+    from hybrid_coordinator.routing.current import CurrentModels
+    from hybrid_coordinator.routing.evidence import Evidence
+    from hybrid_coordinator.routing.planning import Planner
+    from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
+
+    evidence = Evidence(RouteAttempts(database))
+    planner = Planner(lambda: store.current().routing, home.rules_file, evidence)
+    return evidence, CurrentModels(store, planner, scrubber, database)
 
 
 def _moving_index(
@@ -504,54 +521,9 @@ class _Embedders:
             await embedder.close()
 
 
-class CurrentModels:
-    """The local models that the settings name now: made anew when those settings change."""
-
-    def __init__(self, store: SettingsStore, scrubber: Scrubber) -> None:
-        self._store = store
-        self._scrubber = scrubber
-        self._settings = store.current().inference
-        self._made = [self._make(self._settings)]
-
-    def _make(self, settings: InferenceSettings) -> LocalModels:
-        from hybrid_coordinator.routing.delegate import LocalModels
-
-        return LocalModels(settings, self._scrubber)
-
-    def current(self) -> LocalModels:
-        """The models in force."""
-        wanted = self._store.current().inference
-        if wanted != self._settings:
-            self._settings = wanted
-            try:
-                # The former ones may still be answering somebody: they are closed at the end.
-                self._made.append(self._make(wanted))
-            except SettingsError as error:
-                _log.warning("the previous model endpoints stay in force: %s", error)
-        return self._made[-1]
-
-    async def close(self) -> None:
-        """Close all connections; no call may follow."""
-        for models in self._made:
-            await models.close()
-
-
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def _secrets(settings: Settings) -> list[str]:
-    """Configured values that must never be stored."""
-    given = (
-        settings.storage.database_url,
-        settings.storage.qdrant_api_key,
-        settings.embedding.api_key,
-        settings.inference.openai_compatible_api_key,
-        settings.remote.anthropic_api_key,
-        settings.remote.openai_api_key,
-    )
-    return [secret.get_secret_value() for secret in given if secret is not None]
 
 
 _ROOMS = (
@@ -562,7 +534,7 @@ _ROOMS = (
     "hybrid_coordinator.knowledge.code.watching",
     "hybrid_coordinator.learning.datasets",
     "hybrid_coordinator.learning.outcomes",
-    "hybrid_coordinator.routing.delegate",
+    "hybrid_coordinator.routing.current",
 )
 
 

@@ -11,7 +11,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hybrid_coordinator.domain.ask import AskRequest, FileText
+from hybrid_coordinator.domain.ask import AskRequest, FileText, Mode
 from hybrid_coordinator.domain.context import Augmentation
 from hybrid_coordinator.domain.injected import own_words, prompt, without_injected
 from hybrid_coordinator.domain.interactions import (
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from hybrid_coordinator.learning.datasets import DatasetReport, TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder, OutcomeResult
     from hybrid_coordinator.learning.tracking import Tracker
-    from hybrid_coordinator.routing.delegate import LocalModels
-    from hybrid_coordinator.routing.planning import Planner
+    from hybrid_coordinator.routing.course import Listener
+    from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.settings import SettingsStore
     from hybrid_coordinator.storage.postgres.bookkeeping import Statistics, Totals
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
@@ -106,6 +106,7 @@ class AskOptions:
 
     prompt: str
     task_type: str = "auto"
+    mode: str = "single"
     files: tuple[str, ...] = ()
     system: str | None = None
     json_schema: Mapping[str, Any] | None = None
@@ -130,8 +131,7 @@ class Coordinator:
     interactions: InteractionRecords
     knowledge: KnowledgeRecords
     definitions: Mapping[CollectionName, CollectionDefinition]
-    models: Callable[[], LocalModels]
-    planner: Planner
+    models: Callable[[], Delegate]
     statistics: Statistics
     scrubber: Scrubber
     settings: SettingsStore
@@ -150,8 +150,10 @@ class Coordinator:
         """The question with the context that bears on it, in at most ``max_tokens`` tokens.
         Context that the question brings along from an earlier call is not a part of it."""
         query = own_words("query", query)
-        found, survey = await asyncio.gather(
-            self._find(query, project, collections, _PER_COLLECTION), self.models().glance()
+        models = self.models()
+        # The first look at the endpoints takes a moment.
+        found, _ = await asyncio.gather(
+            self._find(query, project, collections, _PER_COLLECTION), models.glance()
         )
         packed = pack(found.items, max_tokens, found.read_lines)
         notices = found.notices
@@ -163,9 +165,7 @@ class Coordinator:
             items=packed.items,
             tokens=packed.tokens,
             abstained=not found.items,
-            route=self.planner.route(
-                query, survey=survey, agent_type=agent_type, context_tokens=packed.tokens
-            ),
+            route=await models.route(query, agent_type=agent_type, context_tokens=packed.tokens),
             notices=notices,
         )
 
@@ -208,9 +208,16 @@ class Coordinator:
         return replace(found, notices=(*found.notices, *problems, *news))
 
     async def ask(
-        self, options: AskOptions, *, session: Session, project: str, progress: Progress
+        self,
+        options: AskOptions,
+        *,
+        session: Session,
+        project: str,
+        progress: Progress,
+        listen: Listener | None = None,
     ) -> tuple[Reply, str]:
-        """A local model's checked answer, and the id of the interaction that records it."""
+        """A checked answer, and the id of the interaction that records it. ``listen`` hears it as
+        it is generated."""
         files = await asyncio.to_thread(_read_files, options.files, session)
         context = ""
         context_ids: tuple[str, ...] = ()
@@ -222,10 +229,11 @@ class Coordinator:
         async def waiting(elapsed: float, words: str) -> None:
             await progress(elapsed, None, words)
 
-        reply, attempts = await self.models().ask(
+        reply, tried = await self.models().ask(
             AskRequest(
                 prompt=options.prompt,
                 task_type=None if options.task_type == "auto" else TaskType(options.task_type),
+                mode=Mode(options.mode),
                 files=files,
                 context=context,
                 system=options.system,
@@ -235,7 +243,10 @@ class Coordinator:
                 quality_critical=options.quality_critical,
                 prefer_local=options.prefer_local,
             ),
-            waiting,
+            project=project,
+            session=session.id,
+            progress=waiting,
+            listen=listen,
         )
         interaction_id = await self.tracker.track(
             NewInteraction(
@@ -249,7 +260,7 @@ class Coordinator:
                 latency_ms=reply.latency_ms,
                 session_id=session.id,
             ),
-            attempts,
+            tried,
         )
         return reply, interaction_id
 
@@ -330,7 +341,7 @@ class Coordinator:
     async def route(self, prompts: Sequence[str | Sequence[Mapping[str, Any]]]) -> list[Route]:
         """Where each prompt (or message list) should go by what it needs, whatever runs here at
         the moment; asks no model."""
-        return [self.planner.need(prompt) for prompt in prompts]
+        return [self.models().need(prompt) for prompt in prompts]
 
     async def export(
         self, kind: Literal["interactions", "knowledge"], after: str | None

@@ -170,6 +170,19 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         raise SettingsError(_explain(error, file, origins)) from error
 
 
+def configured_secrets(settings: Settings) -> list[str]:
+    """Configured values that must never be stored, sent or shown."""
+    given = (
+        settings.storage.database_url,
+        settings.storage.qdrant_api_key,
+        settings.embedding.api_key,
+        settings.inference.openai_compatible_api_key,
+        settings.remote.anthropic_api_key,
+        settings.remote.openai_api_key,
+    )
+    return [secret.get_secret_value() for secret in given if secret is not None]
+
+
 def _as_given(name: str, text: str, default: object) -> object:
     if isinstance(default, tuple):
         return [part.strip() for part in text.split(",") if part.strip()]

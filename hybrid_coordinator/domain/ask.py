@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.route import TaskType
+
+
+class Mode(StrEnum):
+    """How a job is done: by one answer, by several that are compared, or in several steps."""
+
+    SINGLE = "single"
+    ENSEMBLE = "ensemble"
+    REASON = "reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +28,7 @@ class FileText:
 
 @dataclass(frozen=True, slots=True)
 class AskRequest:
-    """A job for a local model.
+    """A job for a model.
 
     ``task_type`` None means that it is worked out from the prompt. ``context`` is packed text
     with its sources, empty where there is none. ``max_tokens`` bounds the answer, thinking
@@ -28,6 +37,7 @@ class AskRequest:
 
     prompt: str
     task_type: TaskType | None = None
+    mode: Mode = Mode.SINGLE
     files: tuple[FileText, ...] = ()
     context: str = ""
     system: str | None = None

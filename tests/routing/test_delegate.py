@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hybrid_coordinator.domain.ask import AskRequest, FileText
-from hybrid_coordinator.domain.reply import Reply
+from hybrid_coordinator.domain.reply import AttemptLog, Reply
 from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import (
@@ -25,14 +25,12 @@ from hybrid_coordinator.inference.endpoints import (
     EndpointKind,
     EndpointReport,
     EndpointState,
-    LocalModel,
-    Role,
 )
 from hybrid_coordinator.inference.starting import unavailable
-from hybrid_coordinator.routing.candidates import candidates
-from hybrid_coordinator.routing.delegate import LocalModels
+from hybrid_coordinator.routing.delegate import Delegate
+from hybrid_coordinator.routing.planning import Planner
 from hybrid_coordinator.routing.prompts import build_messages
-from hybrid_coordinator.settings import InferenceSettings
+from hybrid_coordinator.settings import InferenceSettings, RoutingSettings, Settings
 from tests.support.llama_server import MODEL, LlamaServer, running
 from tests.support.model_server import CUT, HANG, Answer, ModelServer, Stream
 from tests.support.model_wire import (
@@ -43,7 +41,7 @@ from tests.support.model_wire import (
     vllm_answers,
 )
 
-Models = Callable[..., LocalModels]
+Models = Callable[..., Delegate]
 CHAT = "/v1/chat/completions"
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -54,9 +52,23 @@ SCHEMA: dict[str, Any] = {
 REFUSAL = "I'm sorry, but I can't help with that."
 
 
-async def reply(models: LocalModels, prompt: str = "Is it done?", **more: Any) -> Reply:
-    answer, _ = await models.ask(AskRequest(prompt, **more))
+async def reply(models: Delegate, prompt: str = "Is it done?", **more: Any) -> Reply:
+    answer, _ = await asked(models, AskRequest(prompt, **more))
     return answer
+
+
+async def asked(models: Delegate, request: AskRequest, **more: Any) -> tuple[Reply, AttemptLog]:
+    return await models.ask(request, project="p", session="s", **more)
+
+
+def default_models(**inference: Any) -> Delegate:
+    settings = Settings(inference=InferenceSettings(**inference))
+    planner = Planner(lambda: settings.routing, None, None)
+    return Delegate(settings, planner, Scrubber(), None)
+
+
+async def any_ready(models: Delegate) -> bool:
+    return any(report.models for report in await models.survey())
 
 
 # The real llama-server
@@ -64,7 +76,7 @@ async def reply(models: LocalModels, prompt: str = "Is it done?", **more: Any) -
 
 async def test_a_real_model_answers_with_real_counts(models_at: Models, llama_server: LlamaServer):
     models = models_at(llama_cpp=(llama_server.url,))
-    answer, log = await models.ask(AskRequest("Is it done?", json_schema=SCHEMA))
+    answer, log = await asked(models, AskRequest("Is it done?", json_schema=SCHEMA))
     assert set(json.loads(answer.response)) == {"done"}
     assert (answer.model, answer.endpoint) == (MODEL, llama_server.url)
     assert (answer.task_type, answer.complexity) == (TaskType.QUESTION, Complexity.SIMPLE)
@@ -98,7 +110,7 @@ async def test_the_second_endpoint_answers_when_the_first_is_killed_in_between(
 ):
     with running(tiny_model) as other:
         models = models_at(llama_cpp=(other.url, llama_server.url))
-        assert await models.any_ready()
+        assert await any_ready(models)
         other.kill()
         answer = await reply(models, json_schema=SCHEMA)
     assert answer.endpoint == llama_server.url
@@ -142,7 +154,7 @@ async def test_all_servers_killed_between_two_calls_are_named_with_one_next_step
         with pytest.raises(ModelUnavailableError) as caught:
             await reply(models, json_schema=SCHEMA)
     causes, _, advice = str(caught.value).partition(" No local model is ready. ")
-    assert causes.startswith("every local model failed: ")
+    assert causes.startswith("every model failed: ")
     for url in (one.url, two.url):
         assert url in causes
         assert f"{url} [llama.cpp]: down" in advice
@@ -165,7 +177,7 @@ async def test_after_an_error_the_next_endpoint_answers(models_at: Models):
         ModelServer(vllm_answers(broken, model="a")) as one,
         ModelServer(vllm_answers(openai_answer("Yes."), model="b")) as two,
     ):
-        answer, log = await models_at(vllm=(one.url, two.url)).ask(AskRequest("Is it done?"))
+        answer, log = await asked(models_at(vllm=(one.url, two.url)), AskRequest("Is it done?"))
     assert (answer.response, answer.model) == ("Yes.", "b")
     assert [attempt.outcome for attempt in answer.attempts] == ["ConnectionCutError", "ok"]
     assert [attempt.confidence for attempt in answer.attempts] == [None, 1.0]
@@ -239,78 +251,29 @@ async def test_a_schema_that_is_none_is_refused_before_any_model_is_asked(models
     assert server.requests == []
 
 
-@pytest.mark.parametrize("wish", [{"quality_critical": True}, {"prefer_local": False}])
+@pytest.mark.parametrize(
+    ("wish", "named"),
+    [
+        ({"quality_critical": True}, "quality_critical"),
+        ({"prefer_local": False}, "prefer_local=false"),
+    ],
+)
 async def test_a_wish_for_a_remote_model_gets_the_best_local_one_and_a_notice(
-    models_at: Models, wish: dict[str, bool]
+    models_at: Models, wish: dict[str, bool], named: str
 ):
     async with ModelServer(vllm_answers(openai_answer("Yes."))) as server:
         answer = await reply(models_at(vllm=(server.url,)), **wish)
     assert answer.response == "Yes."
-    assert answer.notices == ("no remote tier is configured: the best local model answered",)
+    assert answer.notices == (
+        "no remote model is configured: the best local model answers what calls for API_FALLBACK "
+        f"({named})",
+    )
 
 
 async def test_a_task_type_that_is_given_is_kept(models_at: Models):
     async with ModelServer(vllm_answers(openai_answer("Yes."))) as server:
         answer = await reply(models_at(vllm=(server.url,)), task_type=TaskType.EXTRACTION)
     assert answer.task_type is TaskType.EXTRACTION
-
-
-def report(*models: LocalModel, kind: EndpointKind = EndpointKind.LLAMA_CPP, **more: Any):
-    endpoint = Endpoint(kind, more.pop("url", "http://x:1"), more.pop("role", Role.GENERAL))
-    return EndpointReport(endpoint, EndpointState.READY, models=models, **more)
-
-
-def order(
-    reports: Sequence[EndpointReport],
-    task_type: TaskType = TaskType.QUESTION,
-    complexity: Complexity = Complexity.SIMPLE,
-    *,
-    quality_critical: bool = False,
-    tokens: int = 100,
-) -> list[str]:
-    found = candidates(
-        reports,
-        task_type=task_type,
-        complexity=complexity,
-        quality_critical=quality_critical,
-        tokens=tokens,
-    )
-    return [candidate.model.name for candidate in found]
-
-
-def test_llama_cpp_ports_answer_by_their_role():
-    reports = [
-        report(LocalModel("general", loaded=True)),
-        report(LocalModel("writer", loaded=True), role=Role.CODE_GENERATION),
-        report(LocalModel("reader", loaded=True), role=Role.CODE_ANALYSIS),
-    ]
-    assert order(reports) == ["general", "writer", "reader"]
-    assert order(reports, TaskType.GENERATION) == ["writer", "general", "reader"]
-    assert order(reports, TaskType.DEBUGGING) == ["reader", "general", "writer"]
-
-
-def test_a_loaded_model_comes_before_one_that_must_be_loaded_and_size_follows_complexity():
-    small = LocalModel("small", loaded=True, parameters=3)
-    large = LocalModel("large", loaded=True, parameters=14)
-    asleep = LocalModel("asleep", loaded=False, parameters=14)
-    reports = [report(asleep, small, large, kind=EndpointKind.OLLAMA)]
-    assert order(reports) == ["small", "large", "asleep"]
-    assert order(reports, complexity=Complexity.MODERATE) == ["large", "small", "asleep"]
-    assert order(reports, quality_critical=True) == ["large", "small", "asleep"]
-
-
-def test_a_code_model_is_for_code():
-    coder, other = LocalModel("qwen2.5-coder"), LocalModel("qwen2.5")
-    reports = [report(other, coder, kind=EndpointKind.OLLAMA)]
-    assert order(reports) == ["qwen2.5", "qwen2.5-coder"]
-    assert order(reports, TaskType.EDIT) == ["qwen2.5-coder", "qwen2.5"]
-
-
-def test_a_model_whose_context_is_too_short_comes_last():
-    short = LocalModel("short", context_length=512, loaded=True)
-    reports = [report(short, LocalModel("unknown", loaded=False))]
-    assert order(reports, tokens=500) == ["short", "unknown"]
-    assert order(reports, tokens=600) == ["unknown", "short"]
 
 
 # None ready
@@ -320,7 +283,7 @@ async def test_nothing_running_is_an_error_with_every_url_and_one_next_step(mode
     async with ModelServer({}) as server:
         dead = server.url
     models = models_at(llama_cpp=(dead,), ollama=(dead,))
-    assert not await models.any_ready()
+    assert not await any_ready(models)
     with pytest.raises(ModelUnavailableError) as caught:
         await reply(models)
     text = str(caught.value)
@@ -333,7 +296,7 @@ async def test_a_model_started_after_the_last_survey_is_found(models_at: Models)
     async with ModelServer({}) as server:
         pass
     models = models_at(vllm=(server.url,))
-    assert not await models.any_ready()
+    assert not await any_ready(models)
     async with ModelServer(vllm_answers(openai_answer("Yes.")), port=server.port):
         assert (await reply(models)).response == "Yes."
 
@@ -400,12 +363,12 @@ async def test_progress_comes_before_the_first_token_and_then_steadily(models_at
                 server.release()
 
         models = models_at(vllm=(server.url,), heartbeat_seconds=0.05)
-        answer, _ = await models.ask(AskRequest("Is it done?"), progress)
+        answer, _ = await asked(models, AskRequest("Is it done?"), progress=progress)
     assert answer.response == "Yes."
     elapsed = [seconds for seconds, _ in heard]
     assert elapsed == sorted(elapsed)
     assert elapsed[0] < 0.05 <= elapsed[1] - elapsed[0] + 0.01
-    assert heard[0][1] == "looking for a local model"
+    assert heard[0][1] == "looking for a model"
     assert heard[3][1] == f"waiting for the first token of m at {server.url}"
 
 
@@ -419,7 +382,7 @@ async def test_a_caller_that_goes_away_ends_the_models_work(models_at: Models):
 
         models = models_at(vllm=(server.url,), heartbeat_seconds=0.02)
         with pytest.raises(ConnectionResetError):
-            await models.ask(AskRequest("Is it done?"), gone)
+            await asked(models, AskRequest("Is it done?"), progress=gone)
 
 
 async def test_calls_wait_for_a_free_slot(models_at: Models):
@@ -442,7 +405,11 @@ async def test_a_slot_that_never_comes_free_is_an_error(models_at: Models):
     stream = Stream([openai_delta(content="Yes"), HANG])
     answers = {**vllm_answers(stream), "GET /health": vllm_answers(stream)["GET /v1/models"]}
     async with ModelServer(answers) as server:
-        models = models_at(llama_cpp=(server.url,), reply_timeout_seconds=0.3)
+        models = models_at(
+            llama_cpp=(server.url,),
+            reply_timeout_seconds=0.3,
+            routing=RoutingSettings(queue_seconds=0.3),
+        )
         calls = [asyncio.create_task(reply(models)) for _ in range(3)]
         errors = await asyncio.gather(*calls, return_exceptions=True)
     # The second gets the slot when the first's time is up and holds it beyond the third's, or is
@@ -501,11 +468,11 @@ def test_a_bare_prompt_stays_bare():
 
 
 async def test_with_default_settings_no_request_leaves_this_machine():
-    models = LocalModels(InferenceSettings(probe_timeout_seconds=0.5), Scrubber())
+    models = default_models(probe_timeout_seconds=0.5)
     try:
         await models.survey()
-        assert set(models.egress.contacted) == {"127.0.0.1"}
-        assert models.egress.contacted["127.0.0.1"] >= 7
+        assert set(models.gateway.egress.contacted) == {"127.0.0.1"}
+        assert models.gateway.egress.contacted["127.0.0.1"] >= 7
     finally:
         await models.close()
 
@@ -520,6 +487,6 @@ async def test_a_redirect_to_another_host_is_not_followed(models_at: Models):
 
 
 async def test_nothing_is_imported_or_opened_before_the_first_call():
-    models = LocalModels(InferenceSettings(), Scrubber())
-    assert models.egress.contacted == {}
+    models = default_models()
+    assert models.gateway.egress.contacted == {}
     await models.close()

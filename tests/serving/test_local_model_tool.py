@@ -150,8 +150,8 @@ def test_what_only_a_remote_model_could_give_is_noticed(
     opened: StdioSession, option: dict[str, bool]
 ) -> None:
     notices = ask(opened, **option)["notices"]
-    assert sum("no remote tier is configured" in notice for notice in notices) == 1
-    assert not any("no remote tier" in notice for notice in ask(opened)["notices"])
+    assert sum("no remote model is configured" in notice for notice in notices) == 1
+    assert not any("no remote model" in notice for notice in ask(opened)["notices"])
 
 
 def test_a_prompt_that_no_model_can_hold_is_refused_by_name(opened: StdioSession) -> None:

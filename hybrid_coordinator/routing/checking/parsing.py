@@ -33,7 +33,16 @@ _LITERALS = re.compile(
 )
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _HUNK = re.compile(r"@@ -\d+(?:,(\d{1,9}))? \+\d+(?:,(\d{1,9}))? @@")
-_DIFF_HEADS = ("diff ", "index ", "--- ", "+++ ", "new file", "deleted file", "old mode", "new mode")
+_DIFF_HEADS = (
+    "diff ",
+    "index ",
+    "--- ",
+    "+++ ",
+    "new file",
+    "deleted file",
+    "old mode",
+    "new mode",
+)
 _DIFF_HEADS += ("similarity ", "rename ", "Binary ", "@@")
 
 

@@ -34,10 +34,21 @@ _FEWEST_QUANTITIES = 2
 _LONGEST_PROMPT, _LONGEST_ANSWER = 4_000, 20_000
 
 _NUMBER_WORDS = {
-    **{word: float(n) for n, word in enumerate("one two three four five six seven".split(), 1)},
-    **{word: float(n) for n, word in enumerate("eight nine ten eleven twelve".split(), 8)},
-    **{"twice": 2.0, "half": 2.0, "double": 2.0, "triple": 3.0, "thrice": 3.0, "dozen": 12.0},
-    **{"third": 3.0, "quarter": 4.0, "fourth": 4.0, "fifth": 5.0},
+    **{
+        word: float(n)
+        for n, word in enumerate(["one", "two", "three", "four", "five", "six", "seven"], 1)
+    },
+    **{word: float(n) for n, word in enumerate(["eight", "nine", "ten", "eleven", "twelve"], 8)},
+    "twice": 2.0,
+    "half": 2.0,
+    "double": 2.0,
+    "triple": 3.0,
+    "thrice": 3.0,
+    "dozen": 12.0,
+    "third": 3.0,
+    "quarter": 4.0,
+    "fourth": 4.0,
+    "fifth": 5.0,
 }
 _WORD = re.compile(r"[^\W\d_]+")
 _RELATION = re.compile(
@@ -52,7 +63,9 @@ _SECOND_THOUGHTS = re.compile(
     r"|round(?:ed|ing)?|approximately)\b",
     re.IGNORECASE,
 )
-_SHARED = re.compile(r"\b(?:averages?|mean|percent(?:age)?|ratio|rate|fraction|probability)\b", re.I)
+_SHARED = re.compile(
+    r"\b(?:averages?|mean|percent(?:age)?|ratio|rate|fraction|probability)\b", re.I
+)
 _ANNOTATION = re.compile(r"<<[^<>\n]{0,200}>>")
 _OPEN_END = re.compile(r"[-+*/=(<:,\u00d7\u00f7]\Z|<<[^<>\n]*\Z")
 _CLOSE = 0.006

@@ -70,7 +70,7 @@ class AugmentQuery(Arguments):
 class AskLocalLlm(Arguments):
     prompt: Text
     task_type: Annotated[TaskType, Unlisted] = "auto"
-    mode: Literal["single"] = "single"
+    mode: Literal["single", "ensemble", "reason"] = "single"
     files: list[Name] = Field(default_factory=list, max_length=100)
     system: AnyText | None = None
     json_schema: dict[str, Any] | None = None

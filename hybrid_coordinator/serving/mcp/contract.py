@@ -129,8 +129,8 @@ TOOLS: Mapping[str, ToolContract] = {
         ),
         ToolContract(
             "ask_local_llm",
-            "Hand bounded work (summaries, boilerplate, extraction, questions on files) to a "
-            "local model; the answer is checked.",
+            "Hand bounded work (summaries, boilerplate, extraction, questions on files) to local "
+            "models; answers are checked.",
             args.AskLocalLlm,
             {
                 "response": "string",
@@ -164,8 +164,8 @@ TOOLS: Mapping[str, ToolContract] = {
         ),
         ToolContract(
             "update_outcome",
-            "Say how a tracked interaction went. evidence: what showed it (command and exit "
-            "code, commit, the user's words).",
+            "Say how a tracked interaction went. evidence: what showed it (command, exit "
+            "code, commit, user's words).",
             args.UpdateOutcome,
             {
                 "interaction_id": "string",
@@ -178,7 +178,7 @@ TOOLS: Mapping[str, ToolContract] = {
         ),
         ToolContract(
             "generate_training_data",
-            "Write fine-tuning files from successes, when asked for.",
+            "On request: fine-tuning files from successes.",
             args.GenerateTrainingData,
             {"paths": "object", "counts": "object", "dropped": "object", "sha256": "string"},
         ),

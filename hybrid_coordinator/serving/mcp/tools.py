@@ -47,6 +47,7 @@ async def ask_local_llm(
     options = AskOptions(
         prompt=given.prompt,
         task_type=given.task_type,
+        mode=given.mode,
         files=tuple(given.files),
         system=given.system,
         json_schema=given.json_schema,

@@ -1,0 +1,145 @@
+"""One call of a caller: the cascade as the modes see it, and what all of it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from hybrid_coordinator.domain.ask import AskRequest
+from hybrid_coordinator.errors import (
+    HybridError,
+    InvalidArgumentError,
+    ModelReplyError,
+    ModelUnavailableError,
+)
+from hybrid_coordinator.inference.discovery import Survey
+from hybrid_coordinator.inference.starting import unavailable
+from hybrid_coordinator.routing.cascade import Cascade, Checked
+from hybrid_coordinator.routing.choosing import Plan
+from hybrid_coordinator.routing.course import Course
+from hybrid_coordinator.routing.gateway import Gateway
+from hybrid_coordinator.routing.jobs import Job, read_job
+from hybrid_coordinator.routing.modes.asking import Answer, ModelChoice
+
+Plans = Callable[[Job, Survey], Awaitable[Plan]]
+"""Makes the plan for a job, from what was found at the endpoints."""
+
+
+class Asking:
+    """Answers requests for one caller; see ``modes.asking.Ask``."""
+
+    def __init__(
+        self, gateway: Gateway, plans: Plans, cascade: Cascade, course: Course, session: str
+    ) -> None:
+        self._gateway = gateway
+        self._plans = plans
+        self._cascade = cascade
+        self._course = course
+        self._session = session
+
+    async def ask(self, request: AskRequest, *, step: str, model: str | None = None) -> Answer:
+        """See ``Ask.ask``."""
+        return await self.run(await read_job(request), step=step, model=model)
+
+    async def run(self, job: Job, *, step: str = "", model: str | None = None) -> Answer:
+        """One answer to a request that was read. What a step says is not passed on as it comes:
+        only the whole answer's text is for the caller."""
+        plan = await self.plan(job)
+        if model is not None:
+            chain = tuple(each for each in plan.chain if each.model.name == model)
+            plan = replace(plan, chain=chain or plan.chain)
+        mine = Course() if step else self._course
+        try:
+            answers = await self._cascade.run(job, plan, mine, session=self._session)
+        finally:
+            if step:
+                self._course.attempts += (replace(each, rule=step) for each in mine.attempts)
+        if not answers:
+            raise await self._failure(mine.errors)
+        notices = (*plan.notices, *mine.notices, *answers[0].generation.notices)
+        return _answer(answers[0], notices)
+
+    async def models(self, request: AskRequest) -> Sequence[ModelChoice]:
+        """See ``Ask.models``."""
+        plan = await self.plan(await read_job(request), fits=False)
+        return [
+            ModelChoice(
+                name=each.model.name,
+                endpoint=each.endpoint.url,
+                tier=each.tier,
+                context_length=each.model.context_length,
+                slots=each.slots,
+            )
+            for each in plan.chain
+        ]
+
+    def saying(self, words: str) -> None:
+        """See ``Ask.saying``."""
+        self._course.waiting_for = words
+
+    async def plan(self, job: Job, *, fits: bool = True) -> Plan:
+        """Whom to ask for a job; with ``fits``, only models that can hold it.
+
+        Raises:
+            ModelUnavailableError: no model is ready.
+            InvalidArgumentError: none of those that are can hold the prompt.
+        """
+        survey = await self._gateway.look()
+        plan = await self._plans(job if fits else replace(job, tokens=0), survey)
+        if not plan.chain:
+            if plan.skipped and any(report.models for report in survey):
+                raise InvalidArgumentError("prompt", _nobody(job, plan))
+            raise unavailable(survey)
+        # One that is left alone for now says so when its turn comes, after all others.
+        admits = self._gateway.breakers.admits
+        chain = sorted(plan.chain, key=lambda each: not admits(each.endpoint.url))
+        return replace(plan, chain=tuple(chain))
+
+    async def _failure(self, errors: Sequence[HybridError]) -> HybridError:
+        """The error for a call in which every attempt failed."""
+        failure = _joined(errors)
+        if isinstance(failure, ModelUnavailableError):
+            survey = await self._gateway.survey()
+            if not any(report.models for report in survey):
+                # They have died since the last survey: say how to start one.
+                return ModelUnavailableError(f"{failure}. {unavailable(survey)}")
+        return failure
+
+
+def _nobody(job: Job, plan: Plan) -> str:
+    return (
+        f"no model can be asked: it takes about {job.tokens} tokens with its material; "
+        + "; ".join(plan.skipped)
+    )
+
+
+def _joined(errors: Sequence[HybridError]) -> HybridError:
+    """One error for those of every attempt."""
+    if not errors:
+        return ModelUnavailableError("no model that may be asked is left")
+    if len(errors) == 1 or all(isinstance(error, InvalidArgumentError) for error in errors):
+        return errors[-1]
+    causes = "every model failed: " + "; ".join(str(error) for error in errors)
+    if all(isinstance(error, ModelUnavailableError) for error in errors):
+        return ModelUnavailableError(causes)
+    return ModelReplyError(causes)
+
+
+def _answer(best: Checked, notices: Sequence[str]) -> Answer:
+    return Answer(
+        text=best.generation.text,
+        model=best.candidate.model.name,
+        endpoint=best.candidate.endpoint.url,
+        tier=best.candidate.tier,
+        confidence=best.verdict.confidence,
+        checks=best.verdict.checks,
+        reasons=best.verdict.reasons,
+        tokens_in=best.generation.tokens_in,
+        tokens_out=best.generation.tokens_out,
+        cost_usd=best.cost_usd,
+        attempts=(),
+        notices=tuple(notices),
+        first_token_ms=best.generation.first_token_ms,
+        tokens_per_second=best.generation.tokens_per_second,
+        context_length=best.candidate.model.context_length,
+    )

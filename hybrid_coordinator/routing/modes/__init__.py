@@ -1,0 +1,1 @@
+"""Ways to come to an answer by more than one call of a model."""
