@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.routing import prompts
+from benchmarks.routing import answers, prompts
 from benchmarks.routing.tables import Table
 
 Section = Callable[[Path], Table]
@@ -13,4 +13,6 @@ Section = Callable[[Path], Table]
 
 SECTIONS: dict[str, Section] = {
     "prompts": prompts.measure,
+    "answers": answers.measure,
+    "reliability": answers.reliability,
 }

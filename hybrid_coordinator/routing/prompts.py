@@ -49,7 +49,12 @@ def build_messages(request: AskRequest) -> tuple[ChatMessage, ...]:
     return tuple(messages)
 
 
-def _file(file: FileText) -> str:
-    longest = max((len(run) for run in _BACKTICKS.findall(file.text)), default=2)
+def fenced(text: str) -> str:
+    """The text in a Markdown fence that nothing in it can close."""
+    longest = max((len(run) for run in _BACKTICKS.findall(text)), default=2)
     fence = "`" * (longest + 1)
-    return f"File {file.path}:\n{fence}\n{file.text}\n{fence}"
+    return f"{fence}\n{text}\n{fence}"
+
+
+def _file(file: FileText) -> str:
+    return f"File {file.path}:\n{fenced(file.text)}"

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_coordinator.domain.reply import AnswerChecks
-from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.routing.checking.checks import Schema, Verdict, confidence, judge
 from hybrid_coordinator.routing.checking.fences import find_fences
 from hybrid_coordinator.routing.checking.parsing import fault
@@ -240,26 +239,3 @@ def test_fences_of_other_marks_and_lengths_nest():
         ("md", "```py\nx\n```"),
         ("", "```"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("schema", "said"),
-    [
-        ({"type": "nonsense"}, "not a JSON schema"),
-        ({"properties": {"a": {"pattern": "("}}}, "not a JSON schema"),
-        ({"$schema": 5}, "must be a string"),
-        ({"properties": {"a": {"$ref": "http://127.0.0.1:1/x"}}}, "is not fetched"),
-    ],
-)
-def test_what_is_no_schema_is_the_callers_error(schema: dict[str, Any], said: str):
-    with pytest.raises(InvalidArgumentError, match=r"^json_schema: ") as caught:
-        compile_schema(schema)
-    assert said in str(caught.value)
-
-
-def test_a_schema_of_an_older_draft_is_read_as_that_draft():
-    schema = {"$schema": "http://json-schema.org/draft-04/schema#", "maximum": 3,
-              "exclusiveMaximum": True}  # fmt: skip
-    matches = compile_schema(schema)
-    assert matches(2)
-    assert not matches(3)

@@ -13,16 +13,21 @@ _LOOPS_FROM, _LOOPS_TO = 0.35, 0.75
 """Shares of repeated word 4-grams at which an answer begins to look looped, and surely is. Code
 and tables repeat themselves up to a third."""
 
+_MOST_CHARACTERS = 100_000
+"""Read of a longer answer, half from its start and half from its end."""
+
 _TAIL = 240
 _LONGEST_PERIOD = 80
 _ECHO_WORDS = 6
 _REFUSAL_WORDS = 60
-_GARBLED_SIGNS = 80
+_GARBLED_SIGNS, _MOST_GARBLED = 80, 4_000
 _REFUSED, _HEDGED = 0.1, 0.5
 
 _FENCED = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`[^`\n]*`|\bhttps?://\S+")
 _WORD = re.compile(r"\w+")
+_ASCII_SIGN = re.compile(r"[!-~]")
+_UNREADABLE = re.compile(r"[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f]")
 _REFUSAL = re.compile(
     r"\A\W*(?:(?:i'?m|i am) (?:really |very |so )?(?:sorry|unable|not able)"
     r"|sorry(?:[,.!]| but\b)|as an ai\b|i (?:can'?t|cannot|can not|won'?t|must decline)"
@@ -45,6 +50,9 @@ def coherence(answer: str, prompt: str, *, is_data: bool = False) -> Finding:
 
     ``is_data`` says that the answer is JSON that was asked for: only loops count then.
     """
+    if len(answer) > _MOST_CHARACTERS:
+        half = _MOST_CHARACTERS // 2
+        answer = f"{answer[:half]}\n{answer[-half:]}"
     loops = _loops(answer)
     looped = "it repeats itself" if loops < 1 else ""
     if is_data:
@@ -105,7 +113,7 @@ def _echoes(answer: str, prompt: str) -> bool:
 def _garbled(prose: str) -> bool:
     """Whether ASCII text changes between kinds of signs far more often than any language or
     notation does, symbols among them: the mark of noise."""
-    signs = [sign for sign in prose if sign.isascii() and not sign.isspace()]
+    signs = _ASCII_SIGN.findall(prose[:_MOST_GARBLED])
     if len(signs) < _GARBLED_SIGNS:
         return False
     symbols = sum(not sign.isalnum() for sign in signs) / len(signs)
@@ -123,5 +131,4 @@ def _kind(sign: str) -> int:
 
 def _unreadable(text: str) -> float:
     """How much is replacement and control characters, ten per cent of which are past bearing."""
-    bad = sum(sign == "\ufffd" or (sign < " " and sign not in "\n\r\t") for sign in text)
-    return min(1.0, 10 * bad / max(1, len(text)))
+    return min(1.0, 10 * len(_UNREADABLE.findall(text)) / max(1, len(text)))

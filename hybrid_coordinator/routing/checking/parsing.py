@@ -22,6 +22,7 @@ _BRACKETED = frozenset(
     | {"rust", "rs", "scala", "swift", "ts", "tsx", "typescript"}
 )
 """Languages in which brackets outside strings and comments always balance."""
+_RUST = frozenset({"rust", "rs"})
 _TEMPLATED = re.compile(r"\{[{%]|<[A-Za-z_-]+>|^[ \t]*(?:#[ \t]*)?\.\.\.", re.MULTILINE)
 """Placeholders, which are meant to be replaced before anyone parses this."""
 
@@ -29,21 +30,15 @@ _MOST_CHARACTERS = 200_000
 _MOST_YAML_CHARACTERS = 20_000
 """PyYAML reads some 5 characters a microsecond, even in C."""
 _LITERALS = re.compile(
-    r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`", re.DOTALL
+    r"//[^\n]*|/\*.*?(?:\*/|\Z)|\"(?:\\.|[^\"\\\n])*+\"?|`(?:\\.|[^`\\])*+`?"
+    # Closed, or it is an apostrophe; and one sign long in Rust, whose lifetimes look the same.
+    r"|(?<![a-z])'(?:\\.|[^'\\\n]){0,300}+'",
+    re.DOTALL,
 )
+_RUST_SIGN = re.compile(r"'(?:\\[^\n]{1,9}?|[^'\\\n])'|'")
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _HUNK = re.compile(r"@@ -\d+(?:,(\d{1,9}))? \+\d+(?:,(\d{1,9}))? @@")
-_DIFF_HEADS = (
-    "diff ",
-    "index ",
-    "--- ",
-    "+++ ",
-    "new file",
-    "deleted file",
-    "old mode",
-    "new mode",
-)
-_DIFF_HEADS += ("similarity ", "rename ", "Binary ", "@@")
+_DIFF_HEADS = ("--- ", "+++ ")
 
 
 def fault(fence: Fence) -> str | None:
@@ -55,7 +50,10 @@ def fault(fence: Fence) -> str | None:
     if len(fence.text) > _MOST_CHARACTERS:
         return None
     if fence.language in _BRACKETED:
-        return None if _balanced(_LITERALS.sub("", fence.text)) else "brackets do not balance"
+        text = fence.text
+        if fence.language in _RUST:
+            text = _RUST_SIGN.sub("", text)
+        return None if _balanced(_LITERALS.sub("", text)) else "brackets do not balance"
     parse = _PARSERS.get(fence.language)
     return None if parse is None else parse(fence.text)
 

@@ -31,25 +31,13 @@ _NO_PROSE = re.compile(
 """What problems in plain words do not have and coding chores do."""
 _FEWEST_WORDS = 12
 _FEWEST_QUANTITIES = 2
-_LONGEST_PROMPT, _LONGEST_ANSWER = 4_000, 20_000
+_LONGEST_PROMPT, _LONGEST_ANSWER = 4_000, 8_000
 
-_NUMBER_WORDS = {
-    **{
-        word: float(n)
-        for n, word in enumerate(["one", "two", "three", "four", "five", "six", "seven"], 1)
-    },
-    **{word: float(n) for n, word in enumerate(["eight", "nine", "ten", "eleven", "twelve"], 8)},
-    "twice": 2.0,
-    "half": 2.0,
-    "double": 2.0,
-    "triple": 3.0,
-    "thrice": 3.0,
-    "dozen": 12.0,
-    "third": 3.0,
-    "quarter": 4.0,
-    "fourth": 4.0,
-    "fifth": 5.0,
-}
+_NUMBER_WORDS = frozenset(
+    {"one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"}
+    | {"twelve", "dozen", "twice", "half", "double", "triple", "thrice", "third", "quarter"}
+    | {"fourth", "fifth"}
+)
 _WORD = re.compile(r"[^\W\d_]+")
 _RELATION = re.compile(
     r"\b(?:more|less|fewer|older|younger|longer|shorter|taller|heavier|faster|slower|than"
@@ -83,16 +71,16 @@ class Sign(StrEnum):
 
 
 _WORTH: dict[Sign, float] = {
-    Sign.SLIP: -2.5,
-    Sign.CUT: -2.7,
-    Sign.FRACTION: -2.9,
-    Sign.SECOND_THOUGHTS: -1.8,
-    Sign.NO_RESULT: -1.1,
+    Sign.SLIP: -2.6,
+    Sign.CUT: -1.7,
+    Sign.FRACTION: -2.3,
+    Sign.SECOND_THOUGHTS: -1.6,
+    Sign.NO_RESULT: -1.2,
     Sign.UNUSED: -0.9,
 }
 """Change of the log odds of being right."""
-_START = 2.05
-_PER_LOG_RELATIONS = -0.7
+_START = 1.8
+_PER_DIFFICULTY = -0.5
 """The log odds of an answer without any sign, and their change with the logarithm of one more than
 the comparisons, shares and multiples in the question: they make the problem harder."""
 
@@ -106,9 +94,14 @@ class Working:
     signs: dict[Sign, str]
 
     @property
+    def difficulty(self) -> float:
+        """Of the question: the logarithm of one more than ``relations``."""
+        return math.log1p(self.relations)
+
+    @property
     def probability(self) -> float:
         """How likely the answer is right, in 0-1, if nothing else is wrong with it."""
-        odds = _START + _PER_LOG_RELATIONS * math.log1p(self.relations)
+        odds = _START + _PER_DIFFICULTY * self.difficulty
         odds += sum(_WORTH[sign] for sign in self.signs)
         return 1 / (1 + math.exp(-odds))
 
