@@ -39,7 +39,7 @@ def data(tmp_path: Path) -> Path:
             {
                 "prompt": prompt,
                 "weak_correct": right,
-                "strong_correct": True,
+                "strong_correct": number != 1,
                 "weak_response": working,
                 "strong_response": working,
             }

@@ -21,17 +21,21 @@ _SIGNS = {"\u2212": "-", "\u2013": "-", "\u00d7": "*", "\u00f7": "/", "\u2248": 
 _ANNOTATION = re.compile(r"<<([^<>\n]{0,200})>>")
 """A calculator's note, as in ``20*40 = <<20*40=800>>800``."""
 
-_TEX = (
+_PLAIN = (
     (re.compile(r"\\(?:times|cdot)\b"), "*"),
     (re.compile(r"\\div\b"), "/"),
     (re.compile(r"\\d?frac\{([^{}]{1,60})\}\{([^{}]{1,60})\}"), r"(\1)/(\2)"),
     (re.compile(r"\\(?:text|boxed|mathrm)\{([^{}]{1,60})\}"), r" \1 "),
     # Marks of a formula, and Markdown's bold.
     (re.compile(r"\\[()\[\]]|\*\*|`"), " "),
+    # Asides and rates: "3 (to her cousin) + 4", "7 sacks * 25 kilograms/sack".
+    (re.compile(r"(?<=[\w ])\([A-Za-z][^()\d=]{0,60}\)"), " "),
+    (re.compile(r"(?<=\w)[ ]?/[ ]?[A-Za-z]{3,30}\b"), " "),
 )
 
 _MOST_UNITS = 3
 """Words that may stand between a number and what follows it: "4 large poles * 6"."""
+_MOST_SUBJECT = 12
 _MOST_TOKENS = 60
 _DEEPEST = 6
 _TOLERANCE = 0.01
@@ -87,7 +91,7 @@ def calculations(text: str) -> tuple[Calculation, ...]:
     Units may follow numbers ("4 poles * 6 lights = 24 lights"); what has a variable or a phrase
     for an operand is passed over.
     """
-    for written, plain in _TEX:
+    for written, plain in _PLAIN:
         text = written.sub(plain, text)
     found: list[Calculation] = []
     seen: set[tuple[tuple[float, ...], float]] = set()
@@ -141,7 +145,7 @@ def _read(text: str) -> Iterator[Calculation]:
             place += 1
             continue
         # "= 24 apples = 2 dozen": one more link of the chain, or the start of another.
-        if chain and not _linked(tokens, chain[-1].next, expression.first):
+        if chain and not _linked(tokens, chain, expression.first):
             yield from _calculation(chain, tokens, text)
             chain = []
         chain.append(expression)
@@ -149,11 +153,26 @@ def _read(text: str) -> Iterator[Calculation]:
     yield from _calculation(chain, tokens, text)
 
 
-def _linked(tokens: Sequence[_Token], end: int, start: int) -> bool:
-    between = tokens[end:start]
-    if not between or between[-1].text != "=" or len(between) > _MOST_UNITS + 1:
+def _linked(tokens: Sequence[_Token], chain: Sequence[_Expression], start: int) -> bool:
+    between = tokens[chain[-1].next : start]
+    if not between or between[-1].text != "=":
         return False
-    return all(token.kind == "word" for token in between[:-1])
+    words = [token.text for token in between[:-1]]
+    if "\n" in words:
+        # "Total = 8 + 5", and in the next line "Total = 13".
+        subject = words[len(words) - words[::-1].index("\n") :]
+        return bool(subject) and subject == _subject(tokens, chain[0].first)
+    return len(words) <= _MOST_UNITS and all(token.kind == "word" for token in between[:-1])
+
+
+def _subject(tokens: Sequence[_Token], place: int) -> list[str]:
+    """What stands before the sign of equality right before a place, from its line's start."""
+    if place == 0 or tokens[place - 1].text != "=":
+        return []
+    first = place - 1
+    while first > 0 and place - first <= _MOST_SUBJECT and tokens[first - 1].text != "\n":
+        first -= 1
+    return [token.text for token in tokens[first : place - 1]]
 
 
 def _calculation(

@@ -54,6 +54,10 @@ _SECOND_THOUGHTS = re.compile(
 _SHARED = re.compile(
     r"\b(?:averages?|mean|percent(?:age)?|ratio|rate|fraction|probability)\b", re.I
 )
+_VARIABLE = re.compile(
+    r"(?<!['\u2019\w])\d{0,6}(?:[B-HJ-WYZb-hj-wyz]|[xX](?![ ]?[$(]?[ ]?\.?\d))(?!['\u2019\w])"
+)
+"""A letter that stands for a figure; "5 x 3" has none."""
 _ANNOTATION = re.compile(r"<<[^<>\n]{0,200}>>")
 _OPEN_END = re.compile(r"[-+*/=(<:,\u00d7\u00f7]\Z|<<[^<>\n]*\Z")
 _CLOSE = 0.006
@@ -72,11 +76,11 @@ class Sign(StrEnum):
 
 _WORTH: dict[Sign, float] = {
     Sign.SLIP: -2.6,
-    Sign.CUT: -1.7,
+    Sign.CUT: -1.3,
     Sign.FRACTION: -2.3,
-    Sign.SECOND_THOUGHTS: -1.6,
-    Sign.NO_RESULT: -1.2,
-    Sign.UNUSED: -0.9,
+    Sign.SECOND_THOUGHTS: -1.5,
+    Sign.NO_RESULT: -1.6,
+    Sign.UNUSED: -1.2,
 }
 """Change of the log odds of being right."""
 _START = 1.8
@@ -122,7 +126,9 @@ def read_working(prompt: str, answer: str) -> Working | None:
     plain = _ANNOTATION.sub("", answer).strip()
     stated = numbers(plain)
     last = stated[-1] if stated else None
-    given = sorted(set(numbers(prompt)))
+    # "Each 1 hour", "1/3 of", "5:00": these go into no calculation.
+    given = sorted(set(numbers(prompt)) - {0.0, 1.0})
+    solved = set(numbers("\n".join(_equations(plain))))
     signs: dict[Sign, str] = {}
     slips = [step.text for step in found if not step.holds]
     if slips:
@@ -132,11 +138,13 @@ def read_working(prompt: str, answer: str) -> Working | None:
     if last is not None and _is_odd_fraction(last, given, prompt):
         signs[Sign.FRACTION] = f"{last:g}"
     thoughts = _SECOND_THOUGHTS.search(plain)
-    if thoughts:
+    if thoughts and thoughts.group().lower() not in prompt.lower():
         signs[Sign.SECOND_THOUGHTS] = thoughts.group()
     if last is None or not any(_near(last, abs(step.result)) for step in found):
         signs[Sign.NO_RESULT] = "" if last is None else f"{last:g}"
-    unused = [f"{figure:g}" for figure in given if not _is_used(figure, found)]
+    unused = [
+        f"{figure:g}" for figure in given if figure not in solved and not _is_used(figure, found)
+    ]
     if unused:
         signs[Sign.UNUSED] = _short(unused)
     return Working(len(_RELATION.findall(prompt)), signs)
@@ -159,6 +167,11 @@ def _is_odd_fraction(last: float, given: Sequence[float], prompt: str) -> bool:
     if last.is_integer() or _SHARED.search(prompt):
         return False
     return all(figure.is_integer() for figure in given)
+
+
+def _equations(answer: str) -> list[str]:
+    """The lines that have a variable and a sign of equality."""
+    return [line for line in answer.split("\n") if "=" in line and _VARIABLE.search(line)]
 
 
 def _is_used(figure: float, found: Sequence[Calculation]) -> bool:
