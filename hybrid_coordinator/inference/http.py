@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -31,6 +31,7 @@ _MAX_BODY_BYTES = 8 * 1024 * 1024
 """Model lists take kilobytes; what is longer is something else on that port."""
 _MAX_LINE_BYTES = 4 * 1024 * 1024
 _JSON = {"content-type": "application/json"}
+_DRAIN_SECONDS = 0.2
 _LONGEST_RETRY_AFTER = 86_400.0
 
 
@@ -49,6 +50,7 @@ class HttpStream:
         self._url = url
         self._response = response
         self._credentials = credentials
+        self._chunks = response.aiter_bytes()
         self.status = response.status_code
 
     @property
@@ -58,7 +60,7 @@ class HttpStream:
 
     async def body(self) -> bytes:
         """The whole body, for an error status, without the server's key."""
-        return self._credentials.masked(self._url, await _read(self._url, self._response))
+        return self._credentials.masked(self._url, await _read(self._url, self._chunks))
 
     async def lines(self) -> AsyncIterator[bytes]:
         """The body's lines without their ends, as they arrive; empty ones are left out.
@@ -67,7 +69,7 @@ class HttpStream:
         ``str.splitlines`` would cut at.
         """
         pending = bytearray()
-        async for chunk in self._response.aiter_bytes():
+        async for chunk in self._chunks:
             pending += chunk
             while (end := pending.find(b"\n")) >= 0:
                 line = bytes(pending[:end]).rstrip(b"\r")
@@ -80,6 +82,14 @@ class HttpStream:
                 )
         if pending:
             yield bytes(pending)
+
+    async def drain(self) -> None:
+        """Read on after the answer, so that its connection can be used again. Not for long, since
+        some servers leave it open; and nothing that goes wrong there matters any more."""
+        with suppress(TimeoutError, httpx.HTTPError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                async for _ in self._chunks:
+                    pass
 
 
 class HttpClient:
@@ -122,7 +132,7 @@ class HttpClient:
                 asyncio.timeout(timeout),
                 self._open(method, url, body) as response,
             ):
-                return HttpAnswer(response.status_code, await _read(url, response))
+                return HttpAnswer(response.status_code, await _read(url, response.aiter_bytes()))
         except TimeoutError as error:
             raise ModelUnavailableError(f"{url}: no answer within {timeout:g} s") from error
 
@@ -187,9 +197,9 @@ def _encode(body: Mapping[str, JsonValue]) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
-async def _read(url: str, response: httpx.Response) -> bytes:
+async def _read(url: str, chunks: AsyncIterator[bytes]) -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in chunks:
         body += chunk
         if len(body) > _MAX_BODY_BYTES:
             raise ModelReplyError(f"{url}: it sends more than {_MAX_BODY_BYTES} bytes")

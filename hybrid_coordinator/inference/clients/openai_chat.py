@@ -71,7 +71,8 @@ class OpenAIChat:
                 if piece is not None:
                     yield piece
                 if reader.done:
-                    break  # some servers keep the connection open
+                    await response.drain()
+                    break
             yield reader.finish(notices)
 
     def _fit(self, request: ChatRequest) -> tuple[int, tuple[str, ...]]:

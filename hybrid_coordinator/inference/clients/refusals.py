@@ -47,6 +47,9 @@ _NUMBERS = (
         r"(?:tokens|input tokens|in the messages)",
         re.DOTALL,
     ),
+    re.compile(  # LM Studio before 0.3.18
+        r"keep the first (?P<tokens>\d+) tokens.*context length of only (?P<length>\d+)", re.DOTALL
+    ),
     re.compile(r"n_keep: (?P<tokens>\d+) ?>= ?n_ctx: (?P<length>\d+)"),  # LM Studio
 )
 _SCHEMA = ("json schema", "json_schema", "grammar", "response_format", "output_config")
