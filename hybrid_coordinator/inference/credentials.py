@@ -42,13 +42,14 @@ class Credentials:
         return body
 
 
-def configured_credentials(inference: InferenceSettings, remote: RemoteSettings) -> Credentials:
+def configured_credentials(
+    inference: InferenceSettings, remote: RemoteSettings | None = None
+) -> Credentials:
     """The keys of the endpoints of these settings."""
-    of_kind = {
-        EndpointKind.COMPATIBLE: inference.openai_compatible_api_key,
-        EndpointKind.ANTHROPIC: remote.anthropic_api_key,
-        EndpointKind.OPENAI: remote.openai_api_key,
-    }
+    of_kind = {EndpointKind.COMPATIBLE: inference.openai_compatible_api_key}
+    if remote is not None:
+        of_kind[EndpointKind.ANTHROPIC] = remote.anthropic_api_key
+        of_kind[EndpointKind.OPENAI] = remote.openai_api_key
     return Credentials(
         (endpoint, key)
         for endpoint in configured_endpoints(inference, remote)

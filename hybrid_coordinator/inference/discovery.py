@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hybrid_coordinator.inference.http import HttpClient
 
 _EVERY_SECONDS = 3.0
+_ELSEWHERE_SECONDS = 20.0
+"""The pause for servers on other machines, which may have other users, and log every request."""
 _WATCH_SECONDS = 120.0
 """How long after the last call the looking goes on: an idle coordinator leaves servers alone."""
 _KEEP_SECONDS = 5.0
@@ -59,6 +61,12 @@ class _Watched:
         """Return once there is a report a few seconds old, of a probe begun after that."""
         while self._clock() - self._done_at > _KEEP_SECONDS or self._begun_at < begun_after:
             await asyncio.shield(self.look())
+
+    async def keep_fresh(self) -> None:
+        """Look again, where the last look is long enough ago."""
+        pause = 0.0 if self.endpoint.on_this_machine else _ELSEWHERE_SECONDS
+        if self._clock() - self._done_at >= pause:
+            await self.look()
 
     def forget(self) -> None:
         """Take the last report for no longer true, and look again."""
@@ -137,7 +145,7 @@ class Discovery:
     async def _watch(self) -> None:
         while self._clock() < self._watch_until:
             await asyncio.sleep(self._every)
-            await self.survey(begun_after=self._clock())
+            await asyncio.gather(*(each.keep_fresh() for each in self._watched.values()))
 
     def _reports(self) -> Survey:
         return tuple(each.report() for each in self._watched.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from hybrid_coordinator.errors import SettingsError
@@ -72,6 +73,15 @@ class Endpoint:
     def remote(self) -> bool:
         """Whether it is someone else's, and costs money: never a server that the user runs."""
         return self.kind in (EndpointKind.ANTHROPIC, EndpointKind.OPENAI)
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether the URL is one of loopback."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     @property
     def openai_base(self) -> str:

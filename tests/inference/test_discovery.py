@@ -439,6 +439,41 @@ async def test_a_change_is_noticed_behind_the_callers(http_to: Http):
     assert watcher.cancelled()
 
 
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://127.1.2.3", True),
+        ("http://localhost:8080", True),
+        ("http://[::1]:8080", True),
+        ("http://gpu.lan:8080", False),
+        ("http://192.168.1.7", False),
+        ("https://127.0.0.1.example", False),
+    ],
+)
+def test_servers_of_this_machine_are_told_from_others(url: str, here: bool):
+    assert Endpoint(EndpointKind.VLLM, url).on_this_machine is here
+
+
+async def test_a_server_elsewhere_is_looked_at_less_often(http_to: Http):
+    clock = Clock()
+    async with ModelServer({"GET /v1/models": openai_models(vllm_model("m"))}) as server:
+        # 0.0.0.0 reaches this machine, and is no loopback address by its form.
+        url = server.url.replace("127.0.0.1", "0.0.0.0")
+        discovery = Discovery(
+            http_to(url), [Endpoint(EndpointKind.VLLM, url)], timeout=5, every=0.01, clock=clock
+        )
+        watched = next(iter(discovery._watched.values()))
+        await discovery.glance()
+        clock.now += 19
+        await watched.keep_fresh()
+        assert len(server.requests) == 1
+        clock.now += 1
+        await watched.keep_fresh()
+        assert len(server.requests) == 2
+        await discovery.close()
+
+
 async def test_servers_are_left_alone_when_nobody_asks(http_to: Http):
     clock = Clock()
     async with ModelServer({"GET /v1/models": openai_models(vllm_model("m"))}) as server:

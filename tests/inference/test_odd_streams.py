@@ -253,7 +253,7 @@ async def test_a_connection_is_used_again(http_to: Http, kind: EndpointKind):
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         http = http_to(url)
         client = client_for(http, Endpoint(kind, url), LocalModel("m", 40960, loaded=True))
         request = ChatRequest((ChatMessage("user", "hello"),), 100, 0.2)

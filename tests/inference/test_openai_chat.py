@@ -231,8 +231,8 @@ async def test_max_tokens_is_lowered_to_what_is_left_of_the_context(http_to: Htt
     [
         (
             (
-                "This model's maximum context length is 4096 tokens. However, your request has 5000 "
-                "input tokens. Please reduce the length of the input messages."
+                "This model's maximum context length is 4096 tokens. However, your request has "
+                "5000 input tokens. Please reduce the length of the input messages."
             ),
             (5000, 4096),
         ),
