@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from hybrid_coordinator.errors import SettingsError
 from hybrid_coordinator.inference.egress import origin
 from hybrid_coordinator.inference.endpoints import EndpointKind, configured_endpoints
 
@@ -45,13 +46,28 @@ class Credentials:
 def configured_credentials(
     inference: InferenceSettings, remote: RemoteSettings | None = None
 ) -> Credentials:
-    """The keys of the endpoints of these settings."""
+    """The keys of the endpoints of these settings.
+
+    Raises:
+        SettingsError: a key holds what no header can carry; it names the setting, not the key.
+    """
     of_kind = {EndpointKind.COMPATIBLE: inference.openai_compatible_api_key}
     if remote is not None:
         of_kind[EndpointKind.ANTHROPIC] = remote.anthropic_api_key
         of_kind[EndpointKind.OPENAI] = remote.openai_api_key
     return Credentials(
-        (endpoint, key)
+        (endpoint, _sendable(endpoint, key))
         for endpoint in configured_endpoints(inference, remote)
         if (key := of_kind.get(endpoint.kind)) is not None and key.get_secret_value()
     )
+
+
+def _sendable(endpoint: Endpoint, key: SecretStr) -> SecretStr:
+    """The key. The HTTP library would refuse a bad one too, and show it in its message."""
+    value = key.get_secret_value()
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise SettingsError(
+            f"{endpoint.key_setting} holds a space, a line break or another character that no API "
+            "key has: copy it again"
+        )
+    return key

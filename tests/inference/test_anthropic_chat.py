@@ -280,15 +280,23 @@ async def test_an_overloaded_server_can_be_asked_again(
     assert error.retry_after == retry_after
 
 
-async def test_a_prompt_that_is_too_long_is_the_callers_error_with_the_numbers(http_to: Http):
-    error = await failure(
-        http_to,
-        anthropic_refusal(
-            400, "invalid_request_error", "prompt is too long: 210381 tokens > 200000 maximum"
+@pytest.mark.parametrize(
+    ("said", "tokens"),
+    [
+        ("prompt is too long: 210381 tokens > 200000 maximum", 210381),
+        (
+            "input length and `max_tokens` exceed context limit: 195000 + 8292 > 200000, decrease "
+            "input length or `max_tokens` and try again",
+            195000,
         ),
-    )
+    ],
+)
+async def test_a_prompt_that_is_too_long_is_the_callers_error_with_the_numbers(
+    http_to: Http, said: str, tokens: int
+):
+    error = await failure(http_to, anthropic_refusal(400, "invalid_request_error", said))
     assert isinstance(error, PromptTooLongError)
-    assert (error.tokens, error.context_length) == (210381, 200000)
+    assert (error.tokens, error.context_length) == (tokens, 200000)
 
 
 async def test_a_schema_that_is_refused_is_the_callers_error(http_to: Http):

@@ -258,6 +258,14 @@ async def test_no_message_and_no_log_shows_a_key(
         assert key not in said
 
 
+@pytest.mark.parametrize("key", ["sk-geheim\n", "sk-geheim sk-2", "sk-geheim\u00fc", " sk-geheim"])
+def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str):
+    settings = remote("openai/m", openai_api_key=key)
+    with pytest.raises(SettingsError, match=r"^remote.openai_api_key holds") as caught:
+        configured_credentials(InferenceSettings(), settings)
+    assert "geheim" not in str(caught.value)
+
+
 def test_without_a_key_nothing_is_added():
     assert Credentials().headers("http://127.0.0.1:1/") == {}
     assert Credentials().masked("http://127.0.0.1:1/", b"text") == b"text"

@@ -42,6 +42,7 @@ _TOO_LONG = (
 )
 _NUMBERS = (
     re.compile(r"(?P<tokens>\d+) tokens > (?P<length>\d+) maximum"),  # Anthropic
+    re.compile(r"(?P<tokens>\d+) \+ \d+ > (?P<length>\d+)"),  # Anthropic, with max_tokens
     re.compile(  # OpenAI, vLLM
         r"maximum context length is (?P<length>\d+) tokens.*?(?P<tokens>\d+) "
         r"(?:tokens|input tokens|in the messages)",
