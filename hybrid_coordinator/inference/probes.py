@@ -66,7 +66,10 @@ class _Probe:
         return EndpointReport(self.endpoint, state, reason, models, slots)
 
     def wrong(self, answer: HttpAnswer) -> EndpointReport:
-        """The report on something that answered, but not as a server of this kind does."""
+        """The report on something that answered, but not as a server of this kind does, or not
+        yet."""
+        if answer.status == 503:
+            return self.not_now(answer)
         if answer.status in (401, 403):
             setting = self.endpoint.key_setting
             advice = f"; set {setting}" if setting else ""
@@ -76,6 +79,13 @@ class _Probe:
         else:
             reason = f"HTTP {answer.status} that is not {self.endpoint.kind}'s"
         return self.report(EndpointState.WRONG, reason)
+
+    def not_now(self, answer: HttpAnswer) -> EndpointReport:
+        """The report on a server that says it is unavailable: it may still load its model."""
+        content = parse_object(answer.body) or {}
+        said = error_text(content) or text(content, "message") or "HTTP 503"
+        loading = "loading" in said.lower()
+        return self.report(EndpointState.LOADING if loading else EndpointState.DOWN, said)
 
     def ready(self, models: tuple[LocalModel, ...], *, slots: int = 1) -> EndpointReport:
         reason = "" if models else "it has no model"
@@ -119,9 +129,7 @@ def _configured(endpoint: Endpoint) -> EndpointReport:
 async def _llama_cpp(probe: _Probe) -> EndpointReport:
     health = await probe.get("/health")
     if health.status == 503:
-        said = error_text(parse_object(health.body) or {})
-        if said and "loading" in said.lower():
-            return probe.report(EndpointState.LOADING, said)
+        return probe.not_now(health)
     listing, props = await asyncio.gather(probe.get("/v1/models"), probe.get_object("/props"))
     entries = _openai_entries(listing)
     if entries is None:

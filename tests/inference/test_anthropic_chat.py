@@ -285,8 +285,10 @@ async def test_an_overloaded_server_can_be_asked_again(
     [
         ("prompt is too long: 210381 tokens > 200000 maximum", 210381),
         (
-            "input length and `max_tokens` exceed context limit: 195000 + 8292 > 200000, decrease "
-            "input length or `max_tokens` and try again",
+            (
+                "input length and `max_tokens` exceed context limit: 195000 + 8292 > 200000, "
+                "decrease input length or `max_tokens` and try again"
+            ),
             195000,
         ),
     ],

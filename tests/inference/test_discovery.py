@@ -69,10 +69,27 @@ async def test_a_llama_server_that_has_just_been_started_is_loading_or_not_up_ye
     assert set(seen) <= {EndpointState.DOWN, EndpointState.LOADING, EndpointState.READY}
 
 
-async def test_loading_is_told_from_down(http_to: Http):
-    async with ModelServer({"GET /health": LOADING, "GET /v1/models": LOADING}) as server:
-        report = await look(http_to, EndpointKind.LLAMA_CPP, server.url)
-    assert (report.state, report.reason) == (EndpointState.LOADING, "Loading model")
+LOADING_WITHOUT_ERROR = as_json({"message": "Loading model", "code": 503}, 503)
+UNAVAILABLE = Answer(b"<h1>503 Service Unavailable</h1>", 503, "text/html")
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "reason"),
+    [
+        (LOADING, EndpointState.LOADING, "Loading model"),
+        (LOADING_WITHOUT_ERROR, EndpointState.LOADING, "Loading model"),
+        (UNAVAILABLE, EndpointState.DOWN, "HTTP 503"),
+    ],
+)
+@pytest.mark.parametrize(
+    "kind", [EndpointKind.LLAMA_CPP, EndpointKind.COMPATIBLE, EndpointKind.VLLM]
+)
+async def test_loading_is_told_from_down(
+    http_to: Http, kind: EndpointKind, answer: Answer, state: EndpointState, reason: str
+):
+    async with ModelServer({"GET /health": answer, "GET /v1/models": answer}) as server:
+        report = await look(http_to, kind, server.url)
+    assert (report.state, report.reason) == (state, reason)
 
 
 async def test_a_frozen_llama_server_is_down_within_the_bound(http_to: Http, tiny_model: Path):

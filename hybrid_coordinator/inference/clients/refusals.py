@@ -63,7 +63,8 @@ _NO_CREDIT = (
     "billing_",
 )
 """OpenAI sends these with 429 like a rate limit, and no waiting helps."""
-_BUSY_KINDS = ("overloaded", "rate_limit", "slow_down", "server_is_busy", "timeout_error")
+_LOADING = "loading model"
+_BUSY_KINDS = (_LOADING, "overloaded", "rate_limit", "slow_down", "timeout_error")
 _BUSY_STATUS = (408, 429, 502, 503, 504, 529)
 _RETRY_SECONDS = 1.0
 """Where a busy server does not say when to come again."""
@@ -86,7 +87,7 @@ async def refusal(response: HttpStream, endpoint: Endpoint, name: str) -> Hybrid
         retry_after = response.retry_after
         return _busy(
             f"{name} is not ready: {said} (HTTP {status})",
-            loading="loading" in kind,
+            loading=_LOADING in kind,
             retry_after=_RETRY_SECONDS if retry_after is None else retry_after,
         )
     if status in (400, 413, 422, 500):
@@ -164,7 +165,9 @@ def failed(event: JsonObject, said: str, name: str) -> HybridError:
     kind = f"{error_kind(event)} {said}".lower()
     if any(sign in kind for sign in _BUSY_KINDS):
         return _busy(
-            f"{name} failed while answering: {said}", loading=False, retry_after=_RETRY_SECONDS
+            f"{name} failed while answering: {said}",
+            loading=_LOADING in kind,
+            retry_after=_RETRY_SECONDS,
         )
     if any(sign in kind for sign in _TOO_LONG):
         return _too_long(event, said, name)
