@@ -423,20 +423,6 @@ async def _build(
     return running
 
 
-def _routing(
-    home: Home, store: SettingsStore, database: Database, scrubber: Scrubber
-) -> tuple[Evidence, CurrentModels]:
-    """What is known of the models, and the way to them."""
-    from hybrid_coordinator.routing.current import CurrentModels
-    from hybrid_coordinator.routing.evidence import Evidence
-    from hybrid_coordinator.routing.planning import Planner
-    from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
-
-    evidence = Evidence(RouteAttempts(database))
-    planner = Planner(lambda: store.current().routing, home.rules_file, evidence)
-    return evidence, CurrentModels(store, planner, scrubber, database)
-
-
 def _moving_index(
     settings: Settings,
     database: Database,

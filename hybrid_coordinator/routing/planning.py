@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import random
@@ -67,6 +68,17 @@ class Planner:
         """The preset in force: the setting's, or the one that fits this machine."""
         chosen = self._settings().preset
         return self.machine.hardware.preset if chosen == "auto" else chosen
+
+    def notice(self) -> str | None:
+        """What is wrong with the rules file as it is now; None mostly."""
+        return self._rules.notice()
+
+    async def run(self) -> None:
+        """Look at the rest of the machine, and keep what is known of models fresh, until
+        cancelled."""
+        await asyncio.to_thread(self.machine.look_for_nvidia)
+        if self._evidence is not None:
+            await self._evidence.run()
 
     def plan(
         self,

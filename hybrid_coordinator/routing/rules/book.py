@@ -120,7 +120,7 @@ class _Reader:
     def _rules(self, node: yaml.Node) -> Iterator[Rule]:
         if isinstance(node, yaml.SequenceNode):
             yield from (rule for each in node.value if (rule := self._rule(each)) is not None)
-        else:
+        elif node.tag != "tag:yaml.org,2002:null":  # every rule is commented out
             self._complain(node, "a list of rules belongs here: `- condition: ...`")
 
     def _rule(self, node: yaml.Node) -> Rule | None:
@@ -137,7 +137,7 @@ class _Reader:
         confidence = _SURE
         if "confidence" in parts:
             confidence = self._number(parts["confidence"], "confidence", 0, 1)
-        description = self._text(parts["description"]) if "description" in parts else ""
+        description = self._text(parts["description"]) if "description" in parts else None
         if condition is None or len(self.problems) > before:
             return None
         line = node.start_mark.line + 1
@@ -175,9 +175,12 @@ class _Reader:
         """A tier, or the name of a model: "model: NAME" as text or as a mapping."""
         if isinstance(node, yaml.MappingNode):
             parts = self._members(node, ("model",), "target")
-            text = f"model: {self._text(parts['model'])}" if "model" in parts else ""
+            name = self._text(parts["model"]) if "model" in parts else None
+            text = None if name is None else f"model: {name}"
         else:
             text = self._text(node)
+        if text is None:
+            return None, None
         model = text.removeprefix("model:").strip()
         if model != text and model:
             return None, model
@@ -197,12 +200,12 @@ class _Reader:
         self._complain(node, f"{name}: a number from {least:g} to {most:g} belongs here")
         return least
 
-    def _text(self, node: yaml.Node) -> str:
+    def _text(self, node: yaml.Node) -> str | None:
         value = self._scalar(node)
         if isinstance(value, str):
             return value.strip()
         self._complain(node, "a text belongs here")
-        return ""
+        return None
 
     def _scalar(self, node: yaml.Node) -> object:
         return self.loader.construct_object(node) if isinstance(node, yaml.ScalarNode) else None
