@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.database import Database, Session
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
@@ -30,7 +31,13 @@ INSERT INTO knowledge_items
      projected)
 SELECT md5(n::text)::uuid, 1, 'ADD', 'skills-patterns', 'p', 't', 'c', '{}', now(), now(), n > 100
 FROM generate_series(1, 20000) AS n;
-ANALYZE interactions, exposures, outcomes, knowledge_items;
+INSERT INTO route_attempts
+    (interaction_id, position, model, endpoint, tier, latency_ms, confidence, outcome, tokens_in,
+     tokens_out, project, task_type, complexity)
+SELECT
+    md5(n::text)::uuid, 1, 'm', 'e', 'LOCAL_FAST', 1, 0.5, 'ok', 1, 1, 'p', 'edit', 'simple'
+FROM generate_series(1, 20000) AS n;
+ANALYZE interactions, exposures, outcomes, knowledge_items, route_attempts;
 """
 
 
@@ -65,6 +72,14 @@ async def session(database: Database) -> AsyncIterator[Session]:
     async with database.session() as session:
         await session.execute(FILL)
         yield session
+
+
+async def test_evidence_reads_the_latest_attempts_and_no_table_from_end_to_end(
+    session: Session, database: Database
+) -> None:
+    found = await explain(session, RouteAttempts(database)._queries.evidence, 1000)
+    assert found.scanned == frozenset()
+    assert found.indexes >= {"route_attempts_pkey", "outcomes_interaction", "interactions_pkey"}
 
 
 async def test_hot_queries_read_no_table_from_end_to_end(

@@ -26,7 +26,9 @@ FROM ROWS FROM (
 -- in part. A reply that could not be used is an answer that failed its check; a model that could
 -- not be asked tells nothing of its answers.
 WITH latest AS (
-    SELECT *
+    SELECT
+        *,
+        (SELECT model_used FROM interactions WHERE id = route_attempts.interaction_id) AS answering
     FROM route_attempts
     WHERE task_type IS NOT NULL AND complexity IS NOT NULL
     ORDER BY id DESC
@@ -36,7 +38,7 @@ WITH latest AS (
         latest.*,
         row_number() OVER (
             PARTITION BY latest.interaction_id
-            ORDER BY latest.model = interactions.model_used DESC, confidence DESC NULLS LAST, position
+            ORDER BY model = answering DESC, confidence DESC NULLS LAST, position
         ) = 1 AND confidence IS NOT NULL AS answered,
         CASE outcome.outcome
             WHEN 'success' THEN 1.0
@@ -45,7 +47,6 @@ WITH latest AS (
             ELSE CASE outcome.user_feedback WHEN 1 THEN 1.0 WHEN -1 THEN 0.0 END
         END::double precision AS seen
     FROM latest
-    LEFT JOIN interactions ON interactions.id = latest.interaction_id
     LEFT JOIN LATERAL (
         SELECT outcome, user_feedback
         FROM outcomes
