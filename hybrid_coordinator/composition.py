@@ -43,9 +43,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.locating import Wanted
     from hybrid_coordinator.knowledge.moving_index import MovingIndex
     from hybrid_coordinator.knowledge.rebuild import Rebuilder
-    from hybrid_coordinator.routing.current import CurrentModels
     from hybrid_coordinator.routing.delegate import Delegate
-    from hybrid_coordinator.routing.evidence import Evidence
     from hybrid_coordinator.storage.postgres.database import Database
     from hybrid_coordinator.storage.postgres.generations import Generations
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
@@ -352,6 +350,7 @@ async def _build(
     from hybrid_coordinator.learning.datasets import TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder
     from hybrid_coordinator.learning.tracking import Tracker
+    from hybrid_coordinator.routing.current import CurrentModels
     from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
@@ -365,12 +364,12 @@ async def _build(
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
-    evidence, models = _routing(home, store, database, scrubber)
+    models = CurrentModels(store, home.rules_file, scrubber, database)
     stack.push_async_callback(models.close)
 
     def recorded() -> None:
         projector.wake()
-        evidence.mark_stale()
+        models.news()
 
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
@@ -413,7 +412,7 @@ async def _build(
     )
     for work in (
         projector.run(),
-        evidence.run(),
+        models.run(),
         refresher.run(),
         running.catch_up(),
         moving.rebuilder.run(),

@@ -16,7 +16,7 @@
      ├─ EmbeddingMismatchError   an index was built by another embedding model
      ├─ ModelReplyError          a model answered with an error, or with nothing usable
      │   ├─ ConnectionCutError         the connection broke while it answered
-     │   └─ EmptyAnswerError           it answered in full, and said nothing
+     │   └─ EmptyAnswerError           it answered in full, with nothing usable
      ├─ BudgetError              a remote call may not be paid for
      │   ├─ BudgetExceededError        the day's budget does not hold it
      │   └─ UnknownPriceError          nobody knows what it costs
@@ -146,7 +146,7 @@ class ConnectionCutError(ModelReplyError):
 
 
 class EmptyAnswerError(ModelReplyError):
-    """A model answered in full and said nothing; its endpoint works."""
+    """A model answered in full, and said nothing or refused to; its endpoint works."""
 
 
 class BudgetError(HybridError):

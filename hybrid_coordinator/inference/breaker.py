@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from hybrid_coordinator.errors import (
     EmptyAnswerError,
-    ModelBusyError,
+    HybridError,
+    ModelLoadingError,
     ModelReplyError,
     ModelUnavailableError,
 )
@@ -67,8 +68,8 @@ class Breakers:
     """A breaker for each endpoint, by URL; also where there is only one endpoint.
 
     What counts is what is the endpoint's fault: it does not answer, is cut off, sends garbage or
-    an error, or hangs. A refused request, an empty or a weak answer and a caller who goes away do
-    not; nor does an endpoint that says it is loading or busy.
+    an error, hangs, or takes no more work. A refused request, an empty or a weak answer and a
+    caller who goes away do not; nor does an endpoint that is still loading its model.
 
     An endpoint alone is not tried in spite of its open breaker: an error at once that says when
     the next try is due serves its caller better than a wait for what has just failed twice. If
@@ -114,11 +115,11 @@ class Breakers:
         breaker.probing = breaker.probing or probe
         try:
             yield
-        except (EmptyAnswerError, ModelBusyError):
+        except (EmptyAnswerError, ModelLoadingError):
             self._neutral(breaker, probe)
             raise
         except (ModelUnavailableError, ModelReplyError) as error:
-            self._failed(breaker, probe, str(error))
+            self._failed(breaker, probe, error)
             raise
         except BaseException:
             # A refused request or a caller who went away says nothing about the endpoint.
@@ -173,17 +174,18 @@ class Breakers:
             f"{url} is left alone and tried again {when}: {breaker.reason}"
         )
 
-    def _failed(self, breaker: _Breaker, probe: bool, reason: str) -> None:
+    def _failed(self, breaker: _Breaker, probe: bool, error: HybridError) -> None:
         if probe:
             breaker.probing = False
         elif breaker.opened:
             return  # it began before the breaker opened, and says nothing new
         breaker.failures += 1
-        breaker.reason = reason
+        breaker.reason = str(error)
         if breaker.failures >= FAILURES_TO_OPEN or probe:
             grown = min(2 * breaker.cool_down, LONGEST_COOL_DOWN) or FIRST_COOL_DOWN
             breaker.opened, breaker.cool_down, breaker.seen_away = True, grown, False
-            breaker.retry_at = self._clock() + grown * (1 + _JITTER * self._jitter.random())
+            wait = max(grown * (1 + _JITTER * self._jitter.random()), error.retry_after or 0.0)
+            breaker.retry_at = self._clock() + wait
 
     def _neutral(self, breaker: _Breaker, probe: bool) -> None:
         if probe:

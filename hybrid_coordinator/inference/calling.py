@@ -13,7 +13,8 @@ from hybrid_coordinator.inference.endpoints import Endpoint, LocalModel
 from hybrid_coordinator.inference.generate import STALL_SECONDS, generate
 from hybrid_coordinator.inference.lanes import Lanes
 
-MAX_RETRIES = 2
+MAX_RETRIES = 1
+"""More would keep a caller from the next model, and hit a failing endpoint more often."""
 _MIN_PAUSE = 0.1
 """Seconds before a retry where an endpoint says "at once": it was busy a moment ago."""
 

@@ -137,7 +137,7 @@ def _measured(answer: _Answer, request: ChatRequest, name: str) -> Generation:
     text, thinking = answer.text_and_thinking()
     if finish is not None and finish.reason == "refusal":
         # What came before the refusal is not meant to be used.
-        raise ModelReplyError(f"{name} refused to answer; ask for it in other words, or elsewhere")
+        raise EmptyAnswerError(f"{name} refused to answer; ask for it in other words, or elsewhere")
     if finish is None or answer.first_at is None or not text.strip():
         raise _empty(finish, thinking, request, name)
     notices = list(finish.notices)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import SettingsError
 from hybrid_coordinator.routing.delegate import Delegate
+from hybrid_coordinator.routing.evidence import Evidence
 from hybrid_coordinator.routing.planning import Planner
 from hybrid_coordinator.settings import Settings, SettingsStore
+from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.database import Database
 
 _log = logging.getLogger(__name__)
@@ -18,10 +21,15 @@ class CurrentModels:
     """A delegate that is made anew when the settings of models change."""
 
     def __init__(
-        self, store: SettingsStore, planner: Planner, scrubber: Scrubber, database: Database
+        self,
+        store: SettingsStore,
+        rules_file: Path,
+        scrubber: Scrubber,
+        database: Database,
     ) -> None:
         self._store = store
-        self._planner = planner
+        self._evidence = Evidence(RouteAttempts(database))
+        self._planner = Planner(lambda: store.current().routing, rules_file, self._evidence)
         self._scrubber = scrubber
         self._database = database
         self._settings = store.current()
@@ -42,6 +50,14 @@ class CurrentModels:
             except SettingsError as error:
                 _log.warning("the previous model endpoints stay in force: %s", error)
         return self._made[-1]
+
+    def news(self) -> None:
+        """Say that an attempt or an outcome was recorded. Costs nothing."""
+        self._evidence.mark_stale()
+
+    async def run(self) -> None:
+        """Keep what is known of the machine and of the models fresh, until cancelled."""
+        await self._planner.run()
 
     async def close(self) -> None:
         """Close all connections; no call may follow."""

@@ -16,6 +16,7 @@ from hybrid_coordinator.errors import (
     HybridError,
     InvalidArgumentError,
     ModelBusyError,
+    ModelLoadingError,
     ModelReplyError,
     ModelUnavailableError,
 )
@@ -67,7 +68,7 @@ def report(state: EndpointState) -> EndpointReport:
 
 @pytest.mark.parametrize(
     "error",
-    [DOWN, ModelReplyError("HTTP 500"), ConnectionCutError("cut"), ModelReplyError("garbage")],
+    [DOWN, ModelReplyError("HTTP 500"), ConnectionCutError("cut"), ModelBusyError("HTTP 529")],
 )
 def test_two_failures_in_a_row_open_it_and_the_refusal_says_why_and_when(error: HybridError):
     breakers, _ = made()
@@ -84,7 +85,7 @@ def test_two_failures_in_a_row_open_it_and_the_refusal_says_why_and_when(error: 
     [
         InvalidArgumentError("prompt", "too long"),
         EmptyAnswerError("nothing"),
-        ModelBusyError("loading"),
+        ModelLoadingError("loading"),
         asyncio.CancelledError(),
     ],
 )
@@ -163,6 +164,12 @@ def test_one_that_asks_for_a_pause_gets_it():
     assert breakers.snapshot()[0].state is BreakerState.CLOSED
 
 
+def test_a_cool_down_is_no_shorter_than_what_the_endpoint_asks_for():
+    breakers, _ = made()
+    fail(breakers, ModelBusyError("HTTP 429", retry_after=30.0), times=2)
+    assert breakers.snapshot()[0].retry_in == 30.0
+
+
 def test_a_dead_endpoint_is_hit_twice_in_ten_requests():
     breakers, _ = made()
     hits = 0
@@ -209,7 +216,7 @@ class Events(RuleBasedStateMachine):
 
     @rule(
         call=consumes(calls),
-        error=st.sampled_from([None, DOWN, ModelBusyError("busy"), asyncio.CancelledError()]),
+        error=st.sampled_from([None, DOWN, ModelLoadingError("loading"), asyncio.CancelledError()]),
     )
     def end(self, call: int, error: BaseException | None) -> None:
         watch = self.begun.pop(call, None)

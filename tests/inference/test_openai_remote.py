@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hybrid_coordinator.errors import (
+    EmptyAnswerError,
     HybridError,
     InvalidArgumentError,
     ModelBusyError,
@@ -187,7 +188,7 @@ async def test_a_schema_that_is_refused_is_the_callers_error(http_to: Http):
 )
 async def test_a_refusal_is_no_answer(http_to: Http, stream: Stream):
     error = await failure(http_to, stream)
-    assert type(error) is ModelReplyError
+    assert isinstance(error, EmptyAnswerError)
     assert "refused to answer" in str(error)
 
 
