@@ -201,7 +201,7 @@ class Coordinator:
                 self.projector.problem,
                 rebuild.words if rebuild and rebuild.problem else None,
                 self.settings.notice(),
-                self.planner.notice(),
+                self.models().notice(),
             )
             if each
         ]

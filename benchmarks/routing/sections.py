@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.routing import answers, prompts
+from benchmarks.routing import answers, cascade, prompts, semantic_cache
 from benchmarks.routing.tables import Table
 
 Section = Callable[[Path], Table]
@@ -15,4 +15,6 @@ SECTIONS: dict[str, Section] = {
     "prompts": prompts.measure,
     "answers": answers.measure,
     "reliability": answers.reliability,
+    "cascade": cascade.measure,
+    "cache": semantic_cache.measure,
 }

@@ -133,6 +133,10 @@ class Delegate:
             budget_left=await self._budget_left(),
         )
 
+    def notice(self) -> str | None:
+        """What is wrong with the rules file as it is now; None mostly."""
+        return self._planner.notice()
+
     def need(self, prompt: Prompt) -> Route:
         """Where a task should go by what it needs alone, whatever runs here."""
         return self._planner.need(prompt)

@@ -79,7 +79,7 @@ class _Particulars:
     names: frozenset[str]
     numbers: tuple[str, ...]
     asking: frozenset[str]
-    negated: bool
+    negations: int
 
 
 def same_particulars(one: str, other: str) -> bool:
@@ -114,7 +114,7 @@ def _particulars(text: str, words: Sequence[str]) -> _Particulars:
         names=frozenset(names),
         numbers=tuple(sorted(numbers)),
         asking=_ASKS.intersection(words) if asks else frozenset(),
-        negated=any(word in _NEGATES or word.endswith("n't") for word in words),
+        negations=sum(word in _NEGATES or word.endswith("n't") for word in words),
     )
 
 
