@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.routing import answers, cascade, prompts, semantic_cache
+from benchmarks.routing import (
+    answers,
+    cascade,
+    concurrency,
+    outage,
+    overhead,
+    prompts,
+    semantic_cache,
+)
 from benchmarks.routing.tables import Table
 
 Section = Callable[[Path], Table]
@@ -17,4 +25,7 @@ SECTIONS: dict[str, Section] = {
     "reliability": answers.reliability,
     "cascade": cascade.measure,
     "cache": semantic_cache.measure,
+    "overhead": overhead.measure,
+    "concurrency": concurrency.measure,
+    "outage": outage.measure,
 }
