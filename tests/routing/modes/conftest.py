@@ -9,6 +9,9 @@ import pytest
 from hybrid_coordinator.inference.egress import EgressPolicy
 from hybrid_coordinator.inference.http import HttpClient
 from tests.support.asking import Server, ServerAsk
+from tests.support.llama_server import llama_server, tiny_model
+
+__all__ = ["llama_server", "tiny_model"]  # fixtures
 
 
 @pytest.fixture

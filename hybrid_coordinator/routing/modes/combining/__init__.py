@@ -1,0 +1,1 @@
+"""Making one answer of several, by what they agree on."""

@@ -1,0 +1,202 @@
+"""Making one answer of several: by fields, syntax, votes and likeness; in any order the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hybrid_coordinator.routing.modes.combining.combined import Combined, Said
+from hybrid_coordinator.routing.modes.combining.votes import final_answer
+from hybrid_coordinator.routing.modes.ensemble import combine
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "status": {"type": "string"},
+        "count": {"type": "integer"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "place": {"type": "object", "properties": {"file": {"type": "string"}}},
+    },
+    "required": ["status"],
+    "additionalProperties": False,
+}
+VOICES = ("anna", "ben", "cleo", "dan", "eve")
+
+
+def said(*texts: str, weights: Sequence[float] = ()) -> list[Said]:
+    given_weights = weights or [0.9] * len(texts)
+    return [Said(*each) for each in zip(VOICES, texts, given_weights, strict=False)]
+
+
+def as_json(**values: object) -> str:
+    return json.dumps(values)
+
+
+def combined(*texts: str, prompt: str = "", schema: dict | None = None, **more) -> Combined:
+    return combine(said(*texts, **more), prompt, schema)
+
+
+OBJECTS = st.fixed_dictionaries(
+    {"status": st.sampled_from(["open", "closed", "Open "])},
+    optional={
+        "count": st.integers(0, 5),
+        "tags": st.lists(st.sampled_from("abc"), max_size=3),
+        "place": st.fixed_dictionaries({}, optional={"file": st.sampled_from("xy")}),
+    },
+).map(json.dumps)
+SHORT = st.sampled_from(["18", "18.0", "$18", "(B)", "b) because", "yes", "No.", "so #### 20"])
+CODE = st.sampled_from(
+    [
+        "```python\ndef f(a):\n    return a + 1\n```",
+        '```python\ndef f(b):\n    """Adds."""\n    return b + 1  # one\n```',
+        "```python\ndef f(a):\n    return a - 1\n```",
+        "```python\ndef f(a:\n```",
+        "```js\nconst f = (a) => a + 1;\n```",
+        "Nothing to change.",
+    ]
+)
+PROSE = st.lists(
+    st.sampled_from(
+        [
+            "The cache is shared between requests without any lock.",
+            "Every request opens a database connection of its own.",
+            "Retries make the outage worse since nothing limits them.",
+            "The parser accepts numbers with a trailing comma.",
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+).map(" ".join)
+
+
+@given(st.data())
+@settings(max_examples=300)
+def test_the_order_of_the_answers_does_not_count(data):
+    kind, schema = data.draw(
+        st.sampled_from([(OBJECTS, SCHEMA), (SHORT, None), (CODE, None), (PROSE, None)])
+    )
+    mixed = st.one_of(kind, st.sampled_from(["", "I am not sure.", "{"]))
+    answers = [
+        Said(voice, data.draw(mixed), data.draw(st.sampled_from([0.2, 0.7, 0.9])))
+        for voice in data.draw(st.lists(st.sampled_from(VOICES), min_size=1, unique=True))
+    ]
+    first = combine(answers, "How many?", schema)
+    assert combine(data.draw(st.permutations(answers)), "How many?", schema) == first
+    assert 0 <= first.agreement <= 1
+    assert first.best in {one.voice for one in answers}
+
+
+@given(st.one_of(OBJECTS, SHORT, CODE, PROSE), st.integers(1, 5), st.booleans())
+def test_one_answer_is_itself_and_equal_ones_agree_fully(text, count, with_schema):
+    schema = SCHEMA if with_schema else None
+    one = combined(*[text] * count, schema=schema)
+    assert one.text == text
+    assert set(one.agreeing) == set(VOICES[:count])
+    assert (one.agreement, one.dissent) == (1.0, ())
+
+
+def test_fields_are_decided_one_by_one():
+    whole = combined(
+        as_json(status="open", count=3, tags=["a", "b"], place={"file": "x.py"}),
+        as_json(status="Open.", count=9, tags=["b", "c"], place={"file": "y.py"}),
+        as_json(status="closed", count=4, tags=["b", "a"], place={"file": "y.py"}),
+        schema=SCHEMA,
+    )
+    value = json.loads(whole.text)
+    assert value["status"] in ("open", "Open.")
+    assert value["count"] == 4  # the middle one
+    assert set(value["tags"]) == {"a", "b"}
+    assert value["place"] == {"file": "y.py"}
+    assert 0 < whole.agreement < 1
+    assert any(line.startswith('status: "open", but "closed" (cleo)') for line in whole.dissent)
+    assert any(line.startswith("count: 4, but 3 (anna); 9 (ben)") for line in whole.dissent)
+
+
+def test_what_most_leave_out_is_left_out():
+    whole = combined(
+        as_json(status="open"),
+        as_json(status="open"),
+        as_json(status="open", count=1),
+        schema=SCHEMA,
+    )
+    assert whole.text == as_json(status="open")
+    assert whole.agreeing == ("anna", "ben")
+    assert whole.dissent == ("count: left out, but 1 (cleo)",)
+
+
+def test_a_mixture_that_is_off_the_schema_is_not_made():
+    schema = {"oneOf": [
+        {"properties": {"a": {"const": 1}, "b": {"const": 1}}},
+        {"properties": {"a": {"const": 2}, "b": {"const": 2}}},
+        {"properties": {"a": {"const": 2}, "b": {"const": 3}}},
+    ], "type": "object", "required": ["a", "b"]}  # fmt: skip
+    texts = [as_json(a=1, b=1), as_json(a=2, b=2), as_json(a=2, b=3)]
+    assert combined(*texts, schema=schema).text in texts
+
+
+def test_answers_off_the_schema_have_no_vote_and_are_named():
+    whole = combined("{}", '```json\n{"status": "open"}\n```', "open", schema=SCHEMA)
+    assert whole.text == '```json\n{"status": "open"}\n```'
+    assert whole.agreement == 0
+    assert whole.dissent == ("anna: not in the form asked for", "cleo: not in the form asked for")
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "final"),
+    [
+        ("18", "", "18"),
+        ("It is 6 * 3.\n#### 1,018", "", "1018"),
+        ("So we get \\boxed{18.50}.", "", "18.5"),
+        ("Long reasoning about it here.\nThe answer is (B).", "", "b"),
+        ("**Answer:** C) Paris", "", "c"),
+        ("Yes, it does.", "", "yes"),
+        (
+            "She has 20 eggs and sells 2 of them for cash.\nShe keeps 18 eggs now.",
+            "How many?",
+            "18",
+        ),
+        ("She has 20 eggs and sells 2 of them for cash. She keeps 18 eggs.", "Tell me.", None),
+        ("", "", None),
+    ],
+)
+def test_what_an_answer_comes_down_to(text, prompt, final):
+    assert final_answer(text, prompt) == final
+
+
+def test_short_answers_are_voted_on():
+    whole = combined("I count. The answer is 18.", "#### 20", "18", prompt="How many?")
+    assert final_answer(whole.text) == "18"
+    assert whole.agreement == 0.5
+    assert whole.agreeing == ("anna", "cleo")
+    assert whole.dissent == ("ben: 20 (not 18)",)
+
+
+def test_code_that_parses_and_that_most_agree_with_is_chosen():
+    same = "```python\ndef f(x: int) -> int:\n    return x + 1\n```"
+    renamed = '```py\ndef f(number):\n    """One more."""\n    return number + 1\n```'
+    other = "```python\ndef f(x):\n    return [x][0] - 1\n```"
+    whole = combined(other, same, renamed)
+    assert whole.text in (same, renamed)
+    assert whole.agreeing == ("ben", "cleo")
+    assert 0.5 < whole.agreement < 1
+    assert whole.dissent[0].startswith("anna: other code (")
+    broken = "```python\ndef f(x:\n    return x + 1\n```"
+    kept = combined(broken, broken, same, weights=[0.9, 0.9, 0.3])
+    assert kept.text == same
+    assert "anna: code that does not parse" in kept.dissent
+    swapped = "```python\ndef f(a, b):\n    return a - b\n```"
+    assert combined(swapped, swapped.replace("a - b", "b - a")).agreement < 1
+
+
+def test_of_prose_the_middle_is_taken_and_what_others_add_is_told():
+    lock = "The cache is shared between requests without any lock, so updates are lost."
+    also = f"{lock} The connection pool leaks handles whenever queries raise exceptions."
+    whole = combined(also, lock, f"{lock} That is all.")
+    assert whole.text == lock
+    assert whole.agreement > 0.9
+    (line,) = whole.dissent
+    assert line.startswith("anna: The connection pool leaks handles")
