@@ -15,10 +15,10 @@ from hybrid_coordinator.inference.clients.openai_chat import OpenAIChat
 from hybrid_coordinator.inference.endpoints import Endpoint, EndpointKind, LocalModel
 from hybrid_coordinator.inference.generate import generate
 from hybrid_coordinator.inference.http import HttpClient
-from hybrid_coordinator.routing.checks import Schema, check_answer, confidence
+from hybrid_coordinator.routing.checking.checks import Schema, confidence, judge
+from hybrid_coordinator.routing.checking.schemas import compile_schema
 from hybrid_coordinator.routing.modes.asking import CALL_ERRORS, Answer, ModelChoice, joined
 from hybrid_coordinator.routing.prompts import build_messages
-from hybrid_coordinator.routing.schemas import compile_schema
 from tests.support.model_server import ModelServer as ScriptedServer
 from tests.support.model_server import Request, Scripted
 from tests.support.model_wire import openai_answer
@@ -70,6 +70,7 @@ class ServerAsk:
     steps: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     requests: list[AskRequest] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     most_at_once: int = 0
     _at_once: int = 0
 
@@ -119,14 +120,25 @@ class ServerAsk:
             reply_seconds=30.0,
         )
         schema = request.json_schema
-        checks = check_answer(
+        checks = judge(
             generation.text,
             prompt=request.prompt,
             finish_reason=generation.finish_reason,
             schema=None if schema is None else Schema.of(schema, compile_schema(schema)),
-        )
+        ).checks
         sure = confidence(checks)
-        latency = round((time.perf_counter() - started) * 1000)
+        attempt = Attempt(
+            model=server.model,
+            endpoint=server.url,
+            tier=Tier.LOCAL_FAST,
+            latency_ms=round((time.perf_counter() - started) * 1000),
+            confidence=sure,
+            outcome="ok",
+            tokens_in=generation.tokens_in,
+            tokens_out=generation.tokens_out,
+            rule=step,
+        )
+        self.attempts.append(attempt)
         return Answer(
             text=generation.text,
             model=server.model,
@@ -138,9 +150,7 @@ class ServerAsk:
             tokens_in=generation.tokens_in,
             tokens_out=generation.tokens_out,
             cost_usd=0.0,
-            attempts=(
-                Attempt(server.model, server.url, Tier.LOCAL_FAST, latency, sure, "ok", rule=step),
-            ),
+            attempts=(attempt,),
             notices=generation.notices,
             first_token_ms=generation.first_token_ms,
             tokens_per_second=generation.tokens_per_second,

@@ -10,6 +10,7 @@ from hybrid_coordinator.domain.ask import AskRequest
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.templates import Voice
 from hybrid_coordinator.errors import HybridError
+from hybrid_coordinator.routing.checking.schemas import compile_schema
 from hybrid_coordinator.routing.classification.classify import classify
 from hybrid_coordinator.routing.modes.asking import (
     CALL_ERRORS,
@@ -22,7 +23,6 @@ from hybrid_coordinator.routing.modes.asking import (
 )
 from hybrid_coordinator.routing.modes.combining import code, fields, prose, votes
 from hybrid_coordinator.routing.modes.combining.combined import Combined, Said
-from hybrid_coordinator.routing.schemas import compile_schema
 
 SEATS = 3
 """The fewest that can have a majority against one."""

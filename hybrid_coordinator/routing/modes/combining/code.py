@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hybrid_coordinator.routing.fences import Fence, find_fences, parses
+from hybrid_coordinator.routing.checking.fences import Fence, find_fences
+from hybrid_coordinator.routing.checking.parsing import fault
 from hybrid_coordinator.routing.modes.combining.combined import Combined, Said, most_agreed
 
 _PYTHON = frozenset({"python", "py", "python3", ""})
@@ -62,7 +63,7 @@ def combine(said: Sequence[Said]) -> Combined:
 
 def _code_of(text: str) -> _Code:
     fences = [fence for fence in find_fences(text) if _is_code(fence)]
-    whole = bool(fences) and all(fence.closed and parses(fence) for fence in fences)
+    whole = bool(fences) and all(fence.closed and fault(fence) is None for fence in fences)
     form = "\n".join(_form(fence) for fence in fences)
     return _Code(whole, form, Counter(pairwise(["", *_TOKEN.findall(form)])))
 
