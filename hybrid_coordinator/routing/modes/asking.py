@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -140,11 +140,3 @@ def first_line(text: str, longest: int = 100) -> str:
     """The beginning of a text, for a notice."""
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
-
-
-def majority(values: Sequence[T], key: Callable[[T], object]) -> list[list[T]]:
-    """The values in groups of equal ``key``, the largest group first, then in order."""
-    groups: dict[object, list[T]] = {}
-    for value in values:
-        groups.setdefault(key(value), []).append(value)
-    return sorted(groups.values(), key=len, reverse=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import ceil
 
-from hybrid_coordinator.domain.ask import AskRequest, FileText
+from hybrid_coordinator.domain.ask import AskRequest
 from hybrid_coordinator.domain.route import TaskType
 from hybrid_coordinator.domain.tokens import estimate_tokens
 from hybrid_coordinator.errors import HybridError, InvalidArgumentError
@@ -21,20 +21,18 @@ from hybrid_coordinator.routing.modes.asking import (
     Ask,
     ModelChoice,
     first_line,
-    in_one,
     joined,
     together,
 )
 from hybrid_coordinator.routing.modes.notes import (
     FORM_TOKENS,
     Note,
-    as_list,
     groups,
-    numbered,
     read_notes,
     schema_for,
 )
 from hybrid_coordinator.routing.modes.passages import Material, Passage, merged
+from hybrid_coordinator.routing.modes.summary import Reading, Summary
 
 MAX_CALLS = 800
 """Calls that one request may cost at the worst: some hours of a small model on a CPU."""
@@ -55,8 +53,6 @@ _PASSAGES = 3
 _MAX_IN_A_ROW = 3
 """Parts that may fail one after another before the rest is left unread."""
 _MOST_AT_ONCE = 8
-_MOST_NAMED = 10
-_UNFINISHED = 0.5
 
 _READ = """\
 Question: {question}
@@ -66,20 +62,6 @@ fact in them that helps to answer the question. One fact a note, in a short sent
 understood alone; names and figures exactly as they stand there; and in "from" the numbers of the
 passages that show it. No advice and no guesses. If nothing above bears on the question, give no
 notes."""
-
-_SUM_UP = """\
-Question: {question}
-
-Above are numbered notes, taken from files. Answer the question with statements that rest on these
-notes alone, the most important first, and give in "from" the numbers of the notes that each rests
-on. Make one statement of notes that say the same, and leave out what does not matter. Keep names
-and figures exactly."""
-
-_ANSWER = """\
-{question}
-
-The files themselves are too large to be shown. Above are notes taken from them; answer from these
-notes alone."""
 
 
 def too_large(request: AskRequest, choices: Sequence[ModelChoice]) -> bool:
@@ -113,7 +95,8 @@ async def digest(ask: Ask, request: AskRequest, *, max_calls: int = MAX_CALLS) -
         what = "every part of the files"
         empty = InvalidArgumentError("files", "hold no text")
         raise joined(reading.errors, what) if reading.errors else empty
-    return await _Summary(ask, request, plan, reading).answer()
+    summary = Summary(ask, request, reading, reply=plan.reply, answer=plan.answer)
+    return await summary.answer()
 
 
 def _at_once(choice: ModelChoice) -> int:
@@ -172,28 +155,6 @@ def _most_calls(reads: int, reply: int, room: int) -> int:
     return calls + 1
 
 
-@dataclass(slots=True)
-class _Reading:
-    """What reading has come to. ``notes`` are by part."""
-
-    budget: int
-    notes: dict[int, list[Note]] = field(default_factory=dict)
-    answers: list[Answer] = field(default_factory=list)
-    errors: list[HybridError] = field(default_factory=list)
-    unread: list[Passage] = field(default_factory=list)
-    looked_at: set[str] = field(default_factory=set)
-    calls: int = 0
-    begun: int = 0
-    in_a_row: int = 0
-    dropped: int = 0
-
-    @property
-    def share(self) -> float:
-        """How much of the material was read, in 0-1."""
-        unread = ceil(sum(passage.tokens for passage in self.unread) / self.budget)
-        return len(self.notes) / max(1, len(self.notes) + unread)
-
-
 class _Reader:
     """Reads the material in parts, and notes."""
 
@@ -212,16 +173,16 @@ class _Reader:
             prefer_local=True,
         )
 
-    async def read(self, at_once: int) -> _Reading:
+    async def read(self, at_once: int) -> Reading:
         """Read everything, ``at_once`` parts at a time. The first part goes alone: it shows how
         many tokens the model's own tokenizer makes of the text."""
-        reading = _Reading(self._plan.room)
+        reading = Reading(self._plan.room)
         await self._read_on(reading, most=1)
         await together(self._read_on(reading) for _ in range(at_once))
         reading.unread += self._material.take(self._material.tokens)
         return reading
 
-    async def _read_on(self, reading: _Reading, most: int | None = None) -> None:
+    async def _read_on(self, reading: Reading, most: int | None = None) -> None:
         """Read parts until nothing is left, or ``most`` are read, or it is no use."""
         done = 0
         while done != most and reading.in_a_row < _MAX_IN_A_ROW:
@@ -242,7 +203,7 @@ class _Reader:
                 reading.in_a_row += 1
             done += 1
 
-    async def _read_part(self, part: Sequence[Passage], reading: _Reading) -> None:
+    async def _read_part(self, part: Sequence[Passage], reading: Reading) -> None:
         number = reading.begun = reading.begun + 1
         total = number + ceil(self._material.tokens / reading.budget)
         self._ask.saying(f"reading part {number} of {total}")
@@ -273,116 +234,6 @@ class _Reader:
         return max(_LEAST_TOKENS, int(self._plan.room * min(1.0, thought / answer.tokens_in)))
 
 
-class _Summary:
-    """Makes one answer of the notes."""
-
-    def __init__(self, ask: Ask, request: AskRequest, plan: _Plan, reading: _Reading) -> None:
-        self._ask = ask
-        self._request = request
-        self._plan = plan
-        self._reading = reading
-        self._answers = list(reading.answers)
-
-    async def answer(self) -> Answer:
-        reading = self._reading
-        by_part = (reading.notes[number] for number in sorted(reading.notes))
-        notes = list(dict.fromkeys(note for part in by_part for note in part))
-        while len(runs := groups(notes, reading.budget)) > 1:
-            self._ask.saying(f"summing up {len(notes)} notes")
-            made = await together(self._fewer(run) for run in runs)
-            fewer = [note for run in made for note in run]
-            if len(fewer) == len(notes):  # notes so long that no two fit one prompt
-                fewer = runs[0]
-                reading.dropped += len(notes) - len(fewer)
-            notes = fewer
-        if not notes:
-            text = f"Nothing in the {len(reading.looked_at)} files that were read bears on this."
-            return self._whole(self._answers[-1], text, [])
-        self._ask.saying(f"answering from {len(notes)} notes")
-        if self._request.json_schema is not None:
-            return await self._in_form(notes)
-        return await self._as_statements(notes)
-
-    async def _fewer(self, notes: list[Note]) -> list[Note]:
-        """What a run of notes comes down to: half of what a prompt holds, or less."""
-        kept = await self._summed_up(notes, self._plan.reply, "digest: sum up")
-        short = groups(kept or notes, min(self._plan.reply, self._reading.budget // 2))[0]
-        self._reading.dropped += len(kept or notes) - len(short)
-        return short
-
-    async def _as_statements(self, notes: list[Note]) -> Answer:
-        statements = await self._summed_up(notes, self._plan.answer, "digest: answer")
-        shown = statements or notes
-        text, left_out = as_list(shown, self._request.max_tokens)
-        self._reading.dropped += left_out
-        whole = self._whole(self._answers[-1], text, shown)
-        if statements:
-            return whole
-        unfinished = "the notes are shown as they were taken: summing them up failed"
-        return replace(
-            whole,
-            confidence=round(whole.confidence * _UNFINISHED, 4),
-            notices=(unfinished, *whole.notices),
-        )
-
-    async def _in_form(self, notes: list[Note]) -> Answer:
-        request = replace(
-            self._request,
-            prompt=_ANSWER.format(question=self._request.prompt),
-            files=(FileText("notes", numbered(notes)),),
-            context="",
-        )
-        answer = await self._ask.ask(request, step="digest: answer")
-        self._answers.append(answer)
-        return self._whole(answer, answer.text, notes)
-
-    async def _summed_up(self, notes: list[Note], max_tokens: int, step: str) -> list[Note]:
-        """Statements that rest on the notes; none where that failed, which is put down."""
-        request = replace(
-            self._request,
-            task_type=TaskType.ANALYSIS,
-            prompt=_SUM_UP.format(question=self._request.prompt),
-            files=(FileText("notes", numbered(notes)),),
-            context="",
-            json_schema=schema_for(len(notes), least=1),
-            max_tokens=max_tokens,
-        )
-        try:
-            answer = await self._ask.ask(request, step=step)
-        except CALL_ERRORS as error:
-            self._reading.errors.append(error)
-            return []
-        self._answers.append(answer)
-        found, dropped = read_notes(answer.text, [note.sources for note in notes]) or ([], 0)
-        self._reading.dropped += dropped
-        return found
-
-    def _whole(self, answer: Answer, text: str, notes: Sequence[Note]) -> Answer:
-        whole = in_one(answer, self._answers)
-        return replace(
-            whole,
-            text=text,
-            confidence=round(answer.confidence * self._reading.share, 4),
-            notices=(*self._told(notes), *whole.notices[:_MOST_NAMED]),
-        )
-
-    def _told(self, notes: Sequence[Note]) -> list[str]:
-        reading = self._reading
-        sources = merged([source for note in notes for source in note.sources])
-        parts, files = len(reading.notes), len(self._request.files)
-        told = [f"read {parts} parts of {files} files, {reading.share:.0%} of the text"]
-        if self._request.json_schema is not None and sources:
-            told.append(f"sources: {_some([str(source) for source in sources])}")
-        if unread := sorted({passage.source.path for passage in reading.unread}):
-            told.append(f"not read, or not wholly: {_some(unread)}")
-        if empty := sorted(reading.looked_at - {source.path for source in sources}):
-            told.append(f"looked at, and nothing taken from: {_some(empty)}")
-        if reading.dropped:
-            told.append(f"{reading.dropped} notes left out: no source, or no room")
-        told += list(dict.fromkeys(f"failed: {error}" for error in reading.errors))[:_MOST_NAMED]
-        return told
-
-
 def _tokens(request: AskRequest) -> int:
     schema = "" if request.json_schema is None else json.dumps(request.json_schema)
     return sum(estimate_tokens(text) for text in (request.prompt, request.system or "", schema))
@@ -390,8 +241,3 @@ def _tokens(request: AskRequest) -> int:
 
 def _does_not_fit(error: HybridError) -> bool:
     return isinstance(error, InvalidArgumentError) and error.field == "prompt"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

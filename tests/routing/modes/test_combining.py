@@ -160,6 +160,8 @@ def test_answers_off_the_schema_have_no_vote_and_are_named():
             "18",
         ),
         ("She has 20 eggs and sells 2 of them for cash. She keeps 18 eggs.", "Tell me.", None),
+        ("The truck carries 1245 / 15 = 83 boxes.\nSo it can take 83 of them.", "Find it.", "83"),
+        ("The final answer is negative because what is missed is more than that.", "", None),
         ("", "", None),
     ],
 )

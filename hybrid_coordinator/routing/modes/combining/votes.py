@@ -18,6 +18,7 @@ _MARKED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _QUANTITY = re.compile(r"\bhow (?:many|much|old|far|long|tall|fast)\b", re.IGNORECASE)
+_CALCULATED = re.compile(r"\d *= *(?:<<|\$)?\d|= *\$?\d[\d,.]*\S{0,12}\s*\Z")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _OPTION = re.compile(r"\A\(?([a-j])(?:[).:]|\Z)")
 _YES_NO = re.compile(r"\A(yes|no|true|false)\b")
@@ -28,12 +29,13 @@ def final_answer(text: str, prompt: str = "") -> str | None:
     """What an answer comes down to, in a form that can be compared; None where it is no short
     answer and marks none."""
     stripped = text.strip()
-    marked = [next(filter(None, found.groups())) for found in _MARKED.finditer(stripped)]
+    marks = [next(filter(None, found.groups())) for found in _MARKED.finditer(stripped)]
+    marked = [mark for mark in marks if len(mark.split()) <= _FEW_WORDS]
     if marked:
         return _comparable(marked[-1])
     if len(stripped.split()) <= _FEW_WORDS and "\n" not in stripped:
         return _comparable(stripped) if stripped else None
-    if _QUANTITY.search(prompt):
+    if _QUANTITY.search(prompt) or _CALCULATED.search(stripped):
         numbers = _NUMBER.findall(stripped.rsplit("\n", 1)[-1])
         return _number(numbers[-1]) if numbers else None
     return None
