@@ -179,7 +179,7 @@ async def test_a_broken_stream_is_an_error_that_says_whose(
     async with ModelServer({PATHS[kind]: sent}) as server:
         with pytest.raises(HybridError) as caught:
             await ask(http_to, server, kind)
-    assert type(caught.value) is ModelReplyError
+    assert isinstance(caught.value, ModelReplyError)
     assert server.url in str(caught.value)
     assert said in str(caught.value)
 

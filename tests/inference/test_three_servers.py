@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_coordinator.errors import ModelLoadingError, ModelReplyError, ModelUnavailableError
-from hybrid_coordinator.inference.chat import ChatMessage, ChatRequest, Generation
+from hybrid_coordinator.inference.chat import ChatMessage, ChatRequest, Generation, Piece
 from hybrid_coordinator.inference.clients import client_for
 from hybrid_coordinator.inference.discovery import Discovery
 from hybrid_coordinator.inference.endpoints import (
@@ -61,14 +61,14 @@ class Fleet:
         return tuple(report.state for report in await self.discovery.glance())
 
     async def ask(
-        self, number: int, max_tokens: int = 5, on_token: Callable[[int], None] | None = None
+        self, number: int, max_tokens: int = 5, on_piece: Callable[[Piece], None] | None = None
     ) -> Generation:
         endpoint = self.endpoints[number]
         (model,) = (await self.discovery.glance())[number].models
         request = ChatRequest((ChatMessage("user", "hello"),), max_tokens, 0.0)
         client = client_for(self.http, endpoint, model)
         return await generate(
-            client, request, name=endpoint.name, reply_seconds=20.0, on_token=on_token
+            client, request, name=endpoint.name, reply_seconds=20.0, on_piece=on_piece
         )
 
 
@@ -108,7 +108,7 @@ async def test_a_server_that_dies_in_mid_stream_is_an_error_and_comes_back(
     async with fleet(http_to, servers) as found:
         await found.until(READY, READY, READY)
         with pytest.raises(ModelReplyError, match="the connection was cut") as caught:
-            await found.ask(0, CONTEXT, lambda tokens: servers[0].kill() if tokens == 3 else None)
+            await found.ask(0, CONTEXT, lambda _: servers[0].kill())
         assert caught.value.retry_after is None
         found.discovery.forget(found.endpoints[0])
         assert (await found.states())[1:] == (READY, READY)
