@@ -19,14 +19,23 @@ from hybrid_coordinator.errors import (
 )
 from hybrid_coordinator.inference.chat import ChatRequest, Generation, Piece
 from hybrid_coordinator.inference.prices import Price, Prices
+from hybrid_coordinator.inference.thinking import THINKING_TOKENS
 from hybrid_coordinator.settings import RemoteSettings
 from hybrid_coordinator.storage.postgres.spend import DaySpend, Spend
 
+_PROMPT_MARGIN = 2
+"""The estimate is on the safe side for most texts, not for all: a tokenizer may make a token of
+each two bytes of a rare script or of a schema's punctuation."""
 _log = logging.getLogger(__name__)
 
 
 def _utc_now() -> dt.datetime:
     return dt.datetime.now(tz=dt.UTC)
+
+
+def most_of(price: Price, chat: ChatRequest) -> float:
+    """The most USD that a call can cost; a remote model may think before it answers."""
+    return price.most(_PROMPT_MARGIN * chat.estimated_tokens, chat.max_tokens + THINKING_TOKENS)
 
 
 class Reservation:
@@ -43,7 +52,8 @@ class Reservation:
         self._came += (piece.text, piece.thinking)
 
     def came_to(self, generation: Generation) -> float:
-        """Take note of the finished answer: USD, by the provider's own counts."""
+        """Take note of the finished answer: USD, by the provider's own counts. What of the prompt
+        it had cached counts in full, on the safe side."""
         self.cost_usd = self._price.cost_of(generation.tokens_in, generation.tokens_out)
         return self.cost_usd
 
@@ -97,7 +107,7 @@ class Budget:
                 "remote.prices to its USD for a million tokens in and out"
             )
         day = self._clock().date()
-        most = price.most(chat.estimated_tokens, chat.max_tokens) if price is not None else 0.0
+        most = 0.0 if price is None else most_of(price, chat)
         number = None
         if price is not None and self._daily_usd > 0:
             number = await self._spend.reserve(day, model, most, self._daily_usd)

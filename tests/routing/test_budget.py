@@ -23,6 +23,7 @@ from hybrid_coordinator.errors import (
 )
 from hybrid_coordinator.inference.chat import ChatMessage, ChatRequest, Generation, Piece
 from hybrid_coordinator.inference.prices import load_prices
+from hybrid_coordinator.inference.thinking import THINKING_TOKENS
 from hybrid_coordinator.routing.budget import Budget
 from hybrid_coordinator.settings import RemoteSettings
 from hybrid_coordinator.storage.postgres.database import Database
@@ -31,6 +32,9 @@ from tests.support.wire import Wire
 
 MODEL = "openai/m"
 DAY = dt.date(2026, 11, 21)
+MOST = (2 * 1000 + 1000 + THINKING_TOKENS) / 1000
+"""USD that ``chat()`` can cost at a dollar a thousand tokens: twice its estimated prompt, its
+answer, and thinking."""
 
 
 class Clock:
@@ -71,7 +75,7 @@ async def fail(budget: Budget, error: BaseException, *pieces: Piece) -> None:
 async def test_the_most_is_set_aside_during_a_call_and_put_right_after_it(database: Database):
     budget = budget_of(database)
     async with budget.reserve(MODEL, chat()) as reservation:
-        assert await budget.spent_today() == pytest.approx(2.0), "1,000 tokens each way"
+        assert await budget.spent_today() == pytest.approx(MOST)
         cost = reservation.came_to(generation(900, 300))
     assert cost == pytest.approx(1.2)
     assert await budget.spent_today() == pytest.approx(1.2)
@@ -80,13 +84,13 @@ async def test_the_most_is_set_aside_during_a_call_and_put_right_after_it(databa
 async def test_beyond_the_budget_no_call_is_made_and_the_error_says_what_to_do(
     database: Database,
 ):
-    budget = budget_of(database, usd=3.0)
+    budget = budget_of(database, usd=MOST + 1.0)
     await spend(budget)
     with pytest.raises(BudgetExceededError) as caught:
         await spend(budget)
     said = str(caught.value)
-    assert "up to $2.0000" in said
-    assert "$1.50 of today's $3.00" in said
+    assert f"up to ${MOST:.4f}" in said
+    assert f"$1.50 of today's ${MOST + 1:.2f}" in said
     assert "in 1 h 45 min" in said
     assert "remote.daily_budget_usd" in said
     assert await budget.spent_today() == pytest.approx(1.5)
@@ -94,7 +98,7 @@ async def test_beyond_the_budget_no_call_is_made_and_the_error_says_what_to_do(
 
 async def test_a_new_day_in_utc_has_a_new_budget(database: Database):
     clock = Clock()
-    budget = budget_of(database, usd=2.0, clock=clock)
+    budget = budget_of(database, usd=MOST, clock=clock)
     await spend(budget)
     with pytest.raises(BudgetExceededError):
         await spend(budget)
@@ -108,7 +112,7 @@ async def test_a_new_day_in_utc_has_a_new_budget(database: Database):
 async def test_a_restart_forgets_nothing(dsn: str):
     for spent in (0.0, 1.5):
         database = await Database.connect(dsn, timeout=10)
-        budget = budget_of(database, usd=3.0)
+        budget = budget_of(database)
         assert await budget.spent_today() == pytest.approx(spent)
         if not spent:
             await spend(budget)
@@ -188,9 +192,9 @@ async def test_a_cancelled_call_leaves_nothing_open(database: Database):
 
 
 async def test_many_processes_together_stay_within_the_budget(dsn: str):
-    """Four pools, as four coordinators have, and sixty calls at once of two dollars each."""
+    """Four pools, as four coordinators have, and sixty calls at once; the budget holds ten."""
     databases = [await Database.connect(dsn, timeout=20) for _ in range(4)]
-    budgets = [budget_of(database, usd=20.0) for database in databases]
+    budgets = [budget_of(database, usd=10.5 * MOST) for database in databases]
     admitted = 0
     most = 0.0
 
@@ -212,7 +216,7 @@ async def test_many_processes_together_stay_within_the_budget(dsn: str):
     released.set()
     await asyncio.wait(pending)
     assert admitted == 10
-    assert most <= 20.0
+    assert most <= 10.5 * MOST
     assert await budgets[0].spent_today() == 0
     for database in databases:
         await database.close()
@@ -246,9 +250,9 @@ async def test_what_a_killed_process_set_aside_stays_counted_for_its_day(
     await child.wait()
     clock = Clock()
     budget = budget_of(database, clock=clock)
-    assert await budget.spent_today() == pytest.approx(2.0)
+    assert await budget.spent_today() == pytest.approx(MOST)
     (row,) = await budget.by_day_and_model(1)
-    assert (row.calls, row.spent_usd, row.reserved_usd) == (0, 0.0, pytest.approx(2.0))
+    assert (row.calls, row.spent_usd, row.reserved_usd) == (0, 0.0, pytest.approx(MOST))
     clock.now += dt.timedelta(days=1)
     assert await budget.spent_today() == 0
 
@@ -288,9 +292,9 @@ async def test_a_record_cut_off_in_the_midst_of_a_call_counts_its_most_once(
     assert reservation.cost_usd == pytest.approx(1.2), "the answer is not lost"
     assert "could not be recorded" in caplog.text
     wire.plug()
-    assert await budget.spent_today() == pytest.approx(2.0)
+    assert await budget.spent_today() == pytest.approx(MOST)
     await spend(budget)
-    assert await budget.spent_today() == pytest.approx(3.5)
+    assert await budget.spent_today() == pytest.approx(MOST + 1.5)
 
 
 async def test_settling_twice_counts_once(database: Database):
