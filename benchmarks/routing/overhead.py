@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.routing.clients import Calls, Plain, Router, Timed
 from benchmarks.routing.loopback_server import loopback_server
@@ -21,8 +22,15 @@ def measure(_: Path) -> Table:
     """Milliseconds of each way, one after the other in each round."""
     with loopback_server() as url:
         found = asyncio.run(_timings(url, ROUNDS))
-    plain = found[Plain.name]
-    rows = [[name, *_cells(timings, plain)] for name, timings in found.items()]
+    total, first = _median(found[Plain.name], "total"), _median(found[Plain.name], "first")
+    answering = _median(found[Calls.name], "first") - _median(found[Calls.name], "sent")
+    rows = []
+    for name, timings in found.items():
+        own_total, sent = _median(timings, "total"), _median(timings, "sent")
+        own_first = sent + answering if name == Router.name else _median(timings, "first")
+        p95 = statistics.quantiles([each.total for each in timings], n=20)[-1]
+        shown = (own_total, p95, own_total - total, sent, own_first, own_first - first)
+        rows.append([name, *(f"{seconds * 1000:.2f}" for seconds in shown)])
     return Table(
         "Added to a local call",
         [
@@ -37,8 +45,8 @@ def measure(_: Path) -> Table:
         rows,
         f"{ROUNDS} calls each in turn, of a server on loopback that answers with 18 tokens at "
         "once. 'Request at the server': what passes before the model has the request, by a clock "
-        "that both processes read. The router returns the checked answer; its first token takes "
-        "that time and then the way of one call.",
+        "that both processes read. The router's first token is that, and then what one call takes "
+        "from there, which is the same way.",
     )
 
 
@@ -55,22 +63,5 @@ async def _timings(url: str, rounds: int) -> dict[str, list[Timed]]:
     return found
 
 
-def _cells(timings: Sequence[Timed], plain: Sequence[Timed]) -> list[str]:
-    totals = [each.total for each in timings]
-    base = statistics.median(each.total for each in plain)
-    cells = [
-        _ms(statistics.median(totals)),
-        _ms(statistics.quantiles(totals, n=20)[-1]),
-        _ms(statistics.median(totals) - base),
-        _ms(statistics.median(each.sent for each in timings)),
-    ]
-    firsts = [each.first for each in timings if each.first is not None]
-    if not firsts:
-        return [*cells, "", ""]
-    of_plain = statistics.median(each.first for each in plain if each.first is not None)
-    first = statistics.median(firsts)
-    return [*cells, _ms(first), _ms(first - of_plain)]
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.2f}"
+def _median(timings: Sequence[Timed], figure: Literal["sent", "first", "total"]) -> float:
+    return statistics.median(getattr(each, figure) for each in timings)
