@@ -35,12 +35,13 @@ _OFF: dict[str, tuple[str, ...]] = {
 @dataclass(frozen=True, slots=True)
 class Timed:
     """One call, in seconds from its start: until the server had the request, until the first piece
-    was here (None where it is not shown), and until the answer was."""
+    was here (None where it is not shown), and until the answer was; and its own CPU time."""
 
     text: str
     sent: float
     first: float | None
     total: float
+    cpu: float = 0.0
 
 
 def _timed(text: str, began: int, first: int | None) -> Timed:

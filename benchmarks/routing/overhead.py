@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,7 +31,8 @@ def measure(_: Path) -> Table:
         own_total, sent = _median(timings, "total"), _median(timings, "sent")
         own_first = sent + answering if name == Router.name else _median(timings, "first")
         p95 = statistics.quantiles([each.total for each in timings], n=20)[-1]
-        shown = (own_total, p95, own_total - total, sent, own_first, own_first - first)
+        cpu = statistics.mean(each.cpu for each in timings)
+        shown = (own_total, p95, own_total - total, cpu, sent, own_first, own_first - first)
         rows.append([name, *(f"{seconds * 1000:.2f}" for seconds in shown)])
     return Table(
         "Added to a local call",
@@ -38,6 +41,7 @@ def measure(_: Path) -> Table:
             "total p50, ms",
             "p95",
             "added p50",
+            "CPU, mean",
             "request at the server p50",
             "first token p50",
             "added p50",
@@ -46,7 +50,8 @@ def measure(_: Path) -> Table:
         f"{ROUNDS} calls each in turn, of a server on loopback that answers with 18 tokens at "
         "once. 'Request at the server': what passes before the model has the request, by a clock "
         "that both processes read. The router's first token is that, and then what one call takes "
-        "from there, which is the same way.",
+        "from there, which is the same way. CPU time is the client's own, and depends least on "
+        "what else the machine does.",
     )
 
 
@@ -56,7 +61,9 @@ async def _timings(url: str, rounds: int) -> dict[str, list[Timed]]:
         ways = [await stack.enter_async_context(way.at(url)) for way in (Plain, Calls, Router)]
         for number in range(_WARM_UP + rounds):
             for way in ways:
+                began = time.thread_time()
                 timed = await way.ask(PROMPT)
+                timed = replace(timed, cpu=time.thread_time() - began)
                 assert timed.text == PROMPT
                 if number >= _WARM_UP:
                     found.setdefault(way.name, []).append(timed)

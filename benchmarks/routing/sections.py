@@ -9,6 +9,7 @@ from benchmarks.routing import (
     answers,
     cascade,
     concurrency,
+    learning_to_route,
     outage,
     overhead,
     prompts,
@@ -28,4 +29,5 @@ SECTIONS: dict[str, Section] = {
     "overhead": overhead.measure,
     "concurrency": concurrency.measure,
     "outage": outage.measure,
+    "learning": learning_to_route.measure,
 }

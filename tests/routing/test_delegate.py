@@ -264,10 +264,8 @@ async def test_a_wish_for_a_remote_model_gets_the_best_local_one_and_a_notice(
     async with ModelServer(vllm_answers(openai_answer("Yes."))) as server:
         answer = await reply(models_at(vllm=(server.url,)), **wish)
     assert answer.response == "Yes."
-    assert answer.notices == (
-        "no remote model is configured: the best local model answers what calls for API_FALLBACK "
-        f"({named})",
-    )
+    wanted = "the best local model answers what calls for API_FALLBACK"
+    assert answer.notices == (f"no remote model is configured: {wanted} ({named})",)
 
 
 async def test_a_task_type_that_is_given_is_kept(models_at: Models):
