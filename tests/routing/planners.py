@@ -22,8 +22,8 @@ from hybrid_coordinator.settings import RoutingSettings
 
 _SCORES = {Complexity.SIMPLE: 0.2, Complexity.MODERATE: 0.5, Complexity.COMPLEX: 0.9}
 
-SMALL = LocalModel("small", context_length=8192, loaded=True, parameters=3)
-LARGE = LocalModel("large", context_length=8192, loaded=True, parameters=14)
+SMALL = LocalModel("small", 8192, loaded=True, parameters=3, max_context_length=8192)
+LARGE = LocalModel("large", 8192, loaded=True, parameters=14, max_context_length=8192)
 CLAUDE = LocalModel("claude", context_length=200_000)
 
 

@@ -36,8 +36,8 @@ def test_nothing_known_is_the_prior():
 
 def test_what_is_known_of_the_very_kind_of_task_counts_in_full():
     found = knowing(of("a"), of("a", success=0.0, weight=0.5)).belief("a", *HERE, PRIOR)
-    assert (found.successes, found.failures) == (3.0, pytest.approx(2.0 + 0.5 * 0.995))
-    assert found.observed == found.heard == pytest.approx(1.4975)
+    assert (found.successes, found.failures) == (3.0, pytest.approx(2.0 + 0.5 * 0.99))
+    assert found.observed == found.heard == pytest.approx(1.495)
 
 
 def test_other_complexities_and_other_tasks_count_for_a_few_observations_at_most():
@@ -47,13 +47,13 @@ def test_other_complexities_and_other_tasks_count_for_a_few_observations_at_most
     assert PRIOR.mean < elsewhere.mean < harder.mean < here.mean
     assert (elsewhere.successes, harder.successes) == pytest.approx((4.0, 8.0))
     assert (elsewhere.observed, harder.observed) == (0, 0)
-    assert elsewhere.heard > 40
+    assert elsewhere.heard > 35
 
 
 def test_older_observations_weigh_less_with_every_later_one_of_the_same_kind():
     old_failure = [*[of("b")] * 200, of("a", success=0.0)]
     found = knowing(*old_failure).belief("a", *HERE, PRIOR)
-    assert found.failures == pytest.approx(2.0 + 0.995**200)
+    assert found.failures == pytest.approx(2.0 + 0.99**200)
     elsewhere = [*[of("b", HARDER)] * 200, of("a", success=0.0)]
     assert knowing(*elsewhere).belief("a", *HERE, PRIOR).failures == 3.0
 

@@ -115,6 +115,10 @@ def test_a_model_that_cannot_hold_the_prompt_is_skipped_with_the_reason():
         "small at http://x:1: its context of 8192 tokens is too short",
         "large at http://x:1: its context of 8192 tokens is too short",
     )
+    grown = LocalModel("grown", 8192, loaded=True, max_context_length=32768)
+    assert order(planner().plan(seen(), survey=(report(grown),), tokens=9000)) == ["grown"]
+    fixed = report(grown, kind=EndpointKind.LMSTUDIO)
+    assert order(planner().plan(seen(), survey=(fixed,), tokens=9000)) == []
     unknown = LocalModel("unknown", loaded=True)
     assert order(planner().plan(seen(), survey=(report(unknown),), tokens=9000)) == ["unknown"]
 
