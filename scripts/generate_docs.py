@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Write docs/tools.md, docs/prompts.md, docs/cli.md and docs/settings.md from the code.
+"""Write docs/tools.md, docs/prompts.md, docs/cli.md, docs/settings.md and docs/rules.md from
+the code.
 
 Usage: .venv/bin/python scripts/generate_docs.py [--check]
 
@@ -17,6 +18,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from hybrid_coordinator.routing.rules.facts import FACTS
+from hybrid_coordinator.routing.rules.store import preset_file
 from hybrid_coordinator.serving.cli import build_parser
 from hybrid_coordinator.serving.mcp.contract import TOOLS
 from hybrid_coordinator.serving.mcp.results import ITEM_FIELDS
@@ -175,11 +178,56 @@ def prompts_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+_RULES_INTRODUCTION = """\
+Which tier, or which model, takes a task: `rules.yaml` beside `hybrid.yaml`. The first rule whose
+condition holds decides; where none does, the complexity: simple goes to LOCAL_FAST, moderate to
+LOCAL_QUALITY, complex to API_FALLBACK. Without the file a preset for strong or weak machines
+holds (`routing.preset`; by default the one that fits this machine); with it, the preset says
+`quality_billions` at most. `quality_critical` and `prefer_local=false` go before any rule.
+
+```yaml
+quality_billions: 7   # from this size on, in billions of parameters, a model is LOCAL_QUALITY
+rules:                # a file that is only a list of rules will do, too
+  - condition: '"security" in keywords and remote_ready'
+    target: API_FALLBACK
+    confidence: 0.9
+    description: worth its money
+  - condition: task_type in ["template", "edit"] and tokens < 2000
+    target: "model: qwen2.5-coder:7b"
+```
+
+A condition compares facts with values (`==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `not in`), joined by
+`and`, `or`, `not`; there is nothing else in the language. A target is a tier or `model: NAME`;
+`confidence` (0-1, default 1) and `description` are shown with the decision. The file is read again
+when it changes. What is off in it, by line, stands in `notices`, and the rules from before hold on.
+
+Whatever the target, the other tiers follow it: first the stronger ones, then the weaker ones.
+Recorded checks and outcomes order the models within a tier (`routing.learn`). A tier that keeps
+failing at a kind of task is left for a stronger one; a weaker one that has proven itself takes
+over, but never against a rule.
+"""
+
+
+def rules_page() -> str:
+    """What a rule may say, and the presets."""
+    lines = ["# Rules", "", _NOTE, _RULES_INTRODUCTION]
+    lines += ["| fact | type | meaning |", "| --- | --- | --- |"]
+    for name, fact in FACTS.items():
+        values = ", ".join(f"`{value}`" for value in fact.allowed)
+        meaning = f"{fact.meaning}: {values}" if values else fact.meaning
+        lines.append(f"| `{name}` | {fact.kind} | {meaning} |")
+    for preset in ("strong", "weak"):
+        text = preset_file(preset).read_text(encoding="utf-8").rstrip()
+        lines += ["", f"## Preset `{preset}`", "", "```yaml", text, "```"]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
     "tools.md": tools_page,
     "prompts.md": prompts_page,
     "cli.md": cli_page,
     "settings.md": settings_page,
+    "rules.md": rules_page,
 }
 
 

@@ -118,11 +118,8 @@ def ready(
             at = report.endpoint.url
             skipped += [f"{each.name} at {at}: {remote_refused}" for each in report.models]
             continue
-        slots = report.slots
-        if book.parallel_calls is not None and not report.endpoint.remote:
-            slots = min(slots, book.parallel_calls)
         found += [
-            Candidate(report.endpoint, each, slots, _tier(report.endpoint, each, book))
+            Candidate(report.endpoint, each, report.slots, _tier(report.endpoint, each, book))
             for each in report.models
         ]
     return found, skipped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -14,6 +15,22 @@ def edit(home: Path, text: str, turn: int) -> None:
     file.write_text(text)
     stamp = file.stat().st_mtime_ns + turn * 10_000_000
     os.utime(file, ns=(stamp, stamp))
+
+
+def test_an_edit_of_the_rules_is_taken_up_and_a_bad_one_is_told(home: Path) -> None:
+    with session(home) as opened:
+
+        def route() -> tuple[str, str]:
+            done = command(home, "route", "What is a mutex?", "--json")
+            return json.loads(done.stdout)["tier"], done.stderr
+
+        assert route() == ("LOCAL_FAST", "")
+        (home / "rules.yaml").write_text("- condition: true\n  target: API_FALLBACK\n")
+        assert route() == ("API_FALLBACK", "")
+        (home / "rules.yaml").write_text("- condition: tokenz > 3\n  target: LOCAL_FAST\n")
+        notices = opened.tool("augment_query", query="What is a mutex?")["notices"]
+        assert sum("line 1: condition: there is no fact `tokenz`" in each for each in notices) == 1
+        assert route() == ("API_FALLBACK", "")
 
 
 def test_an_edit_is_taken_up_and_a_bad_one_is_told(home: Path) -> None:

@@ -21,8 +21,7 @@ from hybrid_coordinator.routing.rules.facts import Facts, named
 
 _MAX_BYTES = 256_000
 _RULE_KEYS = ("condition", "target", "confidence", "description")
-_FILE_KEYS = ("quality_billions", "parallel_calls", "rules")
-_BOUNDS = {"quality_billions": 10_000.0, "parallel_calls": 1_000.0}
+_FILE_KEYS = ("quality_billions", "rules")
 _TARGETS = (*Tier, "model: NAME")
 _SURE = 1.0
 """The confidence of a rule that gives none."""
@@ -43,17 +42,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """The rules in force. ``source`` says whose.
-
-    ``quality_billions`` is the size in billions of parameters from which a local model counts as
-    LOCAL_QUALITY, ``parallel_calls`` how many calls a local endpoint gets at a time, at most; None
-    where a file leaves it to the preset, and a preset to the endpoint.
-    """
+    """The rules in force. ``source`` says whose; ``quality_billions`` is the size in billions of
+    parameters from which a local model counts as LOCAL_QUALITY, None where a file leaves that to
+    the preset."""
 
     source: str
     rules: tuple[Rule, ...]
     quality_billions: float | None = None
-    parallel_calls: int | None = None
 
     def match(self, facts: Facts) -> Rule | None:
         """The first rule that holds."""
@@ -100,22 +95,15 @@ class _Reader:
         if root is None:
             return RuleBook(source, ())
         rules: yaml.Node | None = root
-        bounds: dict[str, float] = {}
+        billions = None
         if isinstance(root, yaml.MappingNode):
             parts = self._members(root, _FILE_KEYS, "key")
             rules = parts.get("rules")
-            for name, most in _BOUNDS.items():
-                if name in parts:
-                    bounds[name] = self._number(parts[name], name, 0.1, most)
+            if "quality_billions" in parts:
+                billions = self._number(parts["quality_billions"], "quality_billions", 0.1, 10_000)
         found = tuple(self._rules(rules)) if rules is not None else ()
         self._complain_of_unreachable(found)
-        parallel = bounds.get("parallel_calls")
-        return RuleBook(
-            source,
-            found,
-            bounds.get("quality_billions"),
-            max(1, int(parallel)) if parallel else None,
-        )
+        return RuleBook(source, found, billions)
 
     def _rules(self, node: yaml.Node) -> Iterator[Rule]:
         if isinstance(node, yaml.SequenceNode):

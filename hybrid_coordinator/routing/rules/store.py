@@ -9,13 +9,17 @@ from hybrid_coordinator.errors import SettingsError
 from hybrid_coordinator.routing.rules.book import RuleBook, load_book
 from hybrid_coordinator.routing.rules.hardware import Preset
 
-_PRESETS = Path(__file__).with_name("presets")
 _NEVER = (-1, -1)
+
+
+def preset_file(name: Preset) -> Path:
+    """Where a preset is."""
+    return Path(__file__).parent / "presets" / f"{name}.yaml"
 
 
 def preset_book(name: Preset) -> RuleBook:
     """A preset, as an ordinary book."""
-    return replace(load_book(_PRESETS / f"{name}.yaml"), source=f"the preset for {name} machines")
+    return replace(load_book(preset_file(name)), source=f"the preset for {name} machines")
 
 
 class RuleStore:
@@ -38,18 +42,14 @@ class RuleStore:
         return self._own
 
     def current(self, preset: Preset) -> RuleBook:
-        """The rules as of now, with the bounds of ``preset`` where the user's say nothing."""
+        """The rules as of now, with the bound of ``preset`` where the user's say nothing."""
         if preset not in self._presets:
             self._presets[preset] = preset_book(preset)
         fitting = self._presets[preset]
         own = self.own()
         if own is None:
             return fitting
-        return replace(
-            own,
-            quality_billions=own.quality_billions or fitting.quality_billions,
-            parallel_calls=own.parallel_calls or fitting.parallel_calls,
-        )
+        return replace(own, quality_billions=own.quality_billions or fitting.quality_billions)
 
     def notice(self) -> str | None:
         """What is wrong with the file as it is now; None mostly."""

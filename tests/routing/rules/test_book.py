@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
 from hybrid_coordinator.errors import SettingsError
+from hybrid_coordinator.inference.endpoints import LocalModel
 from hybrid_coordinator.routing.rules.book import RuleBook, load_book
 from hybrid_coordinator.routing.rules.store import RuleStore, preset_book
 from tests.routing.planners import ALL, LARGE, LOCAL, SMALL, order, planner, remote, report, seen
@@ -50,9 +51,9 @@ def test_a_list_of_rules_is_read_with_targets_and_lines(file: Path):
     )
 
 
-def test_a_mapping_may_set_the_bounds_of_the_preset_too(file: Path):
-    book = load(file, "quality_billions: 12.5\nparallel_calls: 2\nrules:\n" + GOOD)
-    assert (len(book.rules), book.quality_billions, book.parallel_calls) == (3, 12.5, 2)
+def test_a_mapping_may_set_the_bound_of_the_preset_too(file: Path):
+    book = load(file, "quality_billions: 12.5\nrules:\n" + GOOD)
+    assert (len(book.rules), book.quality_billions) == (3, 12.5)
     assert load(file, "").rules == load(file, "rules:\n").rules == ()
 
 
@@ -246,11 +247,10 @@ def test_a_file_that_is_bad_from_the_start_leaves_the_preset_in_force(file: Path
     assert (store.notice() or "").endswith("(the rules of the preset stay in force)")
 
 
-def test_bounds_that_a_file_leaves_open_are_the_presets(file: Path):
-    file.write_text("parallel_calls: 3\nrules: []\n")
+def test_the_bound_that_a_file_leaves_open_is_the_presets(file: Path):
+    file.write_text("rules: []\n")
     weak, strong = RuleStore(file).current("weak"), RuleStore(file).current("strong")
     assert (weak.quality_billions, strong.quality_billions) == (3, 7)
-    assert (weak.parallel_calls, strong.parallel_calls) == (3, 3)
 
 
 @pytest.mark.parametrize("name", ["weak", "strong"])
@@ -261,10 +261,19 @@ def test_the_presets_are_ordinary_rules_files(name):
     assert all(rule.description and rule.confidence < 1 for rule in book.rules)
 
 
+def test_the_example_of_the_documentation_is_a_rules_file(file: Path):
+    page = Path(__file__).parents[3] / "docs" / "rules.md"
+    example = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    book = load(file, example)
+    assert [rule.target or rule.model for rule in book.rules] == [
+        Tier.API_FALLBACK,
+        "qwen2.5-coder:7b",
+    ]
+
+
 def test_on_a_weak_machine_a_larger_model_gets_short_prompts_only():
     task = seen(Complexity.MODERATE)
-    roomy = [SMALL, LARGE]
-    survey = (report(*(each.__class__("tiny", 32768, True, 1.0) for each in roomy[:1]), LARGE),)
+    survey = (report(LocalModel("tiny", loaded=True, parameters=1.0), LARGE),)
     short = planner(preset="weak").plan(task, survey=survey, tokens=200)
     long = planner(preset="weak").plan(task, survey=survey, tokens=2000)
     assert (order(short), order(long)) == (["large", "tiny"], ["tiny", "large"])
@@ -274,16 +283,14 @@ def test_on_a_weak_machine_a_larger_model_gets_short_prompts_only():
 
 
 def test_small_models_get_moderate_work_of_the_easy_kinds_rather_than_costly_ones():
-    survey = (report(SMALL), remote(LARGE))
+    survey = (report(LocalModel("small", loaded=True, parameters=1.0)), remote(LARGE))
+
+    def first(preset: str, task_type: TaskType) -> str:
+        plan = planner(preset=preset).plan(
+            seen(Complexity.MODERATE, task_type), survey=survey, tokens=9, allow_remote=True
+        )
+        return order(plan)[0]
+
     for preset in ("weak", "strong"):
-        small = SMALL if preset == "strong" else SMALL.__class__("small", None, True, 1.0)
-        survey = (report(small), remote(LARGE))
-
-        def first(task_type: TaskType, preset=preset, survey=survey) -> str:
-            plan = planner(preset=preset).plan(
-                seen(Complexity.MODERATE, task_type), survey=survey, tokens=9, allow_remote=True
-            )
-            return order(plan)[0]
-
-        assert first(TaskType.EXTRACTION) == "small"
-        assert first(TaskType.DEBUGGING) == "large"
+        assert first(preset, TaskType.EXTRACTION) == "small"
+        assert first(preset, TaskType.DEBUGGING) == "large"
