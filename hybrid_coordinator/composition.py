@@ -410,15 +410,9 @@ async def _build(
         moving.rebuilder,
         definitions,
     )
-    for work in (
-        projector.run(),
-        models.run(),
-        refresher.run(),
-        running.catch_up(),
-        moving.rebuilder.run(),
-    ):
-        task = asyncio.create_task(work)
-        stack.push_async_callback(_cancel, task)
+    works = projector.run(), models.run(), refresher.run(), running.catch_up()
+    for work in (*works, moving.rebuilder.run()):
+        stack.push_async_callback(_cancel, asyncio.create_task(work))
     return running
 
 
