@@ -13,6 +13,7 @@ from hybrid_coordinator.routing.checking.fences import Fence
 from hybrid_coordinator.routing.checking.parsing import fault
 
 LANGUAGES = ["python", "json", "yaml", "toml", "xml", "diff", "js", "go", "sql", ""]
+LAUGHS = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
 HUNK = "--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@ def f\n a\n-b\n+c\n+d\n"
 
 
@@ -21,12 +22,14 @@ HUNK = "--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@ def f\n a\n-b\n+c\n+d\n"
     [
         ("yaml", "a:\n  - b: 1\n    c: [1, 2]\n"),
         ("yaml", "image: {{ .Values.image }}\n"),
+        ("yaml", "{% if on %}\na: 1\n{% endif %}\n"),
         ("yaml", "a: 1\n---\nb: 2\n"),
         ("toml", '[a]\nb = "c"\nd = [1, 2]\n'),
         ("toml", "[a]\n...\n"),
         ("xml", '<?xml version="1.0"?>\n<a><b c="d"/></a>'),
         ("xml", "<a/>\n<b>&nbsp;</b>"),
         ("xml", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'),
+        ("xml", f'<!DOCTYPE a [<!ENTITY e0 "laugh">{LAUGHS}]><a>&e9;</a>'),
         ("diff", HUNK),
         ("diff", f"diff --git a/x b/x\nindex 1..2\n{HUNK}{HUNK}\\ No newline at end of file"),
         ("diff", "- old\n+ new"),
@@ -52,6 +55,7 @@ def test_what_is_well_formed_has_no_fault(language: str, text: str):
         ("diff", HUNK.replace("+1,3", "+1,4"), "the last hunk is short"),
         ("diff", HUNK.replace("+1,3", "+1,2"), "line 7"),
         ("diff", HUNK.replace("\n a\n", "\na\n"), "line 4"),
+        ("diff", f"{HUNK.replace('+1,3', '+1,4')}@@ -9 +9 @@\n-e\n+f\n", "line 8"),
         ("rust", "fn f() { g(", "brackets do not balance"),
     ],
 )

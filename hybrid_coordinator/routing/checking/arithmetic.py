@@ -43,7 +43,8 @@ _TOLERANCE = 0.01
 
 _CONVERTED = re.compile(
     r"dozen|cent|dollar|inch|f[eo][eo]t|yard|mile|second|minute|hour|day|week|month|year"
-    r"|ounce|pound|gram|kilo|lit[er]{2}|met[er]{2}"
+    r"|ounce|pound|gram|kilo|lit[er]{2}|met[er]{2}|bit|byte"
+    r"|\b(?:[kmgt]i?b|[mun]?s|[kcm]?m|k?g|min|h)\b"
 )
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
@@ -187,7 +188,9 @@ def _calculation(
         return
     percent = any(part.percent for part in chain)
     written = text[tokens[chain[0].first].start : tokens[chain[-1].next - 1].end]
-    holds = _converts(written) or all(
+    # The unit of the result included.
+    unit = tokens[chain[-1].next].text if chain[-1].next < len(tokens) else ""
+    holds = _converts(f"{written} {unit}") or all(
         _holds(a, b, percent=percent) for a, b in itertools.pairwise(chain)
     )
     operands = tuple(n for part in chain if not part.is_number for n in part.numbers)

@@ -16,12 +16,21 @@ from enum import StrEnum
 
 from hybrid_coordinator.routing.checking.arithmetic import Calculation, calculations, numbers
 
-_QUANTITY = re.compile(
-    r"\bhow (?:many|much|old|far|long|tall|fast|big|heavy|high|deep|wide|often)\b"
-    r"|\b(?:calculate|compute|find|determine|work out|what percent(?:age)?)\b"
-    r"|\b(?:what|which)(?:'s| (?:\w+ ){0,3}(?:is|are|was|were|will|would|does|do|did))\b"
+_AMOUNT = re.compile(
+    r"\bhow (?:many|much|old|far|long|tall|fast|big|heavy|high|deep|wide)\b"
+    r"|\b(?:calculate|compute|work out|what percent(?:age)?)\b"
     r"|\bin (?:dollars|hours|minutes|days|years|feet|miles|total)\b",
     re.IGNORECASE,
+)
+_QUESTION = re.compile(
+    r"\b(?:find|determine)\b"
+    r"|\b(?:what|which)(?:'s| (?:\w+ ){0,3}(?:is|are|was|were|will|would|does|do|did))\b",
+    re.IGNORECASE,
+)
+"""May ask for an amount: does, where the answer calculates one."""
+_YEAR = re.compile(
+    r"\b(?:in|since|until|from|to|by|year|of|and|[A-Z][a-z]+) (?:1[5-9]|20)\d\d\b"
+    r"(?!,\d|\.\d| \w+s\b)"
 )
 _NO_PROSE = re.compile(
     r"[`{}_<>|]|\w\(\)|==|^ {4}"
@@ -51,6 +60,7 @@ _SECOND_THOUGHTS = re.compile(
     r"|round(?:ed|ing)?|approximately)\b",
     re.IGNORECASE,
 )
+_WHOLE = re.compile(r"\bhow many\b|\$", re.IGNORECASE)
 _SHARED = re.compile(
     r"\b(?:averages?|mean|percent(?:age)?|ratio|rate|fraction|probability)\b", re.I
 )
@@ -75,11 +85,11 @@ class Sign(StrEnum):
 
 
 _WORTH: dict[Sign, float] = {
-    Sign.SLIP: -2.6,
-    Sign.CUT: -1.3,
-    Sign.FRACTION: -2.3,
+    Sign.SLIP: -2.8,
+    Sign.CUT: -1.6,
+    Sign.FRACTION: -1.7,
     Sign.SECOND_THOUGHTS: -1.5,
-    Sign.NO_RESULT: -1.6,
+    Sign.NO_RESULT: -1.8,
     Sign.UNUSED: -1.2,
 }
 """Change of the log odds of being right."""
@@ -112,7 +122,9 @@ class Working:
     @property
     def reasons(self) -> tuple[str, ...]:
         """One line for each sign."""
-        return tuple(f"{sign}: {where}" if where else sign for sign, where in self.signs.items())
+        return tuple(
+            f"{sign}: {where}" if where else f"{sign}" for sign, where in self.signs.items()
+        )
 
 
 def read_working(prompt: str, answer: str) -> Working | None:
@@ -120,9 +132,12 @@ def read_working(prompt: str, answer: str) -> Working | None:
 
     Takes time linear in the answer, some 0.3 ms for one of a few lines.
     """
-    if len(answer) > _LONGEST_ANSWER or not _is_problem(prompt):
+    if len(answer) > _LONGEST_ANSWER or len(prompt) > _LONGEST_PROMPT or _NO_PROSE.search(prompt):
         return None
+    prompt = _YEAR.sub(" ", prompt)
     found = calculations(answer)
+    if not _is_problem(prompt, calculated=bool(found)):
+        return None
     plain = _ANNOTATION.sub("", answer).strip()
     stated = numbers(plain)
     last = stated[-1] if stated else None
@@ -145,26 +160,25 @@ def read_working(prompt: str, answer: str) -> Working | None:
     unused = [
         f"{figure:g}" for figure in given if figure not in solved and not _is_used(figure, found)
     ]
-    if unused:
+    # Where nothing is worked out, nothing is used, and that is told above.
+    if unused and (found or solved):
         signs[Sign.UNUSED] = _short(unused)
     return Working(len(_RELATION.findall(prompt)), signs)
 
 
-def _is_problem(prompt: str) -> bool:
-    if len(prompt) > _LONGEST_PROMPT or _NO_PROSE.search(prompt):
-        return False
+def _is_problem(prompt: str, *, calculated: bool) -> bool:
     words = _WORD.findall(prompt.lower())
     quantities = len(numbers(prompt)) + sum(word in _NUMBER_WORDS for word in words)
-    return (
-        len(words) >= _FEWEST_WORDS
-        and quantities >= _FEWEST_QUANTITIES
-        and _QUANTITY.search(prompt) is not None
-    )
+    if len(words) < _FEWEST_WORDS or quantities < _FEWEST_QUANTITIES:
+        return False
+    if _AMOUNT.search(prompt):
+        return True
+    return calculated and _QUESTION.search(prompt) is not None
 
 
 def _is_odd_fraction(last: float, given: Sequence[float], prompt: str) -> bool:
-    """Whether a result is not whole although all figures are, and no share is asked for."""
-    if last.is_integer() or _SHARED.search(prompt):
+    """Whether a number of things, or a price made of whole ones, comes out as a fraction."""
+    if last.is_integer() or _SHARED.search(prompt) or not _WHOLE.search(prompt):
         return False
     return all(figure.is_integer() for figure in given)
 
@@ -175,8 +189,9 @@ def _equations(answer: str) -> list[str]:
 
 
 def _is_used(figure: float, found: Sequence[Calculation]) -> bool:
-    """Whether a calculation has the figure for an operand, or what a percentage becomes."""
-    forms = (figure, figure / 100, 1 - figure / 100, 1 + figure / 100, 100 - figure)
+    """Whether a calculation has the figure for an operand, or a share or a unit of it."""
+    share = figure / 100
+    forms = (figure, share, 1 - share, 1 + share, 100 - figure, figure / 1000, figure * 1000)
     return any(
         _near(operand, form) for step in found for operand in step.operands for form in forms
     )
