@@ -58,6 +58,7 @@ class Finish:
     ``reason`` is "stop", "length" where a bound cut the answer, "refusal" where the model or its
     server declined to answer, or the server's own word.
     ``generation_seconds`` is the time of generating alone, without reading the prompt.
+    ``hidden_tokens`` are those of ``tokens_out`` that were thought without being sent.
     """
 
     reason: str
@@ -65,6 +66,7 @@ class Finish:
     tokens_out: int | None = None
     generation_seconds: float | None = None
     notices: tuple[str, ...] = ()
+    hidden_tokens: int = 0
 
 
 class ChatClient(Protocol):
@@ -94,8 +96,8 @@ class Generation:
     """A finished answer and what it took.
 
     ``first_token_ms`` runs from sending the request to the first token, thinking included;
-    ``tokens_per_second`` counts generated tokens over the time of generating them, None where
-    that time is too short to tell.
+    ``tokens_per_second`` counts the tokens that were sent over the time of generating them, None
+    where that time is too short to tell.
     """
 
     text: str

@@ -155,13 +155,14 @@ def _measured(answer: _Answer, request: ChatRequest, name: str) -> Generation:
         notices.append(
             f"the answer is cut: it ended at a bound after {tokens_out} tokens; raise max_tokens"
         )
+    sent = tokens_out - finish.hidden_tokens
     seconds = finish.generation_seconds or time.perf_counter() - answer.first_at
     return Generation(
         text=text,
         finish_reason=finish.reason,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        tokens_per_second=tokens_out / seconds if seconds > 0 and tokens_out > 1 else None,
+        tokens_per_second=sent / seconds if seconds > 0 and sent > 1 else None,
         first_token_ms=round((answer.first_at - answer.started) * 1000),
         notices=tuple(notices),
     )

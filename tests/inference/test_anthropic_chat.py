@@ -115,12 +115,24 @@ async def test_thinking_and_signatures_are_not_the_answer(http_to: Http):
     assert [(piece.thinking, piece.text) for piece in shown] == [("hmm, two", ""), ("", "2")]
 
 
-CLOSED = {
-    "type": "object",
-    "properties": {"size": {"type": "string", "enum": ["s", "l"]}, "n": {"type": "integer"}},
-    "required": ["size"],
-    "additionalProperties": False,
-}
+@pytest.mark.parametrize(
+    ("thinking", "hidden"), [("", 900), ("hmm", 0)], ids=["not shown", "summarised"]
+)
+def test_thinking_that_is_not_sent_is_counted_apart(thinking: str, hidden: int):
+    reader = _Reader("m")
+    usage = {"output_tokens": 915, "output_tokens_details": {"thinking_tokens": 900}}
+    lines = [
+        anthropic_start(),
+        anthropic_delta(type="thinking_delta", thinking=thinking),
+        anthropic_delta(type="signature_delta", signature="ErUBCkYI"),
+        anthropic_text("2"),
+        anthropic_event("message_delta", delta={"stop_reason": "end_turn"}, usage=usage),
+        anthropic_event("message_stop"),
+    ]
+    for line in b"".join(lines).splitlines():
+        reader.feed(line)
+    finish = reader.finish()
+    assert (finish.tokens_out, finish.hidden_tokens) == (915, hidden)
 
 
 async def test_a_schema_goes_as_the_output_format_without_what_is_not_taken(http_to: Http):

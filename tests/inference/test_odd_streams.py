@@ -223,6 +223,28 @@ async def test_what_is_shown_is_what_is_returned(
     assert "".join(piece.thinking for piece in shown) == thought
 
 
+async def test_text_is_not_held_back_after_thinking_that_came_apart(http_to: Http):
+    shown: list[Piece] = []
+    chunks = [openai_delta(reasoning_content="a"), openai_delta(content="It"), HANG]
+    async with ModelServer({PATHS[EndpointKind.COMPATIBLE]: Stream(chunks)}) as server:
+        with pytest.raises(ModelReplyError, match="stalled"):
+            await ask(http_to, server, thinking=True, on_piece=shown.append, stall_seconds=0.2)
+    assert shown == [Piece(thinking="a"), Piece("It")]
+
+
+@pytest.mark.parametrize("kind", PATHS)
+async def test_a_prompt_of_megabytes_arrives_whole(http_to: Http, kind: EndpointKind):
+    prompt = "w\u00f6rd\n" * 500_000
+    async with ModelServer({PATHS[kind]: Answer(BYTES[kind])}) as server:
+        model = LocalModel("m", 4_000_000, loaded=True)
+        client = client_for(http_to(server.url), Endpoint(kind, server.url), model)
+        request = ChatRequest((ChatMessage("user", prompt),), 100, 0.2)
+        answer = await generate(client, request, name="m", reply_seconds=10.0)
+        (sent,) = (request.body for request in server.requests)
+    assert sent["messages"] == [{"role": "user", "content": prompt}]
+    assert "may have been cut" in answer.notices[0]
+
+
 async def test_ollamas_thinking_is_shown_as_such(http_to: Http):
     shown: list[Piece] = []
     stream = ollama_stream(ollama_line(thinking="hm"), ollama_line("Yes."), ollama_done())

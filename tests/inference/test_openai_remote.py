@@ -78,6 +78,21 @@ async def test_each_family_gets_the_parameters_that_it_takes(
     }
 
 
+async def test_the_rate_counts_what_was_sent(http_to: Http):
+    usage = {
+        "prompt_tokens": 12,
+        "completion_tokens": 1_000_001,
+        "completion_tokens_details": {"reasoning_tokens": 1_000_000},
+    }
+    stream = Stream(
+        [openai_delta(content="2"), openai_delta("stop"), event({"choices": [], "usage": usage})]
+    )
+    async with ModelServer({f"POST {PATH}": stream}) as server:
+        answer = await ask(http_to, server, "gpt-5")
+    assert answer.tokens_out == 1_000_001
+    assert answer.tokens_per_second is None  # of one token
+
+
 @pytest.mark.parametrize(
     ("schema", "strict"),
     [

@@ -78,6 +78,8 @@ class _Reader:
         self._name = name
         self._reason: str | None = None
         self._counts: dict[str, int] = {}
+        self._thought = False
+        self._hidden_tokens = 0
         self.done = False
 
     def feed(self, line: bytes) -> Piece | None:
@@ -96,9 +98,9 @@ class _Reader:
         elif kind == "message_stop":
             self.done = True
         elif kind == "content_block_start":
-            return _piece(member(event, "content_block"))
+            return self._piece(member(event, "content_block"))
         elif kind == "content_block_delta":
-            return _piece(member(event, "delta"))
+            return self._piece(member(event, "delta"))
         return None
 
     def finish(self) -> Finish:
@@ -109,7 +111,14 @@ class _Reader:
             _REASONS.get(self._reason, self._reason),
             sum(inputs) if inputs else None,
             self._counts.get("output_tokens"),
+            hidden_tokens=0 if self._thought else self._hidden_tokens,
         )
+
+    def _piece(self, block: JsonObject) -> Piece | None:
+        """What a content block or its delta adds; signatures and tools' input are neither."""
+        piece = Piece(text(block, "text"), text(block, "thinking"))
+        self._thought = self._thought or bool(piece.thinking)
+        return piece if piece.text or piece.thinking else None
 
     def _note(self, of: JsonObject) -> None:
         """Keep the counts: the later ones hold, and they are cumulative."""
@@ -118,6 +127,8 @@ class _Reader:
             value = count(usage, name)
             if value is not None:
                 self._counts[name] = value
+        details = member(usage, "output_tokens_details")
+        self._hidden_tokens = count(details, "thinking_tokens") or self._hidden_tokens
 
     def _event(self, line: bytes) -> JsonObject | None:
         field, _, value = line.partition(b":")
@@ -131,12 +142,6 @@ class _Reader:
         if not isinstance(event, dict) or (field != b"data" and error_text(event) is None):
             raise garbled(line, self._name)
         return event
-
-
-def _piece(block: JsonObject) -> Piece | None:
-    """What a content block or its delta adds; signatures and tools' input are neither."""
-    piece = Piece(text(block, "text"), text(block, "thinking"))
-    return piece if piece.text or piece.thinking else None
 
 
 def _body(model: str, request: ChatRequest) -> dict[str, JsonValue]:

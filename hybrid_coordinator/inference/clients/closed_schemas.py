@@ -26,7 +26,10 @@ class _OpenError(ValueError):
 def strict_at_openai(schema: JsonSchema) -> bool:
     """Whether OpenAI takes the schema as strict: it closes every object and requires all that it
     has (https://developers.openai.com/api/docs/guides/structured-outputs)."""
-    return schema.get("type") == "object" and _is_strict(dict(schema))
+    try:
+        return schema.get("type") == "object" and _is_strict(dict(schema))
+    except RecursionError:
+        return False
 
 
 def _is_strict(schema: JsonValue) -> bool:
@@ -60,7 +63,7 @@ def closed_for_anthropic(schema: JsonSchema) -> dict[str, JsonValue] | None:
     (https://platform.claude.com/docs/en/build-with-claude/structured-outputs)."""
     try:
         return _closed(dict(schema))
-    except _OpenError:
+    except (_OpenError, RecursionError):
         return None
 
 
@@ -101,7 +104,7 @@ def _typed(kind: JsonValue, schema: JsonSchema) -> dict[str, JsonValue]:
             typed["required"] = schema["required"]
     elif kind == "array" and "items" in schema:
         typed["items"] = _closed(schema["items"])
-    elif kind == "string" and schema.get("format") in _STRING_FORMATS:
+    elif kind == "string" and str(schema.get("format")) in _STRING_FORMATS:
         typed["format"] = schema["format"]
     return typed
 

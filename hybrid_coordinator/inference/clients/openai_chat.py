@@ -145,6 +145,7 @@ class _Reader:
         self._reason: str | None = None
         self._usage: JsonObject = {}
         self._timings: JsonObject = {}
+        self._thought = False
         self.done = False
 
     def feed(self, line: bytes) -> Piece | None:
@@ -163,6 +164,7 @@ class _Reader:
         piece = Piece(
             text(delta, "content"), text(delta, "reasoning_content") or text(delta, "reasoning")
         )
+        self._thought = self._thought or bool(piece.thinking)
         return piece if piece.text or piece.thinking else None
 
     def finish(self, notices: tuple[str, ...]) -> Finish:
@@ -171,12 +173,14 @@ class _Reader:
         if reason is None:
             raise cut_short(self._name)
         generated_ms = number(self._timings, "predicted_ms")
+        thought = count(member(self._usage, "completion_tokens_details"), "reasoning_tokens")
         return Finish(
             reason,
             count(self._usage, "prompt_tokens"),
             count(self._usage, "completion_tokens"),
             generated_ms / 1000 if generated_ms else None,
             notices,
+            0 if self._thought else thought or 0,
         )
 
     def _event(self, line: bytes) -> JsonObject | None:
