@@ -70,6 +70,7 @@ class _Watched:
 
     def forget(self) -> None:
         """Take the last report for no longer true, and look again."""
+        self._report = None
         self._done_at = float("-inf")
         self.look()
 
@@ -81,7 +82,11 @@ class _Watched:
 
     async def _probe(self) -> None:
         begun_at = self._clock()
-        self._report = await probe(self._http, self.endpoint, self._timeout)
+        report = await probe(self._http, self.endpoint, self._timeout)
+        if report.late and self._report is not None and self._report.models:
+            # It was there a moment ago: generating for others may have made it slow.
+            report = await probe(self._http, self.endpoint, 2 * self._timeout)
+        self._report = report
         self._begun_at, self._done_at = begun_at, self._clock()
 
 

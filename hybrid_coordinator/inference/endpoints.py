@@ -116,13 +116,15 @@ class LocalModel:
 
 @dataclass(frozen=True, slots=True)
 class EndpointReport:
-    """What one probe found. ``slots`` is how many requests the server works on at a time."""
+    """What one probe found. ``slots`` is how many requests the server works on at a time; ``late``
+    is whether it was not there in time, which a busy one may not be."""
 
     endpoint: Endpoint
     state: EndpointState
     reason: str = ""
     models: tuple[LocalModel, ...] = ()
     slots: int = 1
+    late: bool = False
 
     def __str__(self) -> str:
         detail = f" ({self.reason})" if self.reason else ""

@@ -104,11 +104,18 @@ async def probe(http: HttpClient, endpoint: Endpoint, timeout: float) -> Endpoin
         async with asyncio.timeout(timeout):
             return await _PROBES[endpoint.kind](prober)
     except TimeoutError:
-        return prober.report(EndpointState.DOWN, f"no answer within {timeout:g} s")
+        return _late(endpoint, timeout)
     except ModelUnavailableError as error:
+        if isinstance(error.__cause__, TimeoutError):
+            return _late(endpoint, timeout)
         return prober.report(EndpointState.DOWN, _without_url(error))
     except ModelReplyError as error:
         return prober.report(EndpointState.WRONG, _without_url(error))
+
+
+def _late(endpoint: Endpoint, timeout: float) -> EndpointReport:
+    reason = f"no answer within {timeout:g} s"
+    return EndpointReport(endpoint, EndpointState.DOWN, reason, late=True)
 
 
 def _without_url(error: HybridError) -> str:

@@ -510,6 +510,39 @@ async def test_servers_are_left_alone_when_nobody_asks(http_to: Http):
         await discovery.close()
 
 
+@pytest.mark.parametrize(
+    ("then", "state", "asked"),
+    [
+        ([Stream([HANG]), openai_models(vllm_model("m"))], EndpointState.READY, 3),
+        ([Stream([HANG])], EndpointState.DOWN, 3),
+        ([HTML], EndpointState.WRONG, 2),
+    ],
+    ids=["late once", "late twice", "wrong"],
+)
+async def test_a_server_that_was_there_is_down_when_it_is_late_twice(
+    http_to: Http, then: list[Answer | Stream], state: EndpointState, asked: int
+):
+    answers = [openai_models(vllm_model("m")), *then]
+    async with ModelServer({"GET /v1/models": answers}) as server:
+        endpoint = Endpoint(EndpointKind.VLLM, server.url)
+        discovery = Discovery(http_to(server.url), [endpoint], timeout=0.2)
+        await discovery.survey()
+        reports = await discovery.survey(begun_after=discovery.now())
+        assert reports[0].state is state
+        assert len(server.requests) == asked
+
+
+async def test_a_server_that_has_just_failed_gets_no_second_chance(http_to: Http):
+    answers = [openai_models(vllm_model("m")), Stream([HANG])]
+    async with ModelServer({"GET /v1/models": answers}) as server:
+        endpoint = Endpoint(EndpointKind.VLLM, server.url)
+        discovery = Discovery(http_to(server.url), [endpoint], timeout=0.2)
+        await discovery.survey()
+        discovery.forget(endpoint)
+        assert (await discovery.survey())[0].state is EndpointState.DOWN
+        assert len(server.requests) == 2
+
+
 async def test_an_endpoint_that_has_failed_is_looked_at_again_before_it_counts(http_to: Http):
     models = openai_models(vllm_model("m"))
     async with (
