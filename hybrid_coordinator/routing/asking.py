@@ -61,7 +61,11 @@ class Asking:
 
     async def models(self, request: AskRequest) -> Sequence[ModelChoice]:
         """See ``Ask.models``."""
-        plan = await self.plan(await read_job(request), fits=False)
+        return await self.choices(await read_job(request))
+
+    async def choices(self, job: Job) -> Sequence[ModelChoice]:
+        """``models`` for a request that was read."""
+        plan = await self.plan(job, fits=False)
         return [
             ModelChoice(
                 name=each.model.name,

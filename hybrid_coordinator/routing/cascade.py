@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,8 +48,8 @@ def _nothing(_: Piece) -> None:
 class Critic(Protocol):
     """Has a quick model look at an answer."""
 
-    async def critique(self, job: Job, answer: str, course: Course) -> float | None:
-        """How well the answer stands in 0-1; None where nobody could say."""
+    async def critique(self, prompt: str, answer: str, course: Course) -> float | None:
+        """How well the answer to a prompt stands in 0-1; None where nobody could say."""
         ...
 
 
@@ -176,15 +177,16 @@ class Cascade:
                 prompt=job.request.prompt,
                 finish_reason=generation.finish_reason,
                 schema=job.schema,
-                task_type=job.seen.task_type,
+                task_type=job.request.task_type,
                 self_critique=critique,
             )
 
-        verdict = judged(None)
+        # In a thread: a schema may ask for seconds of work.
+        verdict = await asyncio.to_thread(judged, None)
         if self._critic is None or verdict.confidence < self._threshold / 2:
             return verdict  # no second look is needed at what is plainly bad
-        critique = await self._critic.critique(job, generation.text, course)
-        return verdict if critique is None else judged(critique)
+        critique = await self._critic.critique(job.request.prompt, generation.text, course)
+        return verdict if critique is None else await asyncio.to_thread(judged, critique)
 
 
 def _worth_trying(

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hybrid_coordinator.domain.ask import AskRequest
+from hybrid_coordinator.domain.ask import AskRequest, Mode
 from hybrid_coordinator.domain.interactions import AgentType
 from hybrid_coordinator.domain.reply import AttemptLog, Reply
+from hybrid_coordinator.domain.route import Tier
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.inference.generate import STALL_SECONDS
 from hybrid_coordinator.inference.prices import load_prices
 from hybrid_coordinator.routing.asking import Asking
 from hybrid_coordinator.routing.budget import Budget
+from hybrid_coordinator.routing.caching import AnswerCache, Embed, Question
 from hybrid_coordinator.routing.cascade import Cascade
 from hybrid_coordinator.routing.course import Course, Listener
+from hybrid_coordinator.routing.critic import QuickCritic
 from hybrid_coordinator.routing.gateway import Gateway
 from hybrid_coordinator.routing.heartbeat import with_heartbeat
 from hybrid_coordinator.routing.jobs import Job, read_job
-from hybrid_coordinator.routing.modes.asking import Answer
+from hybrid_coordinator.routing.modes.asking import Answer, ModelChoice
+from hybrid_coordinator.routing.modes.digest import digest, too_large
+from hybrid_coordinator.routing.modes.ensemble import ensemble
+from hybrid_coordinator.routing.modes.reason import reason
 from hybrid_coordinator.routing.prompts import without_secrets
+from hybrid_coordinator.storage.postgres.answers import Answers
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.spend import Spend
+from hybrid_coordinator.templating import voices
 
 if TYPE_CHECKING:
     from hybrid_coordinator.domain.route import Route
@@ -51,10 +60,12 @@ class Delegate:
         scrubber: Scrubber,
         database: Database | None,
         *,
+        embed: Embed | None = None,
         heartbeat_seconds: float = _HEARTBEAT_SECONDS,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
-        """Without a ``database`` nothing is recorded and no money spent.
+        """Without a ``database`` nothing is recorded or cached, and no money spent; without
+        ``embed`` no answer is found by meaning.
 
         Raises:
             SettingsError: the URL of an endpoint is off.
@@ -65,7 +76,11 @@ class Delegate:
         self._heartbeat_seconds = heartbeat_seconds
         self._gateway = Gateway(settings, stall_seconds=stall_seconds)
         self._daily_usd = settings.remote.daily_budget_usd
+        self._self_critique = settings.routing.self_critique
         self._attempts = None if database is None else RouteAttempts(database)
+        self._cache = None
+        if database is not None:
+            self._cache = AnswerCache(Answers(database), settings.routing, embed)
         self._budget = None
         if database is not None and any(each.remote for each in self._gateway.endpoints):
             prices = load_prices(settings.remote.prices)
@@ -145,15 +160,33 @@ class Delegate:
         self, job: Job, course: Course, project: str, session: str
     ) -> tuple[Reply, AttemptLog]:
         started = time.perf_counter()
-        asking = Asking(self._gateway, self._plan, await self._cascade(), course, session)
+        asking = Asking(self._gateway, self._plan, await self._cascade(session), course, session)
         try:
-            answer = await asking.run(job)
+            choices = await asking.choices(job)
+            question = self._question(job, choices, project)
+            kept = None if self._cache is None else await self._cache.find(question)
+            if kept is not None:
+                return replace(kept, latency_ms=_since(started)), _log_of(job, course)
+            answer = await _in_mode(asking, job, choices)
         except HybridError:
             if self._attempts is not None and course.attempts:
                 await self._attempts.add_failed(project, _log_of(job, course))
             raise
-        latency_ms = round((time.perf_counter() - started) * 1000)
-        return self._reply(answer, job, course, latency_ms), _log_of(job, course)
+        reply = self._reply(answer, job, course, _since(started))
+        if self._cache is not None:
+            await self._cache.keep(question, reply)
+        return reply, _log_of(job, course)
+
+    def _question(self, job: Job, choices: Sequence[ModelChoice], project: str) -> Question:
+        return Question(
+            request=job.request,
+            project=project,
+            models=tuple(choice.name for choice in choices),
+            tiers=tuple(tier for tier in Tier if any(each.tier is tier for each in choices)),
+            threshold=self._threshold,
+            rules=self._planner.rules_digest,
+            mode=job.request.mode,
+        )
 
     async def _plan(self, job: Job, survey: Survey) -> Plan:
         return self._planner.plan(
@@ -172,9 +205,14 @@ class Delegate:
             return None
         return self._daily_usd - await self._budget.spent_today()
 
-    async def _cascade(self) -> Cascade:
-        caller = await self._gateway.caller()
-        return Cascade(caller, self._gateway.failed, self._budget, None, self._threshold)
+    async def _cascade(self, session: str) -> Cascade:
+        return Cascade(
+            await self._gateway.caller(),
+            self._gateway.failed,
+            self._budget,
+            QuickCritic(self._gateway, session) if self._self_critique else None,
+            self._threshold,
+        )
 
     def _reply(self, answer: Answer, job: Job, course: Course, latency_ms: int) -> Reply:
         notices = [*answer.notices, *course.notices]
@@ -205,6 +243,21 @@ class Delegate:
             cached=False,
             notices=tuple(dict.fromkeys(notices)),
         )
+
+
+async def _in_mode(asking: Asking, job: Job, choices: Sequence[ModelChoice]) -> Answer:
+    request = job.request
+    if too_large(request, choices):
+        return await digest(asking, request)
+    if request.mode is Mode.ENSEMBLE:
+        return await ensemble(asking, request, await asyncio.to_thread(voices))
+    if request.mode is Mode.REASON:
+        return await reason(asking, request)
+    return await asking.run(job)
+
+
+def _since(started: float) -> int:
+    return round((time.perf_counter() - started) * 1000)
 
 
 def _log_of(job: Job, course: Course) -> AttemptLog:

@@ -69,6 +69,13 @@ class Planner:
         chosen = self._settings().preset
         return self.machine.hardware.preset if chosen == "auto" else chosen
 
+    @property
+    def rules_digest(self) -> str:
+        """Whatever tells the rules in force from others."""
+        book = self._rules.current(self.preset)
+        rules = [(each.condition.form, each.target, each.model) for each in book.rules]
+        return f"{book.quality_billions} {rules}"
+
     def notice(self) -> str | None:
         """What is wrong with the rules file as it is now; None mostly."""
         return self._rules.notice()
