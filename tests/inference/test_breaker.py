@@ -154,6 +154,21 @@ def test_one_that_went_away_and_came_back_is_tried_at_once():
     assert not breakers.admits(URL)
 
 
+def test_calls_that_began_before_it_opened_make_it_wait_no_longer():
+    breakers, clock = made()
+    late = [breakers.watch(URL) for _ in range(3)]
+    for each in late:
+        each.__enter__()
+    fail(breakers, times=2)
+    (before,) = breakers.snapshot()
+    clock.now += 1.0
+    for each in late:
+        assert not each.__exit__(type(DOWN), DOWN, None)
+    (after,) = breakers.snapshot()
+    assert after.retry_in == pytest.approx(before.retry_in - 1.0)
+    assert after.failures == 2
+
+
 def test_one_that_asks_for_a_pause_gets_it():
     breakers, clock = made()
     breakers.hold(URL, 30.0, "overloaded")

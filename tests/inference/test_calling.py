@@ -225,6 +225,19 @@ async def test_a_slot_comes_free_whatever_ends_the_call(calls_to: Make):
         assert calls.caller.lanes.busy(server.url) == (0, 0)
 
 
+async def test_nobody_queues_for_one_that_is_left_alone(calls_to: Make):
+    async with serving(Stream([HANG])) as server:
+        calls = calls_to(server)
+        holding = asyncio.create_task(calls.ask(slots=1))
+        await server.until_hanging()
+        calls.caller.breakers.hold(server.url, 30.0, "overloaded")
+        async with asyncio.timeout(5):
+            with pytest.raises(ModelUnavailableError, match="left alone"):
+                await calls.ask(slots=1)
+        holding.cancel()
+        await asyncio.wait([holding])
+
+
 async def test_those_who_wait_for_one_that_dies_are_not_sent_to_it(calls_to: Make):
     async with serving(as_json({"error": "boom"}, 500)) as server:
         calls = calls_to(server)
