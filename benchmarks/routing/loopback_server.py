@@ -101,13 +101,12 @@ class Server:
 def loopback_server(fault: str = "") -> Iterator[str]:
     """A running server's URL."""
     command = [sys.executable, "-m", "benchmarks.routing.loopback_server", fault]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
 
 
 async def _serve(fault: str) -> None:

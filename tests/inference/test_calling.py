@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -249,7 +250,7 @@ async def test_those_who_wait_for_one_that_dies_are_not_sent_to_it(calls_to: Mak
 
 
 class Echo:
-    """A server that answers with the prompt, a word a chunk."""
+    """A server that answers with the prompt, a word a chunk, and keeps its connections."""
 
     def __init__(self) -> None:
         self.served: list[asyncio.Task[None]] = []
@@ -258,28 +259,64 @@ class Echo:
         task = asyncio.current_task()
         assert task is not None
         self.served.append(task)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        body = json.loads(await reader.readexactly(length))
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
-        for word in body["messages"][-1]["content"].split():
-            writer.write(openai_delta(content=f"{word} "))
+        while head := (await self._head(reader)).lower():
+            length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            body = json.loads(await reader.readexactly(length))
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            words = [f"{word} " for word in body["messages"][-1]["content"].split()]
+            for event in (*(openai_delta(content=word) for word in words), openai_delta("stop")):
+                writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+                await writer.drain()
+                await asyncio.sleep(0)
+            writer.write(b"%x\r\n%s\r\n" % (len(DONE), DONE))
             await writer.drain()
             await asyncio.sleep(0)
-        writer.write(openai_delta("stop") + DONE)
+            # The end comes in a packet of its own, after the mark of the end.
+            writer.write(b"0\r\n\r\n")
         writer.close()
         await writer.wait_closed()
+
+    @staticmethod
+    async def _head(reader: asyncio.StreamReader) -> bytes:
+        try:
+            return await reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return b""
+
+
+@asynccontextmanager
+async def echoing(http_to: Callable[..., HttpClient]) -> AsyncIterator[tuple[Echo, Calls]]:
+    echo = Echo()
+    server = await asyncio.start_server(echo.connected, "127.0.0.1", 0, backlog=200)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    http = http_to(url)
+    yield echo, Calls(http, url, Clock())
+    server.close()
+    await http.close()
+    await asyncio.gather(*echo.served)
 
 
 async def test_a_hundred_streams_at_once_are_neither_lost_nor_mixed(
     http_to: Callable[..., HttpClient],
 ):
-    echo = Echo()
-    server = await asyncio.start_server(echo.connected, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    calls = Calls(http_to(url), url, Clock())
-    prompts = [" ".join(f"{number}.{word}" for word in range(30)) for number in range(100)]
-    answers = await asyncio.gather(*(calls.ask(prompt, slots=100) for prompt in prompts))
+    async with echoing(http_to) as (_, calls):
+        prompts = [" ".join(f"{number}.{word}" for word in range(30)) for number in range(100)]
+        answers = await asyncio.gather(*(calls.ask(prompt, slots=100) for prompt in prompts))
     assert [answer.text.strip() for answer in answers] == prompts
-    server.close()
-    await asyncio.gather(*echo.served)
+
+
+async def test_one_connection_serves_one_call_after_the_other(
+    http_to: Callable[..., HttpClient],
+):
+    async with echoing(http_to) as (echo, calls):
+        for _ in range(5):
+            await calls.ask()
+        assert len(echo.served) == 1
+
+
+async def test_a_server_that_never_ends_its_response_holds_nobody_up(calls_to: Make):
+    endless = Stream([openai_delta(content="Here."), openai_delta("stop"), DONE, HANG])
+    async with serving(endless) as server:
+        calls = calls_to(server)
+        async with asyncio.timeout(5):
+            assert (await calls.ask()).text == "Here."
