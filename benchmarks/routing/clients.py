@@ -21,8 +21,10 @@ from hybrid_coordinator.inference.egress import EgressPolicy
 from hybrid_coordinator.inference.endpoints import Endpoint, EndpointKind, LocalModel
 from hybrid_coordinator.inference.http import HttpClient
 from hybrid_coordinator.inference.lanes import Lanes
-from hybrid_coordinator.routing.delegate import LocalModels
-from hybrid_coordinator.settings import InferenceSettings
+from hybrid_coordinator.routing.course import Began
+from hybrid_coordinator.routing.delegate import Delegate
+from hybrid_coordinator.routing.planning import Planner
+from hybrid_coordinator.settings import InferenceSettings, RoutingSettings, Settings
 
 _OFF: dict[str, tuple[str, ...]] = {
     "llama_cpp": (),
@@ -35,22 +37,20 @@ _OFF: dict[str, tuple[str, ...]] = {
 @dataclass(frozen=True, slots=True)
 class Timed:
     """One call, in seconds from its start: until the server had the request, until the first piece
-    was here (None where it is not shown), and until the answer was; and its own CPU time."""
+    was here, and until the answer was; and its own CPU time."""
 
     text: str
     sent: float
-    first: float | None
+    first: float
     total: float
     cpu: float = 0.0
 
 
-def _timed(text: str, began: int, first: int | None) -> Timed:
+def _timed(text: str, began: int, first: int) -> Timed:
     total = time.monotonic_ns() - began
     stamp, _, rest = text.partition(" ")
     sent = int(stamp.removeprefix("t")) - began
-    return Timed(
-        rest.strip(), sent / 1e9, None if first is None else (first - began) / 1e9, total / 1e9
-    )
+    return Timed(rest.strip(), sent / 1e9, (first - began) / 1e9, total / 1e9)
 
 
 class Plain:
@@ -77,7 +77,7 @@ class Plain:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        first = None
+        first = 0
         parts = []
         began = time.monotonic_ns()
         async with self._http.stream("POST", self._url, json=body) as response:
@@ -140,20 +140,35 @@ class Router:
 
     name = "**ours: the whole router**"
 
-    def __init__(self, models: LocalModels) -> None:
+    def __init__(self, models: Delegate) -> None:
         self.models = models
 
     @classmethod
     @asynccontextmanager
     async def at(cls, *urls: str) -> AsyncIterator[Router]:
-        settings = InferenceSettings(**_OFF, vllm=urls)
-        models = LocalModels(settings, Scrubber())
+        settings = Settings(
+            inference=InferenceSettings(**_OFF, vllm=urls),
+            routing=RoutingSettings(preset="strong", seed=1),
+        )
+        planner = Planner(lambda: settings.routing, None, None)
+        models = Delegate(settings, planner, Scrubber(), None)
         try:
             yield cls(models)
         finally:
             await models.close()
 
     async def ask(self, prompt: str) -> Timed:
+        first: list[int] = []
+
+        def hear(said: Began | Piece) -> None:
+            if not first and isinstance(said, Piece):
+                first.append(time.monotonic_ns())
+
         began = time.monotonic_ns()
-        reply, _ = await self.models.ask(AskRequest(prompt, max_tokens=500))
-        return _timed(reply.response, began, None)
+        reply, _ = await self.models.ask(
+            AskRequest(prompt, max_tokens=500),
+            project="benchmark",
+            session="benchmark",
+            listen=hear,
+        )
+        return _timed(reply.response, began, first[0])

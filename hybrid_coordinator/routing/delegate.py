@@ -29,7 +29,7 @@ from hybrid_coordinator.routing.modes.asking import Answer, ModelChoice
 from hybrid_coordinator.routing.modes.digest import digest, too_large
 from hybrid_coordinator.routing.modes.ensemble import ensemble
 from hybrid_coordinator.routing.modes.reason import reason
-from hybrid_coordinator.routing.prompts import without_secrets
+from hybrid_coordinator.routing.prompts import scrubbed
 from hybrid_coordinator.storage.postgres.answers import Answers
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.spend import Spend
@@ -124,7 +124,7 @@ class Delegate:
             ModelUnavailableError: no model is ready, or none answers.
             ModelReplyError: no model gave a usable answer.
         """
-        clean = await asyncio.to_thread(without_secrets, request, self._scrubber)
+        clean = await scrubbed(request, self._scrubber)
         course = Course() if listen is None else Course(listen)
         work = self._answered(await read_job(clean), course, project, session)
         if progress is None:
