@@ -58,6 +58,25 @@ def test_a_model_that_keeps_failing_gives_way_to_one_that_was_never_tried():
     assert shares(planner(evidence=knowing(("first", 0.9, 15))))["first"] > 0.95
 
 
+def test_models_that_were_never_tried_stand_by_size_and_role_behind_what_is_known():
+    tried, tiny, big, coder = (
+        LocalModel(name, loaded=True, parameters=size)
+        for name, size in (("tried", 3), ("tiny", 0.5), ("big", 6), ("coder", 6))
+    )
+    bucket = (TaskType.EDIT, Complexity.SIMPLE)
+    plans = planner(evidence=knowing(("tried", 0.0, 30), bucket=bucket))
+    plan = plans.plan(
+        seen(task_type=TaskType.EDIT), survey=(report(tried, tiny, big, coder),), tokens=9
+    )
+    assert order(plan) == ["coder", "big", "tiny", "tried"]
+
+
+def test_a_model_that_must_be_loaded_comes_after_the_others_whatever_is_known():
+    asleep = LocalModel("asleep", loaded=False, parameters=3)
+    evidence = knowing(("asleep", 1.0, 30), ("first", 0.5, 30))
+    assert shares(planner(evidence=evidence), (report(asleep, FIRST),)) == {"first": 1.0}
+
+
 def test_learning_can_be_switched_off():
     evidence = knowing(("first", 0.0, 50), ("second", 1.0, 50))
     plan = planner(evidence=evidence, learn=False).plan(seen(), survey=TWO, tokens=9)

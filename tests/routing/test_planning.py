@@ -256,6 +256,21 @@ def test_the_need_of_a_task_is_the_same_on_every_machine():
         assert plan.need([{"role": "user", "content": HARD}]).tier is Tier.API_FALLBACK
 
 
+def test_the_need_of_a_task_is_not_that_of_a_preset():
+    """On a weak machine, the preset sends long prompts away."""
+    messages = [
+        {"role": "assistant", "content": "words " * 9000},
+        {"role": "user", "content": "Hi"},
+    ]
+    found = planner(preset="weak").need(messages)
+    assert (found.tier, found.rule) == (Tier.LOCAL_FAST, "simple complexity")
+    assert (
+        planner(preset="weak")
+        .plan(seen(), survey=ALL, tokens=9000, allow_remote=True)
+        .rule.endswith("(the preset for weak machines, line 5)")
+    )
+
+
 def test_a_decision_takes_under_a_millisecond():
     plan, task = planner(), classify("Explain how TCP slow start works")
     times = []
