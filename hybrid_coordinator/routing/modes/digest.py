@@ -150,7 +150,8 @@ def _most_calls(reads: int, reply: int, room: int) -> int:
     """How many calls ``reads`` parts lead to at the most, summing up included."""
     calls, runs = reads, reads
     while runs > 1:
-        runs = ceil(runs * reply / room)
+        # What a run of notes comes down to leaves room for another in the same prompt.
+        runs = ceil(runs * min(reply, room // 2) / room)
         calls += runs
     return calls + 1
 
@@ -220,7 +221,7 @@ class _Reader:
             sources = merged([passage.source for passage in part])
             found = [Note(first_line(answer.text, 300), sources)], 0
         notes, dropped = found
-        kept = groups(notes, self._plan.reply)[0] if notes else []
+        kept = groups(notes, min(self._plan.reply, reading.budget // 2))[0] if notes else []
         reading.notes[number] = kept
         reading.dropped += dropped + len(notes) - len(kept)
         reading.answers.append(answer)

@@ -15,9 +15,12 @@ from hybrid_coordinator.domain.tokens import estimate_tokens
 from hybrid_coordinator.errors import InvalidArgumentError, ModelUnavailableError
 from hybrid_coordinator.routing.modes.asking import ModelChoice
 from hybrid_coordinator.routing.modes.digest import digest, too_large
+from hybrid_coordinator.routing.modes.notes import Note, read_notes
+from hybrid_coordinator.routing.modes.passages import Source
 from tests.support.asking import Server, ServerAsk, answering
 from tests.support.llama_server import MODEL, running
 from tests.support.model_server import Request, Scripted, as_json
+from tests.support.model_wire import openai_answer
 from tests.support.tiny_gguf import write_tiny_gguf
 
 AskTo = Callable[..., ServerAsk]
@@ -51,7 +54,9 @@ def small_context(tokens: int, *, characters_a_token: float) -> Callable[..., st
     def reply(prompt: str, request: Request) -> str | Scripted:
         counted = int(sum(len(m["content"]) for m in request.body["messages"]) / characters_a_token)
         if counted < tokens:
-            return reader(prompt, request)
+            answer = reader(prompt, request)
+            assert isinstance(answer, str)
+            return openai_answer(answer, tokens_in=counted)
         error = {
             "code": 400,
             "message": "the request exceeds the available context size, try increasing it",
@@ -132,6 +137,54 @@ async def test_a_tokenizer_that_counts_more_than_was_thought_leads_to_smaller_pa
     assert answer.text.count("\n") == 2
     assert answer.notices[0].endswith("100% of the text")
     assert statuses < 40
+
+
+async def test_real_counts_of_tokens_keep_room_for_the_reply(ask_to: AskTo):
+    """Prompts that fit, but only just, would leave the reply no room."""
+    async with answering(small_context(4096, characters_a_token=2.6)) as server:
+        ask = ask_to(Server(server.url, context_length=4096, slots=1))
+        answer = await digest(ask, WANTED)
+        sizes = [
+            sum(len(message["content"]) for message in request.body["messages"]) / 2.6
+            for request in server.requests
+        ]
+    assert answer.notices[0].endswith("100% of the text")
+    assert sizes[0] > 3072
+    assert max(sizes[1:]) + 1024 <= 4096
+
+
+async def test_notes_too_long_for_two_in_a_prompt_end_all_the_same(ask_to: AskTo):
+    facts = {n: f"{n} {'世' * 280}" for n in range(1, 400, 20)}
+    files = (FileText("a.py", body(facts=facts, lines=400)),)
+    async with answering(reader) as server:
+        ask = ask_to(Server(server.url, context_length=1024))
+        answer = await digest(ask, AskRequest("Which?", files=files))
+    assert "世" in answer.text
+    assert any("no room" in notice for notice in answer.notices)
+
+
+async def test_a_failed_summary_leaves_the_notes_and_little_confidence(ask_to: AskTo):
+    def reply(prompt: str, request: Request) -> str | Scripted:
+        if "numbered notes" in prompt:
+            return as_json({"error": {"message": "slot crashed"}}, 500)
+        return reader(prompt, request)
+
+    async with answering(reply) as server:
+        answer = await digest(ask_to(Server(server.url)), WANTED)
+    assert answer.text.count("\n- ") == 2
+    assert answer.notices[1].endswith("100% of the text")
+    assert answer.confidence <= 0.5
+
+
+def test_notes_before_a_cut_are_kept():
+    shown = [(Source("a", 1, 9),), (Source("b", 3, 4),)]
+    whole = json.dumps({"notes": [{"text": "x", "from": [1]}, {"text": "y", "from": [2, 7]}]})
+    both = [Note("x", shown[0]), Note("y", shown[1])]
+    assert read_notes(whole, shown) == (both, 0)
+    assert read_notes(whole[:-4], shown) == (both[:1], 0)
+    assert read_notes("Some prose.", shown) is None
+    off = '{"notes": [{"text": "z", "from": [0, 3, true]}, {"text": " ", "from": [1]}, 7]}'
+    assert read_notes(off, shown) == ([], 3)
 
 
 async def test_a_megabyte_and_a_tiny_context_end_within_the_bound(ask_to: AskTo):
@@ -224,10 +277,12 @@ async def test_a_schema_shapes_the_answer_and_its_sources_are_told(ask_to: AskTo
             return '{"tax": "19%"}'
         return reader(prompt, request)
 
+    request = AskRequest("Which tax?", files=FILES, json_schema=schema, system="Be terse.")
     async with answering(reply) as server:
-        answer = await digest(
-            ask_to(Server(server.url)), AskRequest("Which tax?", files=FILES, json_schema=schema)
-        )
+        ask = ask_to(Server(server.url))
+        answer = await digest(ask, request)
+    # What the answer is to be like is no business of the reading.
+    assert [asked.system for asked in ask.requests[-2:]] == [None, "Be terse."]
     assert json.loads(answer.text) == {"tax": "19%"}
     assert any(notice.startswith("sources: a.py:") for notice in answer.notices)
 

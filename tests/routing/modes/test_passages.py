@@ -14,7 +14,7 @@ LINES = st.lists(
         st.just(""),
         st.text(alphabet="ab (){}:é世🙂\t", max_size=40),
         st.builds(lambda indent, word: " " * indent + word, st.integers(0, 8), st.just("def f():")),
-        st.builds(lambda count: "x" * count, st.integers(200, 2000)),
+        st.builds(lambda sign, n: sign * n, st.sampled_from("x世"), st.integers(200, 2000)),
     ),
     max_size=60,
 )
