@@ -154,13 +154,20 @@ async def test_real_counts_of_tokens_keep_room_for_the_reply(ask_to: AskTo):
 
 
 async def test_notes_too_long_for_two_in_a_prompt_end_all_the_same(ask_to: AskTo):
-    facts = {n: f"{n} {'世' * 280}" for n in range(1, 400, 20)}
-    files = (FileText("a.py", body(facts=facts, lines=400)),)
-    async with answering(reader) as server:
+    """A server that does not keep the model to the length of a note."""
+
+    def wordy(prompt: str, request: Request) -> str | Scripted:
+        wordier = f"{len(server.requests)} {'世' * 400}"
+        return json.dumps({"notes": [{"text": wordier, "from": [1]}]})
+
+    async with answering(wordy) as server:
         ask = ask_to(Server(server.url, context_length=1024))
+        files = (FileText("a.py", body(facts={}, lines=200)),)
         answer = await digest(ask, AskRequest("Which?", files=files))
-    assert "世" in answer.text
-    assert any("no room" in notice for notice in answer.notices)
+    assert re.fullmatch(r"- \d+ 世+… \[a\.py:\d+-\d+\]", answer.text)
+    assert any(
+        notice.endswith("notes left out: no source, or no room") for notice in answer.notices
+    )
 
 
 async def test_a_failed_summary_leaves_the_notes_and_little_confidence(ask_to: AskTo):
