@@ -134,6 +134,15 @@ class Material:
         """What is still to be read, an estimate on the safe side."""
         return self._tokens
 
+    def parts(self, max_tokens: int) -> int:
+        """In how many parts of ``max_tokens`` all of it can be taken."""
+        count, left = 0, 0
+        for passage in self._waiting:
+            if count == 0 or passage.tokens > left:
+                count, left = count + 1, max_tokens
+            left -= passage.tokens
+        return count
+
     def take(self, max_tokens: int) -> tuple[Passage, ...]:
         """The next passages that fit ``max_tokens`` together; none at the end. A passage that is
         too large by itself is cut."""

@@ -45,6 +45,11 @@ def test_every_line_is_in_a_passage_none_is_too_large_and_sources_are_exact(line
 def test_parts_hold_everything_in_order_within_the_budget(files, budget, data):
     texts = [FileText(f"{at}.py", "\n".join(lines)) for at, lines in enumerate(files)]
     material = Material(texts, passage_tokens=150)
+    expected, count = material.parts(budget), 0
+    untouched = Material(texts, passage_tokens=150)
+    while untouched.take(budget):
+        count += 1
+    assert count == expected
     read: list[tuple[str, str]] = []
     while part := material.take(budget):
         assert sum(passage.tokens for passage in part) <= budget
