@@ -36,7 +36,7 @@ from hybrid_coordinator.knowledge.projects import Project, project_of
 # importing them here would hold it up.
 if TYPE_CHECKING:
     from hybrid_coordinator.domain.indexing import IndexReport, RebuildState
-    from hybrid_coordinator.domain.reply import Reply
+    from hybrid_coordinator.domain.reply import AnswerPiece, Reply
     from hybrid_coordinator.domain.route import Route
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from hybrid_coordinator.learning.datasets import DatasetReport, TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder, OutcomeResult
     from hybrid_coordinator.learning.tracking import Tracker
-    from hybrid_coordinator.routing.course import Listener
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.settings import SettingsStore
     from hybrid_coordinator.storage.postgres.bookkeeping import Statistics, Totals
@@ -215,10 +214,12 @@ class Coordinator:
         session: Session,
         project: str,
         progress: Progress,
-        listen: Listener | None = None,
+        pieces: Callable[[AnswerPiece], None] | None = None,
     ) -> tuple[Reply, str]:
-        """A checked answer, and the id of the interaction that records it. ``listen`` hears it as
-        it is generated."""
+        """A checked answer, and the id of the interaction that records it. ``pieces`` is told
+        what models write, as they write it."""
+        from hybrid_coordinator.routing.course import telling
+
         files = await asyncio.to_thread(_read_files, options.files, session)
         context = ""
         context_ids: tuple[str, ...] = ()
@@ -247,7 +248,7 @@ class Coordinator:
             project=project,
             session=session.id,
             progress=waiting,
-            listen=listen,
+            listen=None if pieces is None else telling(pieces),
         )
         interaction_id = await self.tracker.track(
             NewInteraction(

@@ -53,6 +53,22 @@ class AttemptLog:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerPiece:
+    """What a model adds to its answer, or to the thinking before it, while it writes.
+
+    ``attempt`` counts the calls of models from 1: a piece of a later one begins a new answer. The
+    first piece of each has no text and comes before the model is asked; there ``because`` says
+    why the answer before it does not stand, empty for the first.
+    """
+
+    attempt: int
+    model: str
+    text: str = ""
+    thinking: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A local model's checked answer.
 

@@ -90,7 +90,7 @@ class Cascade:
         self, candidate: Candidate, job: Job, plan: Plan, course: Course, session: str
     ) -> Checked | None:
         """Ask one candidate, and record what came of it. None where nothing did."""
-        course.listen(Began(candidate.name, candidate.why))
+        course.listen(Began(candidate.name, candidate.why, course.shortcoming()))
         started = time.perf_counter()
         try:
             generation, cost = await self._generate(candidate, job, course, session)

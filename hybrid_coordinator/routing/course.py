@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hybrid_coordinator.domain.reply import Attempt
+from hybrid_coordinator.domain.reply import AnswerPiece, Attempt
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.inference.chat import Piece
 
@@ -15,14 +15,31 @@ Listener = Callable[["Began | Piece"], None]
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """An attempt begins; what came of those before it is replaced if this one does better."""
+    """An attempt begins; what came of those before it is replaced if this one does better.
+    ``because`` is what was wrong with the last one of them."""
 
     model: str
     why: str
+    because: str = ""
 
 
 def _nobody(_: Began | Piece) -> None:
     """Nobody listens."""
+
+
+def telling(pieces: Callable[[AnswerPiece], None]) -> Listener:
+    """A listener that tells each thing it hears as a piece of an attempt."""
+    attempt, model = 0, ""
+
+    def hear(heard: Began | Piece) -> None:
+        nonlocal attempt, model
+        if isinstance(heard, Began):
+            attempt, model = attempt + 1, heard.model
+            pieces(AnswerPiece(attempt, model, because=heard.because))
+        else:
+            pieces(AnswerPiece(attempt, model, heard.text, heard.thinking))
+
+    return hear
 
 
 @dataclass(slots=True)
@@ -34,6 +51,15 @@ class Course:
     attempts: list[Attempt] = field(default_factory=list)
     errors: list[HybridError] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+
+    def shortcoming(self) -> str:
+        """In a few words, why the last attempt is not the end; empty before the first."""
+        if not self.attempts:
+            return ""
+        last = self.attempts[-1]
+        if last.confidence is None:
+            return f"failed: {last.outcome}"
+        return f"not good enough ({last.confidence:.2f})"
 
     def note(self, notice: str) -> None:
         """Have the caller told, once."""

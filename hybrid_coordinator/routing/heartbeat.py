@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
+from anyio import CancelScope
+
 T = TypeVar("T")
 
 
@@ -32,4 +34,10 @@ async def with_heartbeat(
     finally:
         if not task.done():
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            # A cancel scope of anyio, which requests run in, cancels us again and again until we
+            # are gone. Passed on, that would cut the work's own end short and leave its
+            # connection to the model open.
+            with CancelScope(shield=True):
+                await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()  # the caller has one of its own

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -61,9 +61,14 @@ class Client:
         return content
 
     def request(
-        self, method: str, params: Json | None = None, on_progress: OnProgress | None = None
+        self,
+        method: str,
+        params: Json | None = None,
+        on_progress: OnProgress | None = None,
+        on_piece: Callable[[Json], None] | None = None,
     ) -> Json:
-        """Send a request and wait for its result.
+        """Send a request and wait for its result. ``on_piece`` is told what models write for it.
+        An interrupt (Ctrl-C) meanwhile cancels the request.
 
         Raises:
             CallError: it was answered with an error.
@@ -75,10 +80,26 @@ class Client:
             body["_meta"] = {"progressToken": self._last_id}
         message = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": body}
         self._send(message)
+        try:
+            return self._answer(on_progress, on_piece)
+        except KeyboardInterrupt:
+            cancelled = {"requestId": self._last_id, "reason": "interrupted"}
+            with suppress(UnavailableError):  # then it has nothing to cancel
+                self._send(
+                    {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": cancelled}
+                )
+            raise
+
+    def _answer(
+        self, on_progress: OnProgress | None, on_piece: Callable[[Json], None] | None
+    ) -> Json:
+        """The result of the last request, and until it comes what is told of it."""
         for answer in self._received():
             if answer.get("method") == "notifications/progress" and on_progress is not None:
                 told = answer["params"]
                 on_progress(told["progress"], told.get("total"), told.get("message", ""))
+            elif answer.get("method") == "hybrid/piece" and on_piece is not None:
+                on_piece(answer["params"])
             elif answer.get("id") == self._last_id and "method" not in answer:
                 if "error" in answer:
                     raise CallError(answer["error"]["message"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import anyio
 import pytest
 
 from hybrid_coordinator.routing.heartbeat import with_heartbeat
@@ -77,3 +78,25 @@ async def test_a_caller_that_is_cancelled_ends_the_work():
         with pytest.raises(asyncio.CancelledError):
             await caller
     assert work.cancelled
+
+
+async def test_work_comes_to_its_own_end_in_a_scope_that_cancels_again_and_again():
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            ended.set()
+
+    async def beat(_: float) -> None:
+        return
+
+    async with asyncio.timeout(5), anyio.create_task_group() as group:
+        group.start_soon(lambda: with_heartbeat(work(), beat, every=1))
+        await begun.wait()
+        group.cancel_scope.cancel()
+    assert ended.is_set()

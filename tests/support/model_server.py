@@ -62,6 +62,8 @@ class ModelServer:
     requests: list[Request] = field(default_factory=list)
     port: int = 0
     most_at_once: int = 0
+    dropped: int = 0
+    """Answers whose client went away while they hung."""
     url: str = ""
     _at_once: int = 0
 
@@ -87,6 +89,11 @@ class ModelServer:
         """Let what hangs go on."""
         self._released.set()
 
+    def hold(self) -> None:
+        """Let what comes hang again."""
+        self._released.clear()
+        self._hanging.clear()
+
     def bodies(self, path: str) -> list[dict[str, Any]]:
         """What was posted to a path."""
         return [request.body for request in self.requests if request.path == path]
@@ -98,7 +105,7 @@ class ModelServer:
             if request.method == "POST":
                 self._at_once += 1
                 self.most_at_once = max(self.most_at_once, self._at_once)
-            await self._serve(self._choose(request), writer)
+            await self._serve(self._choose(request), reader, writer)
             if request.method == "POST":
                 self._at_once -= 1
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -114,7 +121,9 @@ class ModelServer:
             return found.pop(0) if len(found) > 1 else found[0]
         return found
 
-    async def _serve(self, answer: Scripted, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self, answer: Scripted, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         if isinstance(answer, RawBytes):
             writer.write(answer.content)
         elif isinstance(answer, Answer):
@@ -125,10 +134,12 @@ class ModelServer:
             )
             writer.write(answer.body)
         else:
-            await self._serve_stream(answer, writer)
+            await self._serve_stream(answer, reader, writer)
         await writer.drain()
 
-    async def _serve_stream(self, stream: Stream, writer: asyncio.StreamWriter) -> None:
+    async def _serve_stream(
+        self, stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         writer.write(
             f"HTTP/1.1 200 OK\r\nContent-Type: {stream.content_type}\r\n"
             "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n".encode()
@@ -139,12 +150,25 @@ class ModelServer:
             if chunk == HANG:
                 await writer.drain()
                 self._hanging.set()
-                await self._released.wait()
+                if await self._left_while_hanging(reader):
+                    return
                 continue
             assert isinstance(chunk, bytes)
             writer.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
             await writer.drain()
         writer.write(b"0\r\n\r\n")
+
+    async def _left_while_hanging(self, reader: asyncio.StreamReader) -> bool:
+        """Wait to be released. True if the client goes away before that."""
+        released = asyncio.ensure_future(self._released.wait())
+        left = asyncio.ensure_future(reader.read(1))
+        await asyncio.wait({released, left}, return_when=asyncio.FIRST_COMPLETED)
+        gone = left.done() and not released.done()
+        for waiting in (released, left):
+            waiting.cancel()
+        await asyncio.gather(released, left, return_exceptions=True)
+        self.dropped += gone
+        return gone
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

@@ -16,7 +16,9 @@ from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp import results
+from hybrid_coordinator.serving.mcp.pieces import pieces_to
 from hybrid_coordinator.serving.mcp.server import internal_fault, progress_of
+from hybrid_coordinator.serving.mcp.tools import ask_local_llm
 
 Json = dict[str, Any]
 """A JSON object at the protocol's edge."""
@@ -52,6 +54,13 @@ class ExportParams(types.RequestParams):
     after: str | None = None
 
 
+class AskParams(types.RequestParams):
+    """``arguments`` are those of `ask_local_llm`; ``pieces`` asks for `hybrid/piece` meanwhile."""
+
+    arguments: Json
+    pieces: bool = False
+
+
 Handler = Callable[[Context, Any], Awaitable[Json]]
 
 
@@ -80,6 +89,17 @@ def add_control_methods(
     async def stats(_: Context, params: StatsParams) -> Json:
         coordinator = await engines.get()
         return asdict(await coordinator.stats(params.project)) | {"rebuild": _rebuild(engines)}
+
+    async def ask(context: Context, params: AskParams) -> Json:
+        coordinator = await engines.get()
+        async with pieces_to(context) as pieces:
+            return await ask_local_llm(
+                coordinator,
+                session,
+                params.arguments,
+                progress_of(context),
+                pieces if params.pieces else None,
+            )
 
     async def route(_: Context, params: RouteParams) -> Json:
         coordinator = await engines.get()
@@ -113,6 +133,7 @@ def add_control_methods(
         (stop, types.RequestParams),
         (health, types.RequestParams),
         (stats, StatsParams),
+        (ask, AskParams),
         (route, RouteParams),
         (collections, types.RequestParams),
         (reindex, types.RequestParams),

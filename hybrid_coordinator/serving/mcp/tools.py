@@ -15,6 +15,7 @@ from hybrid_coordinator.domain.interactions import (
 )
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import NewKnowledge
+from hybrid_coordinator.domain.reply import AnswerPiece
 from hybrid_coordinator.serving.mcp import arguments as args
 from hybrid_coordinator.serving.mcp import results
 
@@ -41,7 +42,11 @@ async def augment_query(
 
 
 async def ask_local_llm(
-    coordinator: Coordinator, session: Session, values: object, progress: Progress
+    coordinator: Coordinator,
+    session: Session,
+    values: object,
+    progress: Progress,
+    pieces: Callable[[AnswerPiece], None] | None = None,
 ) -> Json:
     given = args.validated(args.AskLocalLlm, values)
     options = AskOptions(
@@ -58,7 +63,11 @@ async def ask_local_llm(
         prefer_local=given.prefer_local,
     )
     answer, interaction_id = await coordinator.ask(
-        options, session=session, project=given.project or session.project, progress=progress
+        options,
+        session=session,
+        project=given.project or session.project,
+        progress=progress,
+        pieces=pieces,
     )
     return results.reply(answer, interaction_id)
 
