@@ -1,0 +1,208 @@
+"""What was used, what it cost and what was saved; and what usage would come to."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from hybrid_coordinator.domain.saving import DayCost, Mix, Projection, day_cost, project
+from hybrid_coordinator.domain.usage import Calls, DayUse, Money, Spent, UsageReport
+from hybrid_coordinator.errors import InvalidArgumentError
+from hybrid_coordinator.inference.prices import Price, Prices, load_prices
+from hybrid_coordinator.settings import RemoteSettings
+from hybrid_coordinator.storage.postgres.spend import DaySpend, Spend
+from hybrid_coordinator.storage.postgres.usage import UsageRecords
+
+REFERENCE = "claude-sonnet-5-5"
+"""What local answers are compared with where no remote model is configured."""
+
+_SPANS = (30, 365)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Usage as a user assumes it; None where the record is to say it."""
+
+    requests_per_day: float | None = None
+    tokens_in: float | None = None
+    tokens_out: float | None = None
+    local_share: float | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """Projected cost. ``recorded_days`` says how many days of the record were used."""
+
+    mix: Mix
+    model: str
+    request_usd: float
+    prices_as_of: dt.date
+    recorded_days: int
+    spans: tuple[Projection, ...]
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(tz=dt.UTC)
+
+
+class Reports:
+    """Figures for people. Days are in UTC, as the budget's are."""
+
+    def __init__(
+        self,
+        usage: UsageRecords,
+        spend: Spend,
+        settings: Callable[[], RemoteSettings],
+        clock: Callable[[], dt.datetime] = _utc_now,
+    ) -> None:
+        self._usage = usage
+        self._spend = spend
+        self._settings = settings
+        self._clock = clock
+
+    async def usage(self, project: str | None, days: int) -> UsageReport:
+        """The last ``days`` days, today included; money of all projects."""
+        since = self._since(days)
+        calls = await self._usage.calls(project, since)
+        return UsageReport(
+            days=days,
+            total=calls.total,
+            tiers=calls.tiers,
+            task_types=calls.task_types,
+            models=await self._usage.models(project, since),
+            money=await self._money(calls.total, since.date()),
+        )
+
+    async def simulate(self, given: Given, of: str | None, days: int) -> Simulation:
+        """A month and a year of the given usage; what is not given is as in the last ``days``
+        days of the record, of one project or all of them.
+
+        Raises:
+            InvalidArgumentError: something is not given and not recorded either, or the price of
+                the model is unknown.
+        """
+        settings = self._settings()
+        prices = await self._prices(settings)
+        model = given.model or _reference(settings)
+        price = prices.price_of(model)
+        if price is None:
+            known = ", ".join(sorted(prices.shipped)[:5])
+            raise InvalidArgumentError(
+                "model",
+                f"the price of {model} is unknown; set it in remote.prices, or name one that is "
+                f"known, as {known}",
+            )
+        recorded = _whole_days(await self._usage.days(of, self._since(days)), self._clock().date())
+        mix = _mix(given, recorded)
+        request_usd = price.cost_of(round(mix.tokens_in), round(mix.tokens_out))
+        typical = day_cost(mix, request_usd)
+        # The spread is that of recorded days, so it says nothing of another number of requests.
+        spread = [] if given.requests_per_day is not None else recorded
+        costs = [_cost_of(day, given, price) for day in spread]
+        return Simulation(
+            mix=mix,
+            model=model,
+            request_usd=request_usd,
+            prices_as_of=prices.as_of,
+            recorded_days=len(recorded),
+            spans=tuple(project(typical, length, costs) for length in _SPANS),
+        )
+
+    def _since(self, days: int) -> dt.datetime:
+        first = self._clock().date() - dt.timedelta(days=days - 1)
+        return dt.datetime.combine(first, dt.time(), dt.UTC)
+
+    async def _prices(self, settings: RemoteSettings) -> Prices:
+        return await asyncio.to_thread(load_prices, settings.prices)
+
+    async def _money(self, total: Calls, first: dt.date) -> Money:
+        settings = self._settings()
+        prices = await self._prices(settings)
+        reference = _reference(settings)
+        ledger = await self._spend.by_day_and_model(first)
+        today = self._clock().date()
+        return Money(
+            today_usd=sum(one.spent_usd + one.reserved_usd for one in ledger if one.day == today),
+            spent=_by_model(ledger),
+            daily_budget_usd=settings.daily_budget_usd,
+            reference=reference,
+            saved_usd=_saved(total, prices.price_of(reference)),
+            prices_as_of=prices.as_of,
+        )
+
+
+def _reference(settings: RemoteSettings) -> str:
+    return settings.models[0] if settings.models else REFERENCE
+
+
+def _by_model(ledger: Sequence[DaySpend]) -> tuple[Spent, ...]:
+    """The days of each model together, the dearest first."""
+    days: dict[str, list[DaySpend]] = defaultdict(list)
+    for one in ledger:
+        days[one.model].append(one)
+    spent = [
+        Spent(
+            model,
+            calls=sum(one.calls for one in each),
+            spent_usd=sum(one.spent_usd for one in each),
+            reserved_usd=sum(one.reserved_usd for one in each),
+        )
+        for model, each in days.items()
+    ]
+    return tuple(sorted(spent, key=lambda one: (-one.spent_usd, one.model)))
+
+
+def _saved(total: Calls, price: Price | None) -> float | None:
+    """What the local answers would have cost, each taken as the mean of them."""
+    if price is None:
+        return None
+    if not total.local:
+        return 0.0
+    each = price.cost_of(
+        round(total.local_tokens_in / total.local), round(total.local_tokens_out / total.local)
+    )
+    return each * total.local
+
+
+def _whole_days(found: Sequence[DayUse], today: dt.date) -> list[DayUse]:
+    """From the first day with a call on, those without one too. Today is not over: it counts only
+    where there is no other day."""
+    if not found:
+        return []
+    by_day = {one.day: one for one in found}
+    first = found[0].day
+    count = max(1, (today - first).days)
+    days = [first + dt.timedelta(days=number) for number in range(count)]
+    return [by_day.get(day, DayUse(day, 0, 0, 0, 0)) for day in days]
+
+
+def _mix(given: Given, recorded: Sequence[DayUse]) -> Mix:
+    calls = sum(one.calls for one in recorded)
+
+    def known(name: str, value: float | None, total: float, over: float) -> float:
+        if value is not None:
+            return value
+        if not over:
+            raise InvalidArgumentError(name, "is needed: there is no recorded usage to take it of")
+        return total / over
+
+    return Mix(
+        requests=known("requests_per_day", given.requests_per_day, calls, len(recorded)),
+        tokens_in=known("tokens_in", given.tokens_in, sum(d.tokens_in for d in recorded), calls),
+        tokens_out=known(
+            "tokens_out", given.tokens_out, sum(d.tokens_out for d in recorded), calls
+        ),
+        local_share=known("local_share", given.local_share, sum(d.local for d in recorded), calls),
+    )
+
+
+def _cost_of(day: DayUse, given: Given, price: Price) -> DayCost:
+    """A recorded day, with what is given in the place of what it had."""
+    if not day.calls:
+        return DayCost(0.0, 0.0)
+    own = _mix(replace(given, requests_per_day=None), [day])
+    return day_cost(own, price.cost_of(round(own.tokens_in), round(own.tokens_out)))

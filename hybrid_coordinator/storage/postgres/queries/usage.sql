@@ -1,0 +1,98 @@
+-- What models were used for. $1 is a project, or NULL for all of them; $2 is from when on. The
+-- attempts of a call are stored by one statement, so they have their time in common; a call that
+-- nothing came of has no interaction to tell it by.
+
+-- name: calls
+WITH attempts AS (
+    SELECT *
+    FROM route_attempts
+    WHERE created_at >= $2 AND ($1::text IS NULL OR project = $1)
+),
+calls AS (
+    -- The attempt that the answer came from: the best one.
+    SELECT DISTINCT ON (created_at, interaction_id)
+        tier, task_type, remote, outcome, tokens_in, tokens_out,
+        confidence IS NOT NULL OR outcome = 'cached' AS answered,
+        -- The first attempt did not end it.
+        count(*) FILTER (WHERE position = 1 AND outcome NOT IN ('ok', 'cached')) OVER call > 0
+            AND count(*) OVER call > 1 AS escalated
+    FROM attempts
+    WINDOW call AS (PARTITION BY created_at, interaction_id)
+    ORDER BY created_at, interaction_id, confidence DESC NULLS LAST, position
+)
+SELECT
+    CASE grouping(tier, task_type) WHEN 1 THEN 'tier' WHEN 2 THEN 'task_type' ELSE 'all' END AS by,
+    coalesce(tier, task_type) AS name,
+    count(*) AS calls,
+    count(*) FILTER (WHERE answered AND NOT remote) AS local,
+    count(*) FILTER (WHERE answered AND remote) AS remote,
+    count(*) FILTER (WHERE NOT answered) AS failed,
+    count(*) FILTER (WHERE outcome IN ('ok', 'cached')) AS passed,
+    count(*) FILTER (WHERE escalated) AS escalated,
+    count(*) FILTER (WHERE outcome = 'cached') AS cached,
+    coalesce(sum(tokens_in) FILTER (WHERE answered AND NOT remote), 0) AS local_tokens_in,
+    coalesce(sum(tokens_out) FILTER (WHERE answered AND NOT remote), 0) AS local_tokens_out
+FROM (
+    -- A call that failed has no tier that answered it.
+    SELECT
+        CASE WHEN answered THEN tier ELSE 'none' END AS tier,
+        coalesce(task_type, 'not recorded') AS task_type,
+        remote, outcome, tokens_in, tokens_out, answered, escalated
+    FROM calls
+) AS call
+GROUP BY GROUPING SETS ((), (tier), (task_type))
+ORDER BY by, calls DESC, name;
+
+-- name: models
+SELECT
+    model,
+    endpoint,
+    remote,
+    count(*) AS attempts,
+    count(*) FILTER (WHERE outcome = 'ok') AS passed,
+    count(*) FILTER (WHERE confidence IS NULL) AS failed,
+    percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_ms)
+        FILTER (WHERE confidence IS NOT NULL) AS latency_p50_ms,
+    percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms)
+        FILTER (WHERE confidence IS NOT NULL) AS latency_p95_ms,
+    percentile_disc(0.5) WITHIN GROUP (ORDER BY first_token_ms) AS first_token_p50_ms,
+    percentile_disc(0.95) WITHIN GROUP (ORDER BY first_token_ms) AS first_token_p95_ms,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY tokens_per_second) AS tokens_per_second,
+    sum(tokens_in) AS tokens_in,
+    sum(tokens_out) AS tokens_out,
+    coalesce(sum(cost_usd), 0) AS cost_usd,
+    count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced
+FROM route_attempts
+WHERE created_at >= $2 AND outcome <> 'cached' AND ($1::text IS NULL OR project = $1)
+GROUP BY model, endpoint, remote
+ORDER BY attempts DESC, model, endpoint;
+
+-- name: days
+WITH answers AS (
+    SELECT DISTINCT ON (created_at, interaction_id) created_at, remote, tokens_in, tokens_out
+    FROM route_attempts
+    WHERE created_at >= $2
+        AND (confidence IS NOT NULL OR outcome = 'cached')
+        AND ($1::text IS NULL OR project = $1)
+    ORDER BY created_at, interaction_id, confidence DESC NULLS LAST, position
+)
+SELECT
+    (created_at AT TIME ZONE 'UTC')::date AS day,
+    count(*) AS calls,
+    count(*) FILTER (WHERE NOT remote) AS local,
+    sum(tokens_in) AS tokens_in,
+    sum(tokens_out) AS tokens_out
+FROM answers
+GROUP BY day
+ORDER BY day;
+
+-- name: page
+SELECT
+    id, created_at, project, interaction_id, task_type, complexity, position, model, endpoint, tier,
+    remote, rule, outcome, confidence, checks, reason, latency_ms, first_token_ms,
+    tokens_per_second, tokens_in, tokens_out, cost_usd
+FROM route_attempts
+-- $2 is from when on, or with $3 the time and the id of the last row before the page.
+WHERE (created_at, id) > ($2, $3) AND ($1::text IS NULL OR project = $1)
+ORDER BY created_at, id
+LIMIT $4;

@@ -1,0 +1,82 @@
+"""What models were used for, from the record of attempts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hybrid_coordinator.domain.usage import Calls, DayUse, LoggedAttempt, ModelUse
+from hybrid_coordinator.storage.postgres.database import Database, Row
+from hybrid_coordinator.storage.postgres.queries import load_queries
+
+
+@dataclass(frozen=True, slots=True)
+class _Queries:
+    calls: str
+    models: str
+    days: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallFigures:
+    """All calls, and the same by the tier that answered and by task type, most calls first."""
+
+    total: Calls
+    tiers: tuple[Calls, ...]
+    task_types: tuple[Calls, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of the log goes on: after this row, or with id -1 from this time on."""
+
+    created_at: dt.datetime
+    id: int = -1
+
+
+class UsageRecords:
+    """Reads attempts. ``project`` None stands for all projects."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queries = load_queries("usage", _Queries)
+
+    async def calls(self, project: str | None, since: dt.datetime) -> CallFigures:
+        """Figures over calls since then."""
+        rows = await self._database.fetch(self._queries.calls, project, since)
+        (total,) = _calls(rows, "all")
+        return CallFigures(total, _calls(rows, "tier"), _calls(rows, "task_type"))
+
+    async def models(self, project: str | None, since: dt.datetime) -> tuple[ModelUse, ...]:
+        """Each model that was asked since then, most asked first; answers from the cache do not
+        count."""
+        rows = await self._database.fetch(self._queries.models, project, since)
+        return tuple(ModelUse(**row) for row in rows)
+
+    async def days(self, project: str | None, since: dt.datetime) -> tuple[DayUse, ...]:
+        """The days since then that have answered calls, in order."""
+        rows = await self._database.fetch(self._queries.days, project, since)
+        return tuple(DayUse(**row) for row in rows)
+
+    async def page(self, project: str | None, after: Place, size: int) -> list[LoggedAttempt]:
+        """At most ``size`` attempts after that place, in the order they were stored."""
+        rows = await self._database.fetch(
+            self._queries.page, project, after.created_at, after.id, size
+        )
+        return [_logged(row) for row in rows]
+
+
+def _calls(rows: Sequence[Row], by: str) -> tuple[Calls, ...]:
+    return tuple(
+        Calls(**{name: value for name, value in row.items() if name != "by"})
+        for row in rows
+        if row["by"] == by
+    )
+
+
+def _logged(row: Row) -> LoggedAttempt:
+    identifier = row["interaction_id"]
+    given = {name: value for name, value in row.items() if name != "interaction_id"}
+    return LoggedAttempt(**given, interaction_id=None if identifier is None else str(identifier))
