@@ -351,9 +351,12 @@ async def _build(
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder
     from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.routing.current import CurrentModels
+    from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+    from hybrid_coordinator.storage.postgres.spend import Spend
+    from hybrid_coordinator.storage.postgres.usage import UsageRecords
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 
     settings = store.current()
@@ -393,6 +396,7 @@ async def _build(
         definitions=definitions,
         models=models.current,
         statistics=Statistics(database),
+        reports=Reports(UsageRecords(database), Spend(database), lambda: store.current().remote),
         scrubber=scrubber,
         settings=store,
         rebuild_state=lambda: moving.rebuilder.state,

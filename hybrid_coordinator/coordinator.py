@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from hybrid_coordinator.domain.indexing import IndexReport, RebuildState
     from hybrid_coordinator.domain.reply import AnswerPiece, Reply
     from hybrid_coordinator.domain.route import Route
+    from hybrid_coordinator.domain.saving import AssumedUsage, Simulation
     from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.domain.usage import LoggedAttempt, LogPlace, UsageReport
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
     from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder, OutcomeResult
     from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.routing.delegate import Delegate
+    from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.settings import SettingsStore
     from hybrid_coordinator.storage.postgres.bookkeeping import Statistics, Totals
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
@@ -132,6 +135,7 @@ class Coordinator:
     definitions: Mapping[CollectionName, CollectionDefinition]
     models: Callable[[], Delegate]
     statistics: Statistics
+    reports: Reports
     scrubber: Scrubber
     settings: SettingsStore
     rebuild_state: Callable[[], RebuildState | None]
@@ -361,6 +365,29 @@ class Coordinator:
         """Counts and rates from the record."""
         threshold = self.settings.current().learning.high_value_threshold
         return await self.statistics.totals(project, high_value=threshold)
+
+    async def usage(self, project: str | None, days: int) -> UsageReport:
+        """How calls of models went in the last ``days`` days, and their money."""
+        return await self.reports.usage(project, days)
+
+    async def simulate(self, given: AssumedUsage, project: str | None, days: int) -> Simulation:
+        """What a month and a year come to, with routing and without."""
+        return await self.reports.simulate(given, project, days)
+
+    async def usage_log(
+        self, project: str | None, after: LogPlace
+    ) -> tuple[list[LoggedAttempt], LogPlace | None]:
+        """A page of the log of attempts, and where it goes on; None at the end. It holds no
+        secret: an error may quote one."""
+        rows, following = await self.reports.log(project, after, _PAGE)
+        scrub = self.scrubber.scrub
+
+        def scrubbed() -> list[LoggedAttempt]:
+            return [
+                replace(row, endpoint=scrub(row.endpoint), reason=scrub(row.reason)) for row in rows
+            ]
+
+        return await asyncio.to_thread(scrubbed), following
 
 
 def _map_strings(value: JsonValue, change: Callable[[str], str]) -> JsonValue:

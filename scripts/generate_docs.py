@@ -118,7 +118,10 @@ def _commands(
 ) -> Iterator[tuple[str, argparse.ArgumentParser]]:
     for action in parser._actions:  # noqa: SLF001 - argparse has no public way to list them
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            yield from action.choices.items()
+            for name, command in action.choices.items():
+                yield name, command
+                for kind, nested in _commands(command):
+                    yield f"{name} {kind}", nested
 
 
 def settings_page() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,6 +52,29 @@ class DayCost:
 
     all_remote: float
     with_routing: float
+
+
+@dataclass(frozen=True, slots=True)
+class AssumedUsage:
+    """Usage as a user assumes it; None where the record is to say it."""
+
+    requests_per_day: float | None = None
+    tokens_in: float | None = None
+    tokens_out: float | None = None
+    local_share: float | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """Projected cost. ``recorded_days`` says how many days of the record were used."""
+
+    mix: Mix
+    model: str
+    request_usd: float
+    prices_as_of: dt.date
+    recorded_days: int
+    spans: tuple[Projection, ...]
 
 
 def day_cost(mix: Mix, request_usd: float) -> DayCost:

@@ -132,3 +132,11 @@ class LoggedAttempt:
     tokens_in: int
     tokens_out: int
     cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """Where a page of the log begins: after this row, or with id -1 at this time."""
+
+    created_at: dt.datetime
+    id: int = -1

@@ -6,10 +6,25 @@ import asyncio
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from hybrid_coordinator.domain.saving import DayCost, Mix, Projection, day_cost, project
-from hybrid_coordinator.domain.usage import Calls, DayUse, Money, Spent, UsageReport
+from hybrid_coordinator.domain.saving import (
+    AssumedUsage,
+    DayCost,
+    Mix,
+    Simulation,
+    day_cost,
+    project,
+)
+from hybrid_coordinator.domain.usage import (
+    Calls,
+    DayUse,
+    LoggedAttempt,
+    LogPlace,
+    Money,
+    Spent,
+    UsageReport,
+)
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.inference.prices import Price, Prices, load_prices
 from hybrid_coordinator.settings import RemoteSettings
@@ -20,29 +35,6 @@ REFERENCE = "claude-sonnet-5-5"
 """What local answers are compared with where no remote model is configured."""
 
 _SPANS = (30, 365)
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """Usage as a user assumes it; None where the record is to say it."""
-
-    requests_per_day: float | None = None
-    tokens_in: float | None = None
-    tokens_out: float | None = None
-    local_share: float | None = None
-    model: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Simulation:
-    """Projected cost. ``recorded_days`` says how many days of the record were used."""
-
-    mix: Mix
-    model: str
-    request_usd: float
-    prices_as_of: dt.date
-    recorded_days: int
-    spans: tuple[Projection, ...]
 
 
 def _utc_now() -> dt.datetime:
@@ -77,7 +69,7 @@ class Reports:
             money=await self._money(calls.total, since.date()),
         )
 
-    async def simulate(self, given: Given, of: str | None, days: int) -> Simulation:
+    async def simulate(self, given: AssumedUsage, of: str | None, days: int) -> Simulation:
         """A month and a year of the given usage; what is not given is as in the last ``days``
         days of the record, of one project or all of them.
 
@@ -111,6 +103,14 @@ class Reports:
             recorded_days=len(recorded),
             spans=tuple(project(typical, length, costs) for length in _SPANS),
         )
+
+    async def log(
+        self, project: str | None, after: LogPlace, size: int
+    ) -> tuple[list[LoggedAttempt], LogPlace | None]:
+        """At most ``size`` attempts, and where the log goes on; None at its end."""
+        rows = await self._usage.page(project, after, size)
+        more = len(rows) == size
+        return rows, LogPlace(rows[-1].created_at, rows[-1].id) if more else None
 
     def _since(self, days: int) -> dt.datetime:
         first = self._clock().date() - dt.timedelta(days=days - 1)
@@ -180,7 +180,7 @@ def _whole_days(found: Sequence[DayUse], today: dt.date) -> list[DayUse]:
     return [by_day.get(day, DayUse(day, 0, 0, 0, 0)) for day in days]
 
 
-def _mix(given: Given, recorded: Sequence[DayUse]) -> Mix:
+def _mix(given: AssumedUsage, recorded: Sequence[DayUse]) -> Mix:
     calls = sum(one.calls for one in recorded)
 
     def known(name: str, value: float | None, total: float, over: float) -> float:
@@ -200,7 +200,7 @@ def _mix(given: Given, recorded: Sequence[DayUse]) -> Mix:
     )
 
 
-def _cost_of(day: DayUse, given: Given, price: Price) -> DayCost:
+def _cost_of(day: DayUse, given: AssumedUsage, price: Price) -> DayCost:
     """A recorded day, with what is given in the place of what it had."""
     if not day.calls:
         return DayCost(0.0, 0.0)

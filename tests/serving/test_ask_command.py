@@ -111,7 +111,8 @@ def test_at_a_terminal_a_better_model_begins_anew_below_a_mark(
         assert terminal.end() == 0
     shown = terminal.screen
     refusal, mark = shown.index(f"{REFUSAL}\n"), shown.index("\n— not good enough (0.")
-    assert refusal < mark < shown.index(f"): asking two at {both.second.server.url} —\nIt is blue.\n")
+    second = f"two at {both.second.server.url}"
+    assert refusal < mark < shown.index(f"): asking {second} —\nIt is blue.\n")
 
 
 def test_where_the_first_answer_was_the_better_one_it_comes_again_below_a_mark(

@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from hybrid_coordinator import __version__
 from hybrid_coordinator.errors import HybridError
 
-_GROUPS = ("process", "checkup", "knowledge", "models", "routes", "usage")
+_GROUPS = (
+    "process",
+    "checkup",
+    "knowledge",
+    "models",
+    "routes",
+    "usage",
+    "costs",
+    "exports",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -21,14 +21,35 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns as wide as their content."""
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], *, numbers_from: int | None = None
+) -> None:
+    """Columns as wide as their content. Those from ``numbers_from`` on are aligned on the right."""
     cells = [list(header), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    text = len(header) if numbers_from is None else numbers_from
     for row in cells:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+        left = [cell.ljust(width) for cell, width in zip(row[:text], widths, strict=False)]
+        right = [cell.rjust(width) for cell, width in zip(row[text:], widths[text:], strict=True)]
+        print("  ".join(left + right).rstrip())
+
+
+def share(part: float, whole: float) -> str:
+    """Per cent, "-" of nothing."""
+    return f"{part / whole:.0%}" if whole else "-"
+
+
+def usd(amount: float) -> str:
+    """An amount of money, small ones with the digits that tell."""
+    return f"{amount:,.2f} USD" if amount >= 1 or amount == 0 else f"{amount:.4f} USD"
+
+
+def positive(text: str) -> int:
+    """For argparse: a whole number from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 @contextmanager

@@ -1,44 +1,53 @@
-"""stats, export: what the record holds."""
+"""stats: what the record holds, how models did, and money."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Sequence
 
-from hybrid_coordinator.errors import StorageError
 from hybrid_coordinator.home import Home
-from hybrid_coordinator.serving.cli.output import add_json_flag, print_json
-from hybrid_coordinator.serving.client import Client, Json, connected
+from hybrid_coordinator.serving.cli.output import (
+    add_json_flag,
+    positive,
+    print_json,
+    print_table,
+    share,
+    usd,
+)
+from hybrid_coordinator.serving.client import Json, connected
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register this group."""
-    stats = commands.add_parser("stats", help="interactions, outcomes, tokens, models")
+    stats = commands.add_parser(
+        "stats", help="interactions, outcomes, routes, models, money spent and saved"
+    )
     stats.add_argument("--project", help="one project only")
+    stats.add_argument(
+        "--days",
+        type=positive,
+        default=30,
+        metavar="N",
+        help="routes, models and money of the last N days (30)",
+    )
     add_json_flag(stats)
     stats.set_defaults(run=_stats)
 
-    export = commands.add_parser("export", help="write interactions and knowledge as JSON lines")
-    export.add_argument("--output", type=Path, metavar="FILE", help="a file instead of stdout")
-    add_json_flag(export)  # its output is JSON lines in any case
-    export.set_defaults(run=_export)
-
 
 def _stats(options: argparse.Namespace) -> int:
+    wanted = {"project": options.project, "days": options.days}
     with connected(Home.from_environment()) as client:
-        totals = client.request("hybrid/stats", {"project": options.project})
+        totals = client.request("hybrid/stats", wanted)
     if options.json:
         print_json(totals)
         return 0
-    rebuild = totals.pop("rebuild")
+    rebuild, usage = totals.pop("rebuild"), totals.pop("usage")
+    del totals["models"]  # a table below has them
     for name, value in totals.items():
         print(f"{name.replace('_', ' '):18} {_shown(value)}")
     if rebuild:
         print(f"note: {rebuild['words']}")
+    _print_usage(usage)
     return 0
 
 
@@ -47,43 +56,78 @@ def _shown(value: object) -> str:
         return "-"
     if isinstance(value, dict):
         return ", ".join(f"{name} {count}" for name, count in value.items())
-    if isinstance(value, list):
-        return "; ".join(_shown(each) for each in value)
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _export(options: argparse.Namespace) -> int:
-    with connected(Home.from_environment()) as client:
-        if options.output is None:
-            _write(_rows(client), sys.stdout)
-            return 0
-        # Written beside the target and renamed: the file is whole or not there.
-        part = options.output.with_name(options.output.name + ".part")
-        try:
-            with part.open("w", encoding="utf-8") as file:
-                count = _write(_rows(client), file)
-            part.replace(options.output)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise StorageError(f"{options.output} cannot be written: {error.strerror}") from error
-    print(f"{count} rows written to {options.output}", file=sys.stderr)
-    return 0
+def _print_usage(usage: Json) -> None:
+    total, span = usage["total"], f"the last {usage['days']} days"
+    if not total["calls"]:
+        print(f"\nno model was asked in {span}")
+    else:
+        print(f"\n{total['calls']} calls of models in {span}\n")
+        rows = [_calls_row("all", total)]
+        for kind in ("tiers", "task_types"):
+            rows += [_calls_row(one["name"], one, total["calls"]) for one in usage[kind]]
+        header = ("", "calls", "share", "local", "remote", "failed", "passed", "stepped up")
+        print_table((*header, "from cache"), rows, numbers_from=1)
+        print()
+        _print_models(usage["models"])
+    _print_money(usage)
 
 
-def _rows(client: Client) -> Iterator[Json]:
-    for kind in ("interactions", "knowledge"):
-        after: str | None = None
-        while True:
-            page = client.request("hybrid/export", {"kind": kind, "after": after})
-            yield from page["rows"]
-            after = page["after"]
-            if after is None:
-                break
+def _calls_row(name: str, calls: Json, of: int | None = None) -> Sequence[object]:
+    count = calls["calls"]
+    rates = ("local", "remote", "failed", "passed", "escalated", "cached")
+    return (name, count, share(count, of or count), *(share(calls[one], count) for one in rates))
 
 
-def _write(rows: Iterator[Json], file: TextIO) -> int:
-    count = 0
-    for row in rows:
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        count += 1
-    return count
+def _print_models(models: Sequence[Json]) -> None:
+    header = ("model", "endpoint", "asked", "passed", "failed", "ms p50", "p95")
+    more = ("first token p50", "p95", "tokens/s", "tokens in", "out", "cost")
+    rows = [
+        (
+            one["model"],
+            one["endpoint"],
+            one["attempts"],
+            share(one["passed"], one["attempts"]),
+            share(one["failed"], one["attempts"]),
+            _or_dash(one["latency_p50_ms"]),
+            _or_dash(one["latency_p95_ms"]),
+            _or_dash(one["first_token_p50_ms"]),
+            _or_dash(one["first_token_p95_ms"]),
+            _or_dash(one["tokens_per_second"]),
+            one["tokens_in"],
+            one["tokens_out"],
+            _cost(one),
+        )
+        for one in models
+    ]
+    print_table((*header, *more), rows, numbers_from=2)
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
+def _cost(model: Json) -> str:
+    if model["unpriced"] == model["attempts"]:
+        return "unknown"
+    known = usd(model["cost_usd"])
+    return f"{known} + {model['unpriced']} unknown" if model["unpriced"] else known
+
+
+def _print_money(usage: Json) -> None:
+    money = usage["money"]
+    spent = sum(one["spent_usd"] + one["reserved_usd"] for one in money["spent"])
+    print(
+        f"\nspent on remote models: {usd(money['today_usd'])} today (UTC) of "
+        f"{usd(money['daily_budget_usd'])}, {usd(spent)} in {usage['days']} days"
+    )
+    for one in money["spent"]:
+        aside = f", {usd(one['reserved_usd'])} set aside" if one["reserved_usd"] else ""
+        print(f"  {one['model']}: {usd(one['spent_usd'])} for {one['calls']} calls{aside}")
+    at = f"the tokens of local answers at {money['reference']}"
+    if money["saved_usd"] is None:
+        print(f"saved: unknown, as is the price of {money['reference']} (set remote.prices)")
+    else:
+        print(f"saved: {usd(money['saved_usd'])}, {at} (prices of {money['prices_as_of']})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
@@ -10,6 +9,7 @@ import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
+from pydantic import Field
 
 from hybrid_coordinator import __version__
 from hybrid_coordinator.composition import Engines
@@ -19,6 +19,7 @@ from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.pieces import pieces_to
 from hybrid_coordinator.serving.mcp.server import internal_fault, progress_of
 from hybrid_coordinator.serving.mcp.tools import ask_local_llm
+from hybrid_coordinator.serving.mcp.usage import MAX_DAYS, Handler, usage_methods
 
 Json = dict[str, Any]
 """A JSON object at the protocol's edge."""
@@ -37,7 +38,10 @@ class Owner(Protocol):
 
 
 class StatsParams(types.RequestParams):
+    """``days`` bounds the figures on models."""
+
     project: str | None = None
+    days: int = Field(30, ge=1, le=MAX_DAYS)
 
 
 class RouteParams(types.RequestParams):
@@ -59,9 +63,6 @@ class AskParams(types.RequestParams):
 
     arguments: Json
     pieces: bool = False
-
-
-Handler = Callable[[Context, Any], Awaitable[Json]]
 
 
 def add_control_methods(
@@ -88,7 +89,9 @@ def add_control_methods(
 
     async def stats(_: Context, params: StatsParams) -> Json:
         coordinator = await engines.get()
-        return asdict(await coordinator.stats(params.project)) | {"rebuild": _rebuild(engines)}
+        totals = await coordinator.stats(params.project)
+        usage = await coordinator.usage(params.project, params.days)
+        return asdict(totals) | {"usage": results.plain(usage), "rebuild": _rebuild(engines)}
 
     async def ask(context: Context, params: AskParams) -> Json:
         coordinator = await engines.get()
@@ -133,6 +136,7 @@ def add_control_methods(
         (stop, types.RequestParams),
         (health, types.RequestParams),
         (stats, StatsParams),
+        *usage_methods(engines),
         (ask, AskParams),
         (route, RouteParams),
         (collections, types.RequestParams),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 from hybrid_coordinator.domain.context import Augmentation
 from hybrid_coordinator.domain.indexing import IndexReport
@@ -14,6 +14,9 @@ from hybrid_coordinator.domain.items import CollectionName, ContextItem, shown_i
 from hybrid_coordinator.domain.knowledge import KnowledgeItem
 from hybrid_coordinator.domain.reply import Reply
 from hybrid_coordinator.domain.route import Route
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Json = dict[str, Any]
 """A JSON object at the protocol's edge."""
@@ -108,3 +111,12 @@ def record(row: Interaction | KnowledgeItem) -> Json:
 def index_report(report: IndexReport) -> Json:
     """The result of `index_codebase`."""
     return asdict(report) | {"skipped": dict(report.skipped), "seconds": round(report.seconds, 3)}
+
+
+def plain(value: DataclassInstance) -> Json:
+    """Figures as JSON, with days and times as ISO 8601."""
+    return asdict(value, dict_factory=_with_iso_dates)
+
+
+def _with_iso_dates(fields: list[tuple[str, Any]]) -> Json:
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in fields}

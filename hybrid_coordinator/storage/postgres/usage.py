@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hybrid_coordinator.domain.usage import Calls, DayUse, LoggedAttempt, ModelUse
+from hybrid_coordinator.domain.usage import Calls, DayUse, LoggedAttempt, LogPlace, ModelUse
 from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -26,14 +26,6 @@ class CallFigures:
     total: Calls
     tiers: tuple[Calls, ...]
     task_types: tuple[Calls, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page of the log goes on: after this row, or with id -1 from this time on."""
-
-    created_at: dt.datetime
-    id: int = -1
 
 
 class UsageRecords:
@@ -60,7 +52,7 @@ class UsageRecords:
         rows = await self._database.fetch(self._queries.days, project, since)
         return tuple(DayUse(**row) for row in rows)
 
-    async def page(self, project: str | None, after: Place, size: int) -> list[LoggedAttempt]:
+    async def page(self, project: str | None, after: LogPlace, size: int) -> list[LoggedAttempt]:
         """At most ``size`` attempts after that place, in the order they were stored."""
         rows = await self._database.fetch(
             self._queries.page, project, after.created_at, after.id, size

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.domain.reply import AnswerChecks, Attempt, AttemptLog
 from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
-from hybrid_coordinator.domain.usage import Calls, DayUse, ModelUse
+from hybrid_coordinator.domain.usage import Calls, DayUse, LogPlace, ModelUse
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
-from hybrid_coordinator.storage.postgres.usage import Place, UsageRecords
+from hybrid_coordinator.storage.postgres.usage import UsageRecords
 from tests.storage.postgres.test_query_plans import explain
 
 LONG_AGO = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -62,7 +62,7 @@ async def test_nothing_recorded_is_nothing(database: Database) -> None:
     assert (found.total, found.tiers, found.task_types) == (Calls(None, *[0] * 9), (), ())
     assert await usage.models(None, LONG_AGO) == ()
     assert await usage.days(None, LONG_AGO) == ()
-    assert await usage.page(None, Place(LONG_AGO), 10) == []
+    assert await usage.page(None, LogPlace(LONG_AGO), 10) == []
 
 
 async def test_calls_by_tier_and_task_type(database: Database) -> None:
@@ -91,7 +91,7 @@ async def test_a_project_and_a_time_bound_the_figures(database: Database) -> Non
     assert (await usage.calls(None, now)).total.calls == 0
     assert await usage.models("till", LONG_AGO) == await usage.models(None, now) == ()
     assert await usage.days("till", LONG_AGO) == await usage.days(None, now) == ()
-    assert await usage.page("till", Place(LONG_AGO), 9) == []
+    assert await usage.page("till", LogPlace(LONG_AGO), 9) == []
 
 
 async def test_models_with_their_percentiles(database: Database) -> None:
@@ -123,7 +123,7 @@ async def test_days_have_the_tokens_of_answers(database: Database) -> None:
 async def test_the_log_comes_in_pages_without_a_gap(database: Database) -> None:
     await fill(database)
     usage = UsageRecords(database)
-    whole = await usage.page("shop", Place(LONG_AGO), 100)
+    whole = await usage.page("shop", LogPlace(LONG_AGO), 100)
     assert [row.position for row in whole] == [1, 1, 2, 3, 1, 1, 2, 1, 1]
     assert whole[0].checks == {
         "format": 1.0, "completeness": 0.9, "coherence": 0.8, "self_critique": None,
@@ -133,12 +133,12 @@ async def test_the_log_comes_in_pages_without_a_gap(database: Database) -> None:
     )  # fmt: skip
     assert whole[5].interaction_id is None
     assert whole[4].interaction_id
-    paged, after = [], Place(LONG_AGO)
+    paged, after = [], LogPlace(LONG_AGO)
     while rows := await usage.page("shop", after, 2):
         paged += rows
-        after = Place(rows[-1].created_at, rows[-1].id)
+        after = LogPlace(rows[-1].created_at, rows[-1].id)
     assert paged == whole
-    since = Place(whole[4].created_at)
+    since = LogPlace(whole[4].created_at)
     assert await usage.page(None, since, 100) == whole[4:]
 
 

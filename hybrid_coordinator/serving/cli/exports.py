@@ -1,0 +1,151 @@
+"""export: interactions and knowledge, or the log of what models were asked."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from hybrid_coordinator.errors import InvalidArgumentError, StorageError
+from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.cli.output import add_json_flag
+from hybrid_coordinator.serving.client import Client, Json, connected
+
+_Writer = Callable[[Iterator[Json], TextIO], int]
+
+_CHECKS = ("format", "completeness", "coherence", "self_critique")
+_COLUMNS = (
+    "id", "created_at", "project", "interaction_id", "task_type", "complexity", "position",
+    "model", "endpoint", "tier", "remote", "rule", "outcome", "confidence",
+    *(f"check_{name}" for name in _CHECKS), "reason", "latency_ms", "first_token_ms",
+    "tokens_per_second", "tokens_in", "tokens_out", "cost_usd",
+)  # fmt: skip
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register this group."""
+    export = commands.add_parser(
+        "export",
+        help="write interactions and knowledge as JSON lines; `export usage`: what models did",
+        description="Write interactions and knowledge as JSON lines.",
+    )
+    export.add_argument("--output", type=Path, metavar="FILE", help="a file instead of stdout")
+    add_json_flag(export)  # its output is JSON lines in any case
+    export.set_defaults(run=_export)
+    kinds = export.add_subparsers(dest="kind", metavar="usage")
+    usage = kinds.add_parser(
+        "usage",
+        help="write the log of attempts instead: each call of each model",
+        description="Write the log of attempts: each call of each model, oldest first.",
+    )
+    usage.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="csv")
+    usage.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="a file instead of stdout",
+    )
+    usage.add_argument(
+        "--since", metavar="DATE", help="from this day or time on (2026-11-21, UTC if not said)"
+    )
+    usage.add_argument("--project", help="one project only")
+    usage.set_defaults(run=_export_usage)
+
+
+def _export(options: argparse.Namespace) -> int:
+    with connected(Home.from_environment()) as client:
+        return _put(_rows(client), options.output, _write_lines)
+
+
+def _export_usage(options: argparse.Namespace) -> int:
+    params: Json = {"project": options.project}
+    if options.since is not None:
+        params["since"] = _time(options.since)
+    with connected(Home.from_environment()) as client:
+        writer = _write_csv if options.format == "csv" else _write_lines
+        return _put(_attempts(client, params), options.output, writer)
+
+
+def _put(rows: Iterator[Json], output: Path | None, write: _Writer) -> int:
+    """Write rows to a file, which is whole or not there, or to stdout."""
+    if output is None:
+        write(rows, sys.stdout)
+        return 0
+    # Written beside the target and renamed.
+    part = output.with_name(output.name + ".part")
+    try:
+        try:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                count = write(rows, file)
+            part.replace(output)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageError(f"{output} cannot be written: {error.strerror}") from error
+    print(f"{count} rows written to {output}", file=sys.stderr)
+    return 0
+
+
+def _time(text: str) -> str:
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidArgumentError("--since", f"{text} is no date; write 2026-11-21") from error
+    return (given if given.tzinfo else given.replace(tzinfo=UTC)).isoformat()
+
+
+def _rows(client: Client) -> Iterator[Json]:
+    for kind in ("interactions", "knowledge"):
+        yield from _pages(client, "hybrid/export", {"kind": kind})
+
+
+def _attempts(client: Client, params: Json) -> Iterator[Json]:
+    return _pages(client, "hybrid/usage_log", params)
+
+
+def _pages(client: Client, method: str, params: Json) -> Iterator[Json]:
+    after: object = None
+    while True:
+        page = client.request(method, {**params, "after": after})
+        yield from page["rows"]
+        after = page["after"]
+        if after is None:
+            break
+
+
+def _write_lines(rows: Iterator[Json], file: TextIO) -> int:
+    count = 0
+    for row in rows:
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        count += 1
+    return count
+
+
+def _write_csv(rows: Iterator[Json], file: TextIO) -> int:
+    """With a header, quoted where a cell needs it."""
+    count = 0
+    table = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        checks = row.pop("checks") or {}
+        row |= {f"check_{name}": checks.get(name) for name in _CHECKS}
+        table.writerow({name: _cell(value) for name, value in row.items()})
+        count += 1
+    return count
+
+
+def _cell(value: object) -> object:
+    """A spreadsheet takes text that begins like a formula for one, and runs it (OWASP, CSV
+    Injection): an apostrophe before it makes it text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value
