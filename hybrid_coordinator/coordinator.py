@@ -349,6 +349,11 @@ class Coordinator:
         the moment; asks no model."""
         return [self.models().need(prompt) for prompt in prompts]
 
+    async def route_here(self, prompt: str) -> Route:
+        """Where a prompt goes with what is ready here now, and whom `ask` would ask in turn; asks
+        no model."""
+        return await self.models().route(prompt, agent_type=AgentType.REMOTE)
+
     async def export(
         self, kind: Literal["interactions", "knowledge"], after: str | None
     ) -> tuple[list[Interaction] | list[KnowledgeItem], str | None]:

@@ -49,7 +49,8 @@ class Target(StrEnum):
 class Route:
     """A routing decision. ``confidence`` and ``score`` (need of the strongest tier) are in 0-1,
     ``complexity_score`` is in 0-10. ``rule`` is what decided, ``chain`` whom to ask in turn, in
-    words."""
+    words; ``skipped`` are models that cannot be asked, with the reason. ``budget_left_usd`` is
+    None where no remote model may be asked, or where nothing bounds it."""
 
     target: Target
     tier: Tier
@@ -61,3 +62,6 @@ class Route:
     complexity_score: float = 0.0
     rule: str = ""
     chain: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    budget_left_usd: float | None = None

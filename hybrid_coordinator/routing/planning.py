@@ -8,6 +8,7 @@ import math
 import random
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hybrid_coordinator.domain.interactions import AgentType
@@ -204,7 +205,12 @@ class Planner:
         aim = Aim(plan.target, plan.rule, plan.confidence, fixed=True)
         names = tuple(f"{each.tier}: {each.name} ({each.why})" for each in plan.chain)
         target, tier, why = _destination(start, plan.chain, agent_type)
-        return _route(seen, aim, target, tier, names, why, plan.facts)
+        return replace(
+            _route(seen, aim, target, tier, names, why, plan.facts),
+            skipped=plan.skipped,
+            notices=plan.notices,
+            budget_left_usd=budget_left if allow_remote else None,
+        )
 
     def _facts(
         self,

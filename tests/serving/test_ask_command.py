@@ -20,7 +20,7 @@ from tests.support.model_wire import (
     openai_usage,
     vllm_answers,
 )
-from tests.support.stdio import environment, session, wait_until
+from tests.support.stdio import command, environment, session, wait_until
 from tests.support.terminal import at_terminal
 
 CHAT = "/v1/chat/completions"
@@ -57,8 +57,9 @@ def both(shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         in_background(ModelServer(answers[1])) as second,
     ):
         urls = f"{first.server.url},{second.server.url}"
-        none = {f"HYBRID_INFERENCE_{kind}": "," for kind in ("LLAMA_CPP", "OLLAMA", "LMSTUDIO")}
-        with session(shared_home, HYBRID_INFERENCE_VLLM=urls, **none) as opened:
+        settings = {f"HYBRID_INFERENCE_{kind}": "," for kind in ("LLAMA_CPP", "OLLAMA", "LMSTUDIO")}
+        settings["HYBRID_ROUTING_LEARN"] = "false"  # which draws the order
+        with session(shared_home, HYBRID_INFERENCE_VLLM=urls, **settings) as opened:
             opened.tool("search_knowledge", query="is it up?")
             yield Models(first, second)
 
@@ -193,3 +194,21 @@ def test_a_bad_value_is_named(
     refused = ask(shared_home, PROMPT, *arguments)
     assert (refused.returncode, refused.stdout) == (1, b"")
     assert refused.stderr.decode().startswith(f"error: {problem}")
+
+
+def test_route_shows_whom_ask_would_ask_in_turn_and_asks_nobody(
+    both: Models, shared_home: Path
+) -> None:
+    both.say(openai_answer("Yes."), openai_answer("Yes."))
+    asked = [len(beside.server.bodies(CHAT)) for beside in (both.first, both.second)]
+    decision = json.loads(command(shared_home, "route", PROMPT, "--json").stdout)
+    here = decision["here"]
+    assert [decision["tier"], here["tier"], here["target"]] == ["LOCAL_FAST", "LOCAL_FAST", "local"]
+    assert ["one at http" in here["chain"][0], "two at http" in here["chain"][1]] == [True, True]
+    assert 0 <= decision["complexity_score"] <= 10
+    text = command(shared_home, "route", PROMPT).stdout
+    assert f"   1. {here['chain'][0]}\n   2. {here['chain'][1]}\n" in text
+    assert f"  rule        {decision['rule']}\n" in text
+    hard = command(shared_home, "route", "Design a distributed database, prove it correct").stdout
+    assert "  note: no remote model is configured: " in hard
+    assert [len(beside.server.bodies(CHAT)) for beside in (both.first, both.second)] == asked

@@ -26,10 +26,11 @@ def used(shared_home: Path) -> Iterator[Path]:
     """A home with three calls of a model: two good answers, and one that is not."""
     answers = [openai_answer("It is blue."), openai_answer("It is green."), openai_answer(REFUSAL)]
     server = ModelServer(vllm_answers(answers, model=FORMULA))
-    none = {f"HYBRID_INFERENCE_{kind}": "," for kind in ("LLAMA_CPP", "OLLAMA", "LMSTUDIO")}
+    settings = {f"HYBRID_INFERENCE_{kind}": "," for kind in ("LLAMA_CPP", "OLLAMA", "LMSTUDIO")}
+    settings["HYBRID_ROUTING_LEARN"] = "false"  # which draws the order
     with in_background(server) as beside:
         url = beside.server.url
-        with session(shared_home, HYBRID_INFERENCE_VLLM=url, **none) as opened:
+        with session(shared_home, HYBRID_INFERENCE_VLLM=url, **settings) as opened:
             for colour in ("blue", "green", "red"):
                 prompt = f"What is {colour}?"
                 opened.tool("ask_local_llm", prompt=prompt, project="sky", use_context=False)

@@ -9,8 +9,9 @@ from typing import Any
 
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.home import Home
-from hybrid_coordinator.serving.cli.output import add_json_flag, print_json
-from hybrid_coordinator.serving.client import Client, connected
+from hybrid_coordinator.serving.cli.live import printable
+from hybrid_coordinator.serving.cli.output import add_json_flag, print_json, usd
+from hybrid_coordinator.serving.client import Client, Json, connected
 
 _BATCH = 200
 """Prompts of one request: an answer comes back while the next ones are read."""
@@ -32,16 +33,37 @@ def _route(options: argparse.Namespace) -> int:
     with connected(Home.from_environment()) as client:
         if options.jsonl is not None:
             return _route_lines(client, options.jsonl)
-        decision = client.request("hybrid/route", {"prompts": [options.prompt]})["routes"][0]
+        decision = client.request("hybrid/route_here", {"prompt": options.prompt})
     if options.json:
         print_json(decision)
         return 0
     print(f"{decision['target']} / {decision['tier']}: {decision['reason']}")
     print(
-        f"  {decision['task_type']}, {decision['complexity']}, need of the strongest tier "
-        f"{decision['score']:.2f}, confidence {decision['confidence']:.2f}"
+        f"  complexity  {decision['complexity_score']:.1f} of 10: {decision['complexity']}; need "
+        f"of the strongest tier {decision['score']:.2f}, confidence {decision['confidence']:.2f}"
     )
+    print(f"  rule        {decision['rule']}")
+    _print_here(decision["here"], decision["rule"])
     return 0
+
+
+def _print_here(here: Json, rule: str) -> None:
+    """What the decision comes to with the models that are there now."""
+    print(f"here and now: {here['target']} / {here['tier']}: {here['reason'].rpartition(': ')[2]}")
+    if here["rule"] != rule:
+        print(f"  rule        {here['rule']}")
+    for place, each in enumerate(here["chain"], start=1):
+        print(f"  {place:>2}. {printable(each)}")
+    if len(here["chain"]) > 1:
+        print("  the next one is asked where one fails, or its answer does not pass the check")
+    if not here["chain"]:
+        print("  no model could be asked; `hybrid-coordinator doctor` says how to start one")
+    for each in here["skipped"]:
+        print(f"  not asked: {printable(each)}")
+    if here["budget_left_usd"] is not None:
+        print(f"  budget      {usd(max(0.0, here['budget_left_usd']))} left today (UTC)")
+    for notice in here["notices"]:
+        print(f"  note: {printable(notice)}")
 
 
 def _route_lines(client: Client, file: Path) -> int:

@@ -16,9 +16,8 @@ from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp import results
-from hybrid_coordinator.serving.mcp.pieces import pieces_to
+from hybrid_coordinator.serving.mcp.models import model_methods
 from hybrid_coordinator.serving.mcp.server import internal_fault, progress_of
-from hybrid_coordinator.serving.mcp.tools import ask_local_llm
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS, Handler, usage_methods
 
 Json = dict[str, Any]
@@ -44,10 +43,6 @@ class StatsParams(types.RequestParams):
     days: int = Field(30, ge=1, le=MAX_DAYS)
 
 
-class RouteParams(types.RequestParams):
-    prompts: list[str | list[dict[str, Any]]]
-
-
 class UnwatchParams(types.RequestParams):
     path: str
     project: str | None = None
@@ -56,13 +51,6 @@ class UnwatchParams(types.RequestParams):
 class ExportParams(types.RequestParams):
     kind: Literal["interactions", "knowledge"]
     after: str | None = None
-
-
-class AskParams(types.RequestParams):
-    """``arguments`` are those of `ask_local_llm`; ``pieces`` asks for `hybrid/piece` meanwhile."""
-
-    arguments: Json
-    pieces: bool = False
 
 
 def add_control_methods(
@@ -93,24 +81,6 @@ def add_control_methods(
         usage = await coordinator.usage(params.project, params.days)
         return asdict(totals) | {"usage": results.plain(usage), "rebuild": _rebuild(engines)}
 
-    async def ask(context: Context, params: AskParams) -> Json:
-        coordinator = await engines.get()
-        async with pieces_to(context) as pieces:
-            return await ask_local_llm(
-                coordinator,
-                session,
-                params.arguments,
-                progress_of(context),
-                pieces if params.pieces else None,
-            )
-
-    async def route(_: Context, params: RouteParams) -> Json:
-        coordinator = await engines.get()
-        routes = await coordinator.route(params.prompts)
-        return {
-            "routes": [results.route(one) | {"score": round(one.score, 4)} for one in routes],
-        }
-
     async def collections(_: Context, __: types.RequestParams) -> Json:
         return await _collections(engines)
 
@@ -137,8 +107,7 @@ def add_control_methods(
         (health, types.RequestParams),
         (stats, StatsParams),
         *usage_methods(engines),
-        (ask, AskParams),
-        (route, RouteParams),
+        *model_methods(engines, session),
         (collections, types.RequestParams),
         (reindex, types.RequestParams),
         (unwatch, UnwatchParams),

@@ -59,6 +59,20 @@ def route(decision: Route) -> Json:
     }
 
 
+def explained(decision: Route) -> Json:
+    """A route with all that led to it."""
+    return {
+        **route(decision),
+        "score": round(decision.score, 4),
+        "complexity_score": round(decision.complexity_score, 1),
+        "rule": decision.rule,
+        "chain": list(decision.chain),
+        "skipped": list(decision.skipped),
+        "notices": list(decision.notices),
+        "budget_left_usd": decision.budget_left_usd,
+    }
+
+
 def augmentation(found: Augmentation) -> Json:
     """The result of `augment_query`: one list of items for each collection."""
     lists = {
