@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.locating import Wanted
     from hybrid_coordinator.knowledge.moving_index import MovingIndex
     from hybrid_coordinator.knowledge.rebuild import Rebuilder
+    from hybrid_coordinator.routing.current import CurrentModels
     from hybrid_coordinator.routing.delegate import Delegate
+    from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.storage.postgres.database import Database
     from hybrid_coordinator.storage.postgres.generations import Generations
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
@@ -350,13 +352,9 @@ async def _build(
     from hybrid_coordinator.learning.datasets import TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder
     from hybrid_coordinator.learning.tracking import Tracker
-    from hybrid_coordinator.routing.current import CurrentModels
-    from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
-    from hybrid_coordinator.storage.postgres.spend import Spend
-    from hybrid_coordinator.storage.postgres.usage import UsageRecords
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 
     settings = store.current()
@@ -367,7 +365,7 @@ async def _build(
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
-    models = CurrentModels(store, home.rules_file, scrubber, database)
+    models, reports = _routing(home, store, scrubber, database)
     stack.push_async_callback(models.close)
 
     def recorded() -> None:
@@ -396,7 +394,7 @@ async def _build(
         definitions=definitions,
         models=models.current,
         statistics=Statistics(database),
-        reports=Reports(UsageRecords(database), Spend(database), lambda: store.current().remote),
+        reports=reports,
         scrubber=scrubber,
         settings=store,
         rebuild_state=lambda: moving.rebuilder.state,
@@ -418,6 +416,23 @@ async def _build(
     for work in (*works, moving.rebuilder.run()):
         stack.push_async_callback(_cancel, asyncio.create_task(work))
     return running
+
+
+def _routing(
+    home: Home, store: SettingsStore, scrubber: Scrubber, database: Database
+) -> tuple[CurrentModels, Reports]:
+    """The models, and what is said of how they did."""
+    from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
+    from hybrid_coordinator.routing.current import CurrentModels
+    from hybrid_coordinator.routing.reporting import Reports
+    from hybrid_coordinator.storage.postgres.spend import Spend
+    from hybrid_coordinator.storage.postgres.usage import UsageRecords
+
+    # Requests are told apart by the shipped model, whichever one the index has.
+    embed = StaticEmbedder().embed
+    models = CurrentModels(store, home.rules_file, scrubber, database, embed)
+    reports = Reports(UsageRecords(database), Spend(database), lambda: store.current().remote)
+    return models, reports
 
 
 def _moving_index(

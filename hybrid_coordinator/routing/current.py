@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import SettingsError
+from hybrid_coordinator.routing.caching import Embed
 from hybrid_coordinator.routing.delegate import Delegate
 from hybrid_coordinator.routing.evidence import Evidence
 from hybrid_coordinator.routing.planning import Planner
@@ -26,12 +27,15 @@ class CurrentModels:
         rules_file: Path,
         scrubber: Scrubber,
         database: Database,
+        embed: Embed,
     ) -> None:
+        """``embed`` makes the vectors that answers are found by where that is switched on."""
         self._store = store
         self._evidence = Evidence(RouteAttempts(database))
         self._planner = Planner(lambda: store.current().routing, rules_file, self._evidence)
         self._scrubber = scrubber
         self._database = database
+        self._embed = embed
         self._settings = store.current()
         self._made = [self._make(self._settings)]
 
@@ -65,4 +69,4 @@ class CurrentModels:
             await delegate.close()
 
     def _make(self, settings: Settings) -> Delegate:
-        return Delegate(settings, self._planner, self._scrubber, self._database)
+        return Delegate(settings, self._planner, self._scrubber, self._database, embed=self._embed)
