@@ -16,7 +16,9 @@ import numpy as np
 
 THRESHOLD = 0.85
 """Cosine from which two requests with the same particulars count as one, with the shipped static
-model. Chosen by ``benchmarks/routing/semantic_cache.py``."""
+model. On GPTCache's 999 rephrased questions 499 find their own answer, 23 another's (GPTCache: 804
+and 77), and of questions that differ from a kept one in one particular none is answered by it
+(97% by the cosine alone, at GPTCache's threshold); see benchmarks/routing/semantic_cache.py."""
 _LONGEST = 2_000
 """Characters. Of a longer request a vector tells the topic, and no more."""
 

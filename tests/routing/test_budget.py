@@ -286,6 +286,22 @@ async def test_without_the_record_no_money_is_spent(wire: Wire, remote: Database
     assert await budget.spent_today() == 0
 
 
+async def test_a_record_that_falls_silent_in_the_midst_of_a_reservation_is_an_error(
+    wire: Wire, remote: Database
+):
+    budget = budget_of(remote)
+    await budget.spent_today()
+    wire.freeze()
+    with pytest.raises(RecordUnavailableError):
+        await spend(budget)
+    wire.thaw()
+    # Whether it was set aside, nobody could tell the caller; twice it was not.
+    assert await budget.spent_today() in (0, pytest.approx(MOST))
+    before = await budget.spent_today()
+    await spend(budget)
+    assert await budget.spent_today() == pytest.approx(before + 1.5)
+
+
 async def test_a_record_cut_off_in_the_midst_of_a_call_counts_its_most_once(
     wire: Wire, remote: Database, caplog: pytest.LogCaptureFixture
 ):
