@@ -235,5 +235,5 @@ CREATE TABLE cached_answers (
     used_at    timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX cached_answers_created ON cached_answers (created_at);
-CREATE INDEX cached_answers_used ON cached_answers (used_at);
+CREATE INDEX cached_answers_used ON cached_answers (used_at DESC, key) INCLUDE (bytes);
 CREATE INDEX cached_answers_family ON cached_answers (family, created_at);

@@ -34,7 +34,7 @@ DELETE FROM cached_answers WHERE created_at <= $1;
 -- name: shrink
 DELETE FROM cached_answers
 USING (
-    SELECT key, sum(bytes) OVER (ORDER BY used_at DESC, created_at DESC, key) AS up_to_here
+    SELECT key, sum(bytes) OVER (ORDER BY used_at DESC, key) AS up_to_here
     FROM cached_answers
 ) AS ranked
 WHERE cached_answers.key = ranked.key AND up_to_here > $1;
