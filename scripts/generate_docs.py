@@ -200,7 +200,8 @@ rules:                # a file that is only a list of rules will do, too
 ```
 
 A condition compares facts with values (`==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `not in`), joined by
-`and`, `or`, `not`; there is nothing else in the language. A target is a tier or `model: NAME`;
+`and`, `or`, `not`; there is nothing else in the language. A target is a tier or `model: NAME`
+(`model: anthropic/NAME` for a remote one);
 `confidence` (0-1, default 1) and `description` are shown with the decision. The file is read again
 when it changes. What is off in it, by line, stands in `notices`, and the rules from before hold on.
 

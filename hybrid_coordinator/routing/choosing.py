@@ -77,6 +77,12 @@ class Candidate:
         """Which one it is, for messages."""
         return f"{self.model.name} at {self.endpoint.url}"
 
+    def is_called(self, name: str) -> bool:
+        """Whether ``name`` means it: the server's name for the model, or as the settings have
+        remote ones, with the provider before it."""
+        provider = self.endpoint.kind.name.lower()
+        return name == self.model.name or (self.remote and name == f"{provider}/{self.model.name}")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -166,8 +172,8 @@ class Chooser:
             drawn = any(each.belief is not None and each.belief.heard for each in mine)
             ordered += sorted(mine, key=lambda each: each.rank(drawn=drawn))
         chain = [each.explained(aim, tier, reason) for each in ordered]
-        if aim.model is not None:
-            chain.sort(key=lambda each: each.model.name != aim.model)
+        if (wanted := aim.model) is not None:
+            chain.sort(key=lambda each: not each.is_called(wanted))
         return tuple(chain), tier
 
     def _judge(self, candidate: Candidate, facts: Facts) -> _Judged:
@@ -245,7 +251,7 @@ class _Judged:
 
     def explained(self, aim: Aim, start: Tier, reason: str) -> Candidate:
         tier = self.candidate.tier
-        if aim.model is not None and self.candidate.model.name == aim.model:
+        if aim.model is not None and self.candidate.is_called(aim.model):
             parts = ["named by the rule"]
         elif tier is start:
             parts = [reason or f"{tier} is the target"]

@@ -263,7 +263,8 @@ def _aim(
     words = f"{rule.description} ({book.source}, line {rule.line})"
     if rule.target is not None:
         return Aim(rule.target, words, rule.confidence, fixed=True)
-    tiers = (each.tier for each in found if each.model.name == rule.model)
+    name = rule.model or ""
+    tiers = (each.tier for each in found if each.is_called(name))
     tier = next(tiers, by_complexity)
     return Aim(tier, words, rule.confidence, fixed=True, model=rule.model)
 
@@ -272,7 +273,7 @@ def _shortfall(aim: Aim, chain: Sequence[Candidate], refused: str | None) -> lis
     """What the caller should know where the target cannot be had."""
     if not chain:
         return []
-    if aim.model is not None and chain[0].model.name != aim.model:
+    if aim.model is not None and not chain[0].is_called(aim.model):
         return [f"the rule asks for {aim.model}, which is not ready: {chain[0].name} is asked"]
     if aim.tier is Tier.API_FALLBACK and not any(each.remote for each in chain):
         why = refused or "no remote model answers"

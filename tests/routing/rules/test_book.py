@@ -211,6 +211,16 @@ def test_a_rule_that_names_a_model_has_it_asked_first(file: Path):
     assert notice == "the rule asks for large, which is not ready: small at http://x:1 is asked"
 
 
+def test_a_remote_model_may_be_named_as_in_the_settings(file: Path):
+    file.write_text("- condition: true\n  target: 'model: anthropic/claude'\n")
+    plan = planner(file).plan(seen(), survey=ALL, tokens=10, allow_remote=True)
+    assert (order(plan)[0], plan.target) == ("claude", Tier.API_FALLBACK)
+    plan = planner(file).plan(seen(), survey=ALL, tokens=10)
+    assert order(plan) == ["small", "large"]
+    (notice,) = plan.notices
+    assert notice.startswith("the rule asks for anthropic/claude, which is not ready: small at")
+
+
 def test_rules_of_the_user_hold_for_the_need_of_a_task_too(file: Path):
     file.write_text("- condition: remote_ready and local_fast_ready\n  target: LOCAL_QUALITY\n")
     found = planner(file).need("What is a mutex?")
