@@ -59,6 +59,7 @@ class Server:
     context_length: int | None = 4096
     slots: int = 2
     kind: EndpointKind = EndpointKind.LLAMA_CPP
+    tier: Tier = Tier.LOCAL_FAST
 
 
 @dataclass
@@ -81,7 +82,7 @@ class ServerAsk:
         if not self.servers:
             raise ModelUnavailableError("no model is ready")
         return [
-            ModelChoice(each.model, each.url, Tier.LOCAL_FAST, each.context_length, each.slots)
+            ModelChoice(each.model, each.url, each.tier, each.context_length, each.slots)
             for each in self.servers
         ]
 
@@ -130,7 +131,7 @@ class ServerAsk:
         attempt = Attempt(
             model=server.model,
             endpoint=server.url,
-            tier=Tier.LOCAL_FAST,
+            tier=server.tier,
             latency_ms=round((time.perf_counter() - started) * 1000),
             confidence=sure,
             outcome="ok",
@@ -143,7 +144,7 @@ class ServerAsk:
             text=generation.text,
             model=server.model,
             endpoint=server.url,
-            tier=Tier.LOCAL_FAST,
+            tier=server.tier,
             confidence=sure,
             checks=checks,
             reasons=(),

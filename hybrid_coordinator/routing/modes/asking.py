@@ -86,6 +86,20 @@ class Ask(Protocol):
         ...
 
 
+async def ask_first(ask: Ask, request: AskRequest, *, step: str, model: str) -> Answer:
+    """One answer of ``model``, or where it fails by the cascade. What it is not sure of goes no
+    further, so that many small steps stay on the model that they were planned for.
+
+    Raises:
+        InvalidArgumentError: the model cannot hold the prompt, or use the schema.
+        ModelUnavailableError, ModelReplyError: no other one gave an answer either.
+    """
+    try:
+        return await ask.ask(request, step=step, model=model)
+    except (ModelReplyError, ModelUnavailableError):
+        return await ask.ask(request, step=step)
+
+
 def in_one(chosen: Answer, every: Sequence[Answer]) -> Answer:
     """``chosen`` with the counts, costs, attempts and notices of ``every`` answer."""
     costs = [answer.cost_usd for answer in every]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from hybrid_coordinator.domain.ask import AskRequest
-from hybrid_coordinator.domain.route import TaskType
+from hybrid_coordinator.domain.route import TaskType, Tier
 from hybrid_coordinator.domain.tokens import estimate_tokens
 from hybrid_coordinator.errors import HybridError, InvalidArgumentError
 from hybrid_coordinator.routing.modes.asking import (
@@ -20,6 +20,7 @@ from hybrid_coordinator.routing.modes.asking import (
     Answer,
     Ask,
     ModelChoice,
+    ask_first,
     first_line,
     joined,
     together,
@@ -32,7 +33,7 @@ from hybrid_coordinator.routing.modes.notes import (
     schema_for,
 )
 from hybrid_coordinator.routing.modes.passages import Material, Passage, merged
-from hybrid_coordinator.routing.modes.summary import Reading, Summary
+from hybrid_coordinator.routing.modes.summary import Bounds, Reading, Summary
 
 MAX_CALLS = 800
 """Calls that one request may cost at the worst: some hours of a small model on a CPU."""
@@ -89,14 +90,16 @@ async def digest(ask: Ask, request: AskRequest, *, max_calls: int = MAX_CALLS) -
     """
     local = replace(request, files=(), context="", quality_critical=False, prefer_local=True)
     choices = await ask.models(local)
-    plan = await asyncio.to_thread(_Plan.of, request, choices[0], max_calls)
-    reading = await _Reader(ask, request, plan).read(_at_once(choices[0]))
+    on_this_machine = (choice for choice in choices if choice.tier is not Tier.API_FALLBACK)
+    choice = next(on_this_machine, choices[0])
+    plan = await asyncio.to_thread(_Plan.of, request, choice, max_calls)
+    reading = await _Reader(ask, request, plan).read(_at_once(choice))
     if not reading.answers:
         what = "every part of the files"
         empty = InvalidArgumentError("files", "hold no text")
         raise joined(reading.errors, what) if reading.errors else empty
-    summary = Summary(ask, request, reading, reply=plan.reply, answer=plan.answer)
-    return await summary.answer()
+    bounds = Bounds(plan.model, plan.reply, plan.answer)
+    return await Summary(ask, request, reading, bounds).answer()
 
 
 def _at_once(choice: ModelChoice) -> int:
@@ -108,6 +111,7 @@ class _Plan:
     """What is read, and within which bounds, in tokens. ``reply`` is the longest reply with notes,
     ``answer`` the longest answer, ``room`` what a prompt can hold of passages or notes."""
 
+    model: str
     material: Material
     reply: int
     answer: int
@@ -141,9 +145,8 @@ class _Plan:
                 f"{choice.name} up to {calls:,} calls with {room:,} tokens in each; {max_calls:,} "
                 "calls are allowed: name fewer files, or start a model with a longer context",
             )
-        return cls(
-            material, reply, min(request.max_tokens, share), room, max_calls * reads // calls
-        )
+        answer, most_reads = min(request.max_tokens, share), max_calls * reads // calls
+        return cls(choice.name, material, reply, answer, room, most_reads)
 
 
 def _most_calls(reads: int, reply: int, room: int) -> int:
@@ -214,7 +217,8 @@ class _Reader:
             files=tuple(passage.shown(at) for at, passage in enumerate(part, 1)),
             json_schema=schema_for(len(part)),
         )
-        answer = await self._ask.ask(request, step=f"digest: part {number}")
+        step = f"digest: part {number}"
+        answer = await ask_first(self._ask, request, step=step, model=self._plan.model)
         found = read_notes(answer.text, [(passage.source,) for passage in part])
         if found is None:
             # Not in the form: what it says can only be put down to all that it was shown.

@@ -9,7 +9,14 @@ from math import ceil
 from hybrid_coordinator.domain.ask import AskRequest, FileText
 from hybrid_coordinator.domain.route import TaskType
 from hybrid_coordinator.errors import HybridError
-from hybrid_coordinator.routing.modes.asking import CALL_ERRORS, Answer, Ask, in_one, together
+from hybrid_coordinator.routing.modes.asking import (
+    CALL_ERRORS,
+    Answer,
+    Ask,
+    ask_first,
+    in_one,
+    together,
+)
 from hybrid_coordinator.routing.modes.notes import (
     Note,
     as_list,
@@ -61,18 +68,23 @@ class Reading:
         return len(self.notes) / max(1, len(self.notes) + unread)
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Which model sums up, and how many tokens come of some notes and of all."""
+
+    model: str
+    reply: int
+    answer: int
+
+
 class Summary:
     """Makes one answer of the notes."""
 
-    def __init__(
-        self, ask: Ask, request: AskRequest, reading: Reading, *, reply: int, answer: int
-    ) -> None:
-        """``reply`` and ``answer`` bound, in tokens, what comes of some notes and of all."""
+    def __init__(self, ask: Ask, request: AskRequest, reading: Reading, bounds: Bounds) -> None:
         self._ask = ask
         self._request = request
         self._reading = reading
-        self._reply = reply
-        self._answer = answer
+        self._bounds = bounds
         self._answers = list(reading.answers)
 
     async def answer(self) -> Answer:
@@ -103,13 +115,13 @@ class Summary:
 
     async def _fewer(self, notes: list[Note]) -> list[Note]:
         """What a run of notes comes down to: half of what a prompt holds, or less."""
-        kept = await self._summed_up(notes, self._reply, "digest: sum up")
-        short = groups(kept or notes, min(self._reply, self._reading.budget // 2))[0]
+        kept = await self._summed_up(notes, self._bounds.reply, "digest: sum up")
+        short = groups(kept or notes, min(self._bounds.reply, self._reading.budget // 2))[0]
         self._reading.dropped += len(kept or notes) - len(short)
         return short
 
     async def _as_statements(self, notes: list[Note]) -> Answer:
-        statements = await self._summed_up(notes, self._answer, "digest: answer")
+        statements = await self._summed_up(notes, self._bounds.answer, "digest: answer")
         shown = statements or notes
         text, left_out = as_list(shown, self._request.max_tokens)
         self._reading.dropped += left_out
@@ -144,9 +156,11 @@ class Summary:
             context="",
             json_schema=schema_for(len(notes), least=1),
             max_tokens=max_tokens,
+            quality_critical=False,
+            prefer_local=True,
         )
         try:
-            answer = await self._ask.ask(request, step=step)
+            answer = await ask_first(self._ask, request, step=step, model=self._bounds.model)
         except CALL_ERRORS as error:
             self._reading.errors.append(error)
             return []

@@ -227,6 +227,18 @@ async def test_a_server_that_dies_in_the_middle_hands_over(ask_to: AskTo):
     assert {attempt.model for attempt in answer.attempts} == {"first", "second"}
 
 
+async def test_a_local_model_reads_even_where_a_remote_one_is_best(ask_to: AskTo):
+    async with answering(reader) as remote, answering(reader) as local:
+        ask = ask_to(
+            Server(remote.url, "large", 200_000, tier=Tier.API_FALLBACK),
+            Server(local.url, "small", 4096),
+        )
+        answer = await digest(ask, WANTED)
+        assert remote.requests == []
+    assert answer.model == "small"
+    assert answer.text.count("\n") == 2
+
+
 async def test_what_was_read_before_the_only_server_died_is_not_lost(ask_to: AskTo):
     async with answering(reader) as server:
 
@@ -245,7 +257,8 @@ async def test_what_was_read_before_the_only_server_died_is_not_lost(ask_to: Ask
     assert "not read, or not wholly: a.py, b.py, sub/c.py" in told
     assert "failed: " in told
     assert answer.confidence < 0.5
-    assert len(ask.steps) == 3 + 3 + 1
+    # Three parts in a row, and the summary; each is tried on another model, were there one.
+    assert len(ask.steps) == 3 + 2 * 3 + 2
 
 
 async def test_a_part_that_fails_is_told_and_costs_confidence(ask_to: AskTo):
