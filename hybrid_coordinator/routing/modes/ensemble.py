@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from hybrid_coordinator.domain.ask import AskRequest
 from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.domain.route import Tier
 from hybrid_coordinator.domain.templates import Voice
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.routing.checking.schemas import compile_schema
@@ -24,6 +25,7 @@ from hybrid_coordinator.routing.modes.asking import (
 from hybrid_coordinator.routing.modes.combining import code, fields, prose, votes
 from hybrid_coordinator.routing.modes.combining.combined import Combined, Said
 
+_REMOTE = Tier.API_FALLBACK
 SEATS = 3
 """The fewest that can have a majority against one."""
 _OWN_CHECK = 0.6
@@ -43,10 +45,10 @@ class _Seat:
 async def ensemble(ask: Ask, request: AskRequest, voices: Sequence[Voice]) -> Answer:
     """One answer of up to three, asked at the same time as far as there are slots.
 
-    Different models sit first; where there are fewer than three, the best one takes the other
-    seats in ``voices`` that have something to say to this kind of task. A schema is combined
-    field by field, code by its syntax tree, short answers by vote, prose by likeness; dissent is
-    in the notices.
+    Different models sit first, remote ones only where such a one is best for the task. Where there
+    are fewer than three, the best one takes the other seats in ``voices`` that have something to
+    say to this kind of task. A schema is combined field by field, code by its syntax tree, short
+    answers by vote, prose by likeness; dissent is in the notices.
 
     Raises:
         InvalidArgumentError: no model can hold the prompt, or the schema is none.
@@ -82,7 +84,10 @@ async def ensemble(ask: Ask, request: AskRequest, voices: Sequence[Voice]) -> An
 def _seats(
     choices: Sequence[ModelChoice], request: AskRequest, voices: Sequence[Voice]
 ) -> list[_Seat]:
-    models = list({choice.name: choice for choice in reversed(choices)}.values())[::-1]
+    best = choices[0]
+    # What is best done on this machine is not worth the money of asking elsewhere as well.
+    asked = [each for each in choices if best.tier is _REMOTE or each.tier is not _REMOTE]
+    models = list({choice.name: choice for choice in reversed(asked)}.values())[::-1]
     task_type = request.task_type or classify(request.prompt).task_type
     fitting = [voice for voice in voices if task_type in voice.task_types]
     # One model asked once plainly would only repeat one of its voices.

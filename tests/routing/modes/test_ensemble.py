@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from hybrid_coordinator.domain.ask import AskRequest
-from hybrid_coordinator.domain.route import TaskType
+from hybrid_coordinator.domain.route import TaskType, Tier
 from hybrid_coordinator.errors import ModelReplyError, ModelUnavailableError
 from hybrid_coordinator.routing.modes.ensemble import ensemble
 from hybrid_coordinator.templating import voices
@@ -80,6 +80,19 @@ async def test_several_models_speak_for_themselves(ask_to: AskTo):
     assert ask.steps == ["ensemble: qwen", "ensemble: llama", "ensemble: literal"]
     assert answer.text == "18"
     assert "dissent: llama: 20 (not 18)" in answer.notices
+
+
+async def test_a_remote_model_is_not_paid_for_what_is_best_done_here(ask_to: AskTo):
+    async with answering(always("18")) as here, answering(always("18")) as elsewhere:
+        local = Server(here.url, "qwen")
+        remote = Server(elsewhere.url, "large", tier=Tier.API_FALLBACK)
+        ask = ask_to(local, remote)
+        await ensemble(ask, QUESTION, voices())
+        assert elsewhere.requests == []
+        assert [step.split()[-1] for step in ask.steps] == ["literal", "methodical", "sceptic"]
+        ask = ask_to(remote, local)
+        await ensemble(ask, QUESTION, voices())
+        assert ask.steps == ["ensemble: large", "ensemble: qwen", "ensemble: literal"]
 
 
 async def test_a_lost_voice_is_told_and_the_others_decide(ask_to: AskTo):
