@@ -265,7 +265,7 @@ async def _models_health(models: Delegate) -> list[PartHealth]:
                 needed=False,
             )
         )
-    return parts
+    return [*parts, *await models.health()]
 
 
 def _models_alone(store: SettingsStore) -> Delegate:

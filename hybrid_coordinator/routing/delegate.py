@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hybrid_coordinator.domain.ask import AskRequest, Mode
+from hybrid_coordinator.domain.health import PartHealth
 from hybrid_coordinator.domain.interactions import AgentType
 from hybrid_coordinator.domain.reply import AttemptLog, Reply
 from hybrid_coordinator.domain.route import Tier
@@ -23,6 +24,7 @@ from hybrid_coordinator.routing.cascade import Cascade
 from hybrid_coordinator.routing.course import Course, Listener
 from hybrid_coordinator.routing.critic import QuickCritic
 from hybrid_coordinator.routing.gateway import Gateway
+from hybrid_coordinator.routing.health import breakers_health, remote_health
 from hybrid_coordinator.routing.heartbeat import with_heartbeat
 from hybrid_coordinator.routing.jobs import Job, read_job
 from hybrid_coordinator.routing.modes.asking import Answer, ModelChoice
@@ -75,7 +77,7 @@ class Delegate:
         self._scrubber = scrubber
         self._heartbeat_seconds = heartbeat_seconds
         self._gateway = Gateway(settings, stall_seconds=stall_seconds)
-        self._daily_usd = settings.remote.daily_budget_usd
+        self._remote = settings.remote
         self._self_critique = settings.routing.self_critique
         self._attempts = None if database is None else RouteAttempts(database)
         self._cache = None
@@ -102,6 +104,14 @@ class Delegate:
     async def glance(self) -> Survey:
         """What was found at each endpoint a moment ago; the first look takes one."""
         return await self._gateway.glance()
+
+    async def health(self) -> list[PartHealth]:
+        """The rules in force, remote models and their budget, endpoints that are left alone."""
+        return [
+            self._planner.health(),
+            remote_health(self._remote, self._gateway.endpoints, await self._budget_left()),
+            *breakers_health(self._gateway.breakers.snapshot()),
+        ]
 
     async def ask(
         self,
@@ -203,7 +213,7 @@ class Delegate:
     async def _budget_left(self) -> float | None:
         if self._budget is None:
             return None
-        return self._daily_usd - await self._budget.spent_today()
+        return self._remote.daily_budget_usd - await self._budget.spent_today()
 
     async def _cascade(self, session: str) -> Cascade:
         return Cascade(

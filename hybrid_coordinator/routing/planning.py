@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hybrid_coordinator.domain.health import PartHealth
 from hybrid_coordinator.domain.interactions import AgentType
 from hybrid_coordinator.domain.route import Complexity, Route, Target, Tier
 from hybrid_coordinator.domain.tokens import estimate_tokens
@@ -26,6 +27,7 @@ from hybrid_coordinator.routing.choosing import (
 )
 from hybrid_coordinator.routing.classification.classify import Classification, Prompt, classify
 from hybrid_coordinator.routing.evidence import Evidence
+from hybrid_coordinator.routing.health import rules_health
 from hybrid_coordinator.routing.rules.book import Rule, RuleBook
 from hybrid_coordinator.routing.rules.facts import Facts
 from hybrid_coordinator.routing.rules.hardware import Machine, Preset
@@ -87,6 +89,10 @@ class Planner:
         await asyncio.to_thread(self.machine.look_for_nvidia)
         if self._evidence is not None:
             await self._evidence.run()
+
+    def health(self) -> PartHealth:
+        """The rules in force, and what is wrong with the user's."""
+        return rules_health(self._rules.current(self.preset), self.preset, self._rules.notice())
 
     def plan(
         self,

@@ -139,6 +139,8 @@ def test_doctor_tells_a_working_installation_from_a_broken_one(home: Path) -> No
     parts = {part["name"]: part for part in healthy["parts"]}
     for name in ("home", "coordinator", "postgres", "qdrant", "embedder", "collections"):
         assert parts[name]["ok"], parts[name]
+    assert parts["routing rules"]["ok"]
+    assert parts["remote models"]["detail"] == "off: remote.models names none"
     assert "claude mcp add hybrid-coordinator -- " in parts["claude code"]["remedy"]
     assert command(home, "stop").returncode == 0
 
