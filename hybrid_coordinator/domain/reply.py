@@ -21,9 +21,10 @@ class AnswerChecks:
 class Attempt:
     """One call of one model.
 
-    ``outcome`` is "ok", "low_confidence" or the error's class name, ``reason`` what speaks
-    against the answer, or the error; ``rule`` is the rule or mode that asked for the attempt.
-    Times are in milliseconds. ``cost_usd`` is 0 for a local model, None where a price is unknown.
+    ``outcome`` is "ok", "low_confidence", "cached" for an answer that was kept, or the error's
+    class name; ``reason`` is what speaks against the answer, or the error; ``rule`` is the rule or
+    mode that asked for the attempt. Times are in milliseconds. ``cost_usd`` is 0 for a local
+    model, None where a price is unknown.
     """
 
     model: str

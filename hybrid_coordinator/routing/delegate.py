@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hybrid_coordinator.domain.ask import AskRequest, Mode
 from hybrid_coordinator.domain.health import PartHealth
 from hybrid_coordinator.domain.interactions import AgentType
-from hybrid_coordinator.domain.reply import AttemptLog, Reply
+from hybrid_coordinator.domain.reply import Attempt, AttemptLog, Reply
 from hybrid_coordinator.domain.route import Tier
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import HybridError
@@ -176,6 +176,7 @@ class Delegate:
             question = self._question(job, choices, project)
             kept = None if self._cache is None else await self._cache.find(question)
             if kept is not None:
+                course.attempts.append(_from_cache(kept, _since(started)))
                 return replace(kept, latency_ms=_since(started)), _log_of(job, course)
             answer = await _in_mode(asking, job, choices)
         except HybridError:
@@ -253,6 +254,23 @@ class Delegate:
             cached=False,
             notices=tuple(dict.fromkeys(notices)),
         )
+
+
+def _from_cache(kept: Reply, latency_ms: int) -> Attempt:
+    """What the log has of an answer that was kept. It has no confidence: nothing was asked or
+    checked that could tell of the model."""
+    return Attempt(
+        model=kept.model,
+        endpoint=kept.endpoint,
+        tier=kept.tier,
+        latency_ms=latency_ms,
+        confidence=None,
+        outcome="cached",
+        tokens_in=kept.tokens_in,
+        tokens_out=kept.tokens_out,
+        remote=kept.tier is Tier.API_FALLBACK,
+        rule="cache",
+    )
 
 
 async def _in_mode(asking: Asking, job: Job, choices: Sequence[ModelChoice]) -> Answer:

@@ -59,6 +59,7 @@ def both(shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         urls = f"{first.server.url},{second.server.url}"
         settings = {f"HYBRID_INFERENCE_{kind}": "," for kind in ("LLAMA_CPP", "OLLAMA", "LMSTUDIO")}
         settings["HYBRID_ROUTING_LEARN"] = "false"  # which draws the order
+        settings["HYBRID_ROUTING_CACHE_HOURS"] = "0"
         with session(shared_home, HYBRID_INFERENCE_VLLM=urls, **settings) as opened:
             opened.tool("search_knowledge", query="is it up?")
             yield Models(first, second)

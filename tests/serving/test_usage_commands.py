@@ -23,7 +23,7 @@ REFUSAL = "I'm sorry, but I can't help with that."
 
 @pytest.fixture(scope="module")
 def used(shared_home: Path) -> Iterator[Path]:
-    """A home with three calls of a model: two good answers, and one that is not."""
+    """A home with four calls: two good answers, one that is not, and one from the cache."""
     answers = [openai_answer("It is blue."), openai_answer("It is green."), openai_answer(REFUSAL)]
     server = ModelServer(vllm_answers(answers, model=FORMULA))
     settings = {f"HYBRID_INFERENCE_{kind}": "," for kind in ("LLAMA_CPP", "OLLAMA", "LMSTUDIO")}
@@ -31,7 +31,7 @@ def used(shared_home: Path) -> Iterator[Path]:
     with in_background(server) as beside:
         url = beside.server.url
         with session(shared_home, HYBRID_INFERENCE_VLLM=url, **settings) as opened:
-            for colour in ("blue", "green", "red"):
+            for colour in ("blue", "green", "red", "blue"):
                 prompt = f"What is {colour}?"
                 opened.tool("ask_local_llm", prompt=prompt, project="sky", use_context=False)
             yield shared_home
@@ -46,7 +46,8 @@ def shown(home: Path, *arguments: str) -> str:
 def test_stats_show_routes_models_and_money(used: Path) -> None:
     usage = json.loads(shown(used, "stats", "--json"))["usage"]
     total = usage["total"]
-    assert (total["calls"], total["local"], total["passed"], total["failed"]) == (3, 3, 2, 0)
+    assert (total["calls"], total["local"], total["passed"], total["failed"]) == (4, 4, 3, 0)
+    assert total["cached"] == 1
     assert [one["name"] for one in usage["tiers"]] == ["LOCAL_FAST"]
     (model,) = usage["models"]
     assert (model["model"], model["attempts"], model["passed"]) == (FORMULA, 3, 2)
@@ -56,18 +57,18 @@ def test_stats_show_routes_models_and_money(used: Path) -> None:
     assert 0 < money["saved_usd"] < 0.01
 
     text = shown(used, "stats", "--days", "7")
-    assert "3 calls of models in the last 7 days" in text
+    assert "4 calls of models in the last 7 days" in text
     assert f"saved: {money['saved_usd']:.4f} USD, the tokens of local answers at claude-" in text
     table = text[text.index("calls  share") :].splitlines()
-    assert table[1].split() == ["all", "3", "100%", "100%", "0%", "0%", "67%", "0%", "0%"]
+    assert table[1].split() == ["all", "4", "100%", "100%", "0%", "0%", "75%", "0%", "25%"]
     assert "no model was asked" in shown(used, "stats", "--project", "elsewhere")
 
 
 def test_the_log_is_exported_as_a_table_without_formulas(used: Path, tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(shown(used, "export", "usage", "--project", "sky"))))
-    assert [row["outcome"] for row in rows] == ["ok", "ok", "low_confidence"]
+    assert [row["outcome"] for row in rows] == ["ok", "ok", "low_confidence", "cached"]
     assert {row["model"] for row in rows} == {f"'{FORMULA}"}
-    assert [row["remote"] for row in rows] == ["false"] * 3
+    assert [row["remote"] for row in rows] == ["false"] * 4
     assert {"check_format", "check_coherence"} < rows[0].keys()
     assert rows[2]["cost_usd"] == "0.0"
 
@@ -75,7 +76,7 @@ def test_the_log_is_exported_as_a_table_without_formulas(used: Path, tmp_path: P
     done = command(used, "export", "usage", "--format", "jsonl", "--output", str(file))
     assert (done.returncode, done.stdout) == (0, "")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [line["model"] for line in lines] == [FORMULA] * 3
+    assert [line["model"] for line in lines] == [FORMULA] * 4
     assert list(tmp_path.iterdir()) == [file]
 
     since = lines[1]["created_at"]
@@ -105,7 +106,7 @@ def test_costs_are_projected_from_given_usage(used: Path) -> None:
 
 def test_costs_are_projected_from_the_record(used: Path) -> None:
     found = json.loads(shown(used, "simulate-cost", "--project", "sky", "--json"))
-    assert (found["mix"]["requests"], found["mix"]["local_share"]) == (3, 1)
+    assert (found["mix"]["requests"], found["mix"]["local_share"]) == (4, 1)
     assert found["recorded_days"] == 1
     month = found["spans"][0]
     assert month["saved"] == month["all_remote"]

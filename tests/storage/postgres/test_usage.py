@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.domain.reply import AnswerChecks, Attempt, AttemptLog
@@ -32,14 +33,14 @@ PAID = Attempt(
 UNPRICED = Attempt(
     "claude", "https://r", Tier.API_FALLBACK, 700, 0.8, "ok", 1, 2, None, remote=True
 )
-CACHED = Attempt("small", "http://l", Tier.LOCAL_FAST, 1, 0.9, "cached", 100, 200)
+CACHED = Attempt("small", "http://l", Tier.LOCAL_FAST, 1, None, "cached", 100, 200)
 
 
 async def record(
     database: Database, attempts: Sequence[Attempt], task: TaskType = TaskType.QUESTION
 ) -> None:
     log = AttemptLog(task, Complexity.SIMPLE, tuple(attempts))
-    if attempts[-1].confidence is None:
+    if attempts[-1] is BROKEN:
         await RouteAttempts(database).add_failed("shop", log)
     else:
         new = NewInteraction("shop", "q", "r", AgentType.LOCAL, "m", (), 0, 0)
@@ -81,6 +82,14 @@ async def test_calls_by_tier_and_task_type(database: Database) -> None:
         Calls("question", 4, 2, 2, 0, 4, 1, 1, 200, 400),
         Calls("edit", 2, 1, 0, 1, 0, 1, 0, 10, 20),
     )
+
+
+async def test_the_voices_of_an_ensemble_are_no_steps_up(database: Database) -> None:
+    await record(
+        database, [replace(one, rule=f"ensemble: {n}") for n, one in enumerate([WEAK, GOOD])]
+    )
+    total = (await UsageRecords(database).calls(None, LONG_AGO)).total
+    assert (total.calls, total.passed, total.escalated) == (1, 1, 0)
 
 
 async def test_a_project_and_a_time_bound_the_figures(database: Database) -> None:

@@ -29,7 +29,7 @@ SELECT
     percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_ms) AS latency_p50,
     percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms) AS latency_p95
 FROM route_attempts
-WHERE $1::text IS NULL OR project = $1
+WHERE outcome <> 'cached' AND ($1::text IS NULL OR project = $1)
 GROUP BY model, tier
 ORDER BY model, tier;
 

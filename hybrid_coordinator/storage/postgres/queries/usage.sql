@@ -13,9 +13,12 @@ calls AS (
     SELECT DISTINCT ON (created_at, interaction_id)
         tier, task_type, remote, outcome, tokens_in, tokens_out,
         confidence IS NOT NULL OR outcome = 'cached' AS answered,
-        -- The first attempt did not end it.
-        count(*) FILTER (WHERE position = 1 AND outcome NOT IN ('ok', 'cached')) OVER call > 0
-            AND count(*) OVER call > 1 AS escalated
+        -- The first attempt did not end it; modes make several in any case.
+        count(*) FILTER (
+            WHERE position = 1
+                AND outcome NOT IN ('ok', 'cached')
+                AND rule !~ '^(ensemble|reason|digest):'
+        ) OVER call > 0 AND count(*) OVER call > 1 AS escalated
     FROM attempts
     WINDOW call AS (PARTITION BY created_at, interaction_id)
     ORDER BY created_at, interaction_id, confidence DESC NULLS LAST, position
