@@ -11,12 +11,12 @@ from hybrid_coordinator.routing.rules.book import RuleBook
 from hybrid_coordinator.settings import RemoteSettings
 
 
-def rules_health(book: RuleBook, preset: str, problem: str | None) -> PartHealth:
+def rules_health(book: RuleBook, problem: str | None) -> PartHealth:
     """The rules in force, and what is wrong with the user's file."""
     return PartHealth(
         "routing rules",
         ok=problem is None,
-        detail=problem or f"{len(book.rules)} of {book.source}, for a {preset} machine",
+        detail=problem or f"{len(book.rules)} of {book.source}",
         remedy="correct that file; it is read again when it changes",
         needed=False,
     )

@@ -92,7 +92,7 @@ class Planner:
 
     def health(self) -> PartHealth:
         """The rules in force, and what is wrong with the user's."""
-        return rules_health(self._rules.current(self.preset), self.preset, self._rules.notice())
+        return rules_health(self._rules.current(self.preset), self._rules.notice())
 
     def plan(
         self,

@@ -58,7 +58,7 @@ def test_stats_show_routes_models_and_money(used: Path) -> None:
 
     text = shown(used, "stats", "--days", "7")
     assert "4 calls of models in the last 7 days" in text
-    assert f"saved: {money['saved_usd']:.4f} USD, the tokens of local answers at claude-" in text
+    assert f"saved: {money['saved_usd']:.6f} USD, the tokens of local answers at claude-" in text
     table = text[text.index("calls  share") :].splitlines()
     assert table[1].split() == ["all", "4", "100%", "100%", "0%", "0%", "75%", "0%", "25%"]
     assert "no model was asked" in shown(used, "stats", "--project", "elsewhere")

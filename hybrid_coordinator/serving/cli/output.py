@@ -41,7 +41,9 @@ def share(part: float, whole: float) -> str:
 
 def usd(amount: float) -> str:
     """An amount of money, small ones with the digits that tell."""
-    return f"{amount:,.2f} USD" if amount >= 1 or amount == 0 else f"{amount:.4f} USD"
+    if amount >= 1 or amount == 0:
+        return f"{amount:,.2f} USD"
+    return f"{amount:.4f} USD" if amount >= 0.01 else f"{amount:.6f} USD"
 
 
 def positive(text: str) -> int:
