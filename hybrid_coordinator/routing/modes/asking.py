@@ -86,9 +86,10 @@ class Ask(Protocol):
         ...
 
 
-async def ask_first(ask: Ask, request: AskRequest, *, step: str, model: str) -> Answer:
-    """One answer of ``model``, or where it fails by the cascade. What it is not sure of goes no
-    further, so that many small steps stay on the model that they were planned for.
+async def ask_first(ask: Ask, request: AskRequest, *, step: str, model: str | None) -> Answer:
+    """One answer of ``model``, or where it fails by the cascade; None leaves it to the cascade.
+    What the model is not sure of goes no further, so that many small steps stay on the one that
+    they were planned for.
 
     Raises:
         InvalidArgumentError: the model cannot hold the prompt, or use the schema.
@@ -97,6 +98,8 @@ async def ask_first(ask: Ask, request: AskRequest, *, step: str, model: str) -> 
     try:
         return await ask.ask(request, step=step, model=model)
     except (ModelReplyError, ModelUnavailableError):
+        if model is None:
+            raise
         return await ask.ask(request, step=step)
 
 

@@ -93,6 +93,8 @@ async def digest(ask: Ask, request: AskRequest, *, max_calls: int = MAX_CALLS) -
     on_this_machine = (choice for choice in choices if choice.tier is not Tier.API_FALLBACK)
     choice = next(on_this_machine, choices[0])
     plan = await asyncio.to_thread(_Plan.of, request, choice, max_calls)
+    if len(choices) == 1:  # then there is nobody to hand over to
+        plan = replace(plan, model=None)
     reading = await _Reader(ask, request, plan).read(_at_once(choice))
     if not reading.answers:
         what = "every part of the files"
@@ -111,7 +113,7 @@ class _Plan:
     """What is read, and within which bounds, in tokens. ``reply`` is the longest reply with notes,
     ``answer`` the longest answer, ``room`` what a prompt can hold of passages or notes."""
 
-    model: str
+    model: str | None
     material: Material
     reply: int
     answer: int

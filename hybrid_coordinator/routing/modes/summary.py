@@ -70,9 +70,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Which model sums up, and how many tokens come of some notes and of all."""
+    """Which model sums up, None for any, and how many tokens come of some notes and of all."""
 
-    model: str
+    model: str | None
     reply: int
     answer: int
 
