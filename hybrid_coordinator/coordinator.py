@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hybrid_coordinator.domain.ask import AskRequest, FileText, Mode
+from hybrid_coordinator.domain.ask import AskRequest, Mode
 from hybrid_coordinator.domain.context import Augmentation
 from hybrid_coordinator.domain.injected import own_words, prompt, without_injected
 from hybrid_coordinator.domain.interactions import (
@@ -67,7 +65,6 @@ _PER_COLLECTION = 6
 needs a few more since one answer often spans several chunks."""
 
 _ASK_CONTEXT_TOKENS = 1000
-_MAX_FILE_BYTES = 1_000_000
 _PAGE = 500
 _PAGE_CHARACTERS = 4_000_000
 """A page of long rows ends here: all of it is one line on the wire."""
@@ -222,9 +219,12 @@ class Coordinator:
     ) -> tuple[Reply, str]:
         """A checked answer, and the id of the interaction that records it. ``pieces`` is told
         what models write, as they write it."""
+        from hybrid_coordinator.knowledge.code.given import read_given
         from hybrid_coordinator.routing.course import telling
 
-        files = await asyncio.to_thread(_read_files, options.files, session)
+        files = await asyncio.to_thread(
+            read_given, options.files, session.directory, session.home_project.root
+        )
         context = ""
         context_ids: tuple[str, ...] = ()
         if options.use_context:
@@ -416,36 +416,3 @@ def _resolved(field: str, path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError) as error:  # a loop is a RuntimeError before Python 3.13
         raise InvalidArgumentError(field, f"{path} cannot be followed: {error}") from error
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """For ``open``: a pipe without a writer would keep a plain one waiting for ever."""
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _read_files(paths: Sequence[str], session: Session) -> tuple[FileText, ...]:
-    """The text of files inside the session's project."""
-    from hybrid_coordinator.knowledge.code.excluded import file_reason
-    from hybrid_coordinator.knowledge.code.read import SkipReason
-
-    root = session.home_project.root
-    texts = []
-    for given in paths:
-        path = _resolved("files", session.resolve(given))
-        if not path.is_relative_to(root):
-            raise InvalidArgumentError("files", f"{given} is outside the project {root}")
-        if file_reason(path.name) is SkipReason.SECRET:
-            raise InvalidArgumentError("files", f"{given} may hold secrets, so it is not read")
-        try:
-            with open(path, "rb", opener=_open_at_once) as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise InvalidArgumentError("files", f"{given} is not a regular file")
-                content = file.read(_MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise InvalidArgumentError(
-                "files", f"{given} cannot be read: {error.strerror}"
-            ) from error
-        if len(content) > _MAX_FILE_BYTES or b"\0" in content:
-            raise InvalidArgumentError("files", f"{given} is over 1 MB, or not text")
-        texts.append(FileText(str(path.relative_to(root)), content.decode("utf-8", "replace")))
-    return tuple(texts)
