@@ -6,9 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.routing import (
+    agent_steps,
     answers,
     cascade,
     concurrency,
+    decision,
+    history,
+    labels,
     learning_to_route,
     outage,
     overhead,
@@ -30,4 +34,8 @@ SECTIONS: dict[str, Section] = {
     "concurrency": concurrency.measure,
     "outage": outage.measure,
     "learning": learning_to_route.measure,
+    "history": history.measure,
+    "labels": labels.measure,
+    "agent-steps": agent_steps.measure,
+    "decision": decision.measure,
 }

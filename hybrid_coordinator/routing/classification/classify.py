@@ -1,57 +1,88 @@
-"""What kind of task a text is and how hard it looks, from the text alone, without a model."""
+"""What kind of task a text is and how hard it looks, from the text alone, without a model.
+
+The score has one scale for everything, 0 to 1, and one reading: how much the strongest model is
+needed. For a task it is the prior's judgement of simple (1/6), moderate (1/2) or complex (5/6).
+For a problem that has one right answer it follows how much more often a strong model solves such a
+problem than a weak one: a gain of 15 points is moderate, and from 25 on it is complex. For a step
+of an agent the tools that it has used decide, and the request only helps.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.route import Complexity, TaskType
-from hybrid_coordinator.routing.classification.features import Shape, shape
+from hybrid_coordinator.routing.classification.conversation import (
+    Conversation,
+    Prompt,
+    read_prompt,
+)
+from hybrid_coordinator.routing.classification.features import (
+    Form,
+    Shape,
+    choice_measures,
+    problem_measures,
+    shape,
+    task_measures,
+)
+from hybrid_coordinator.routing.classification.grams import buckets
+from hybrid_coordinator.routing.classification.keywords import keywords
+from hybrid_coordinator.routing.classification.prior import Question, load_prior
 
-# Weights beside those of the cue words, fitted together with them by ridge regression on the
-# labels SIMPLE 0, MEDIUM 0.5, COMPLEX and REASONING 1. Files, items and errors hardly occur in
-# that data; theirs are set by hand. Prompt length is the strongest single sign.
-_LENGTH = 0.95
-_ENUMERATION = 0.56
-_QUESTION = -0.14
-_ITEMS = 0.10
-_FILES = 0.10
-_ERROR = 0.05
-_TOOL_HISTORY = 0.50
-"""For the steps of an agent the tool history decides, not the words of the last message."""
+__all__ = ["Classification", "Prompt", "bucket", "classify"]
 
-_SIMPLE_BELOW, _MODERATE_BELOW = 0.19, 0.60
-"""Thresholds on the weighted sum, from the same labels."""
+_FILES, _ERROR = 0.10, 0.05
+"""What four files and a shown error add to a task; they hardly occur in the prior's data."""
 
-_MIDDLE = (_SIMPLE_BELOW + _MODERATE_BELOW) / 2
-_SLOPE = 2 * math.log(2) / (_MODERATE_BELOW - _SIMPLE_BELOW)
-"""Makes the thresholds 1/3 and 2/3 on the score."""
+_MODERATE_GAIN, _GAIN_TO_BOUND = 0.15, 0.10
+_IN_CODE, _IN_CHORE, _OPENING, _GROUNDED = 0.85, 0.3, 0.15, 0.2
 
+_REASONING_FROM = 0.5
 _MANY_FILES = 3
-_CODE_WORK = frozenset({TaskType.GENERATION, TaskType.EDIT, TaskType.DEBUGGING})
-
-Prompt = str | Sequence[Mapping[str, object]]
-"""A prompt, or a chat's messages as OpenAI or Anthropic have them."""
+_CODE_WORK = frozenset({TaskType.GENERATION, TaskType.EDIT, TaskType.DEBUGGING, TaskType.FORMAT})
+_CHOSEN = {
+    "classify": TaskType.CLASSIFICATION,
+    "extract": TaskType.EXTRACTION,
+    "review": TaskType.ANALYSIS,
+}
+_READING = frozenset({TaskType.QUESTION, TaskType.EXTRACTION, TaskType.CLASSIFICATION})
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
     """``score`` is the need of the strongest tier in 0-1, ``confidence`` (0.5-1) grows with its
-    distance from the nearest bound between two complexities, ``reason`` is one line."""
+    distance from the nearest bound between two complexities, ``reason`` is one line.
+
+    ``tokens`` is the estimated size of everything that was given and ``files`` counts the names
+    of files in the request. ``keywords`` are those of security, performance and architecture
+    that it is about. ``tool_turns`` counts an agent's messages that use a tool. ``reasoning``
+    says that a proof or a derivation is wanted.
+    """
 
     task_type: TaskType
     complexity: Complexity
     score: float
     confidence: float
     reason: str
+    tokens: int
+    files: int
+    keywords: frozenset[str]
+    tool_turns: int
+    reasoning: bool
+
+    @property
+    def points(self) -> float:
+        """The score in 0-10, with one digit."""
+        return round(10 * self.score, 1)
 
 
 def classify(prompt: Prompt) -> Classification:
     """Judge a prompt or a list of messages. Never raises; takes well under 1 ms."""
-    text, tool_turns = (prompt, 0) if isinstance(prompt, str) else _read_messages(prompt)
-    seen = shape(text)
-    score = 1 / (1 + math.exp(-_SLOPE * (_weigh(seen, tool_turns) - _MIDDLE)))
+    told = read_prompt(prompt)
+    seen = shape(told.text, grounded=told.grounded)
+    task_type = _task_type(seen)
+    score, reasoning = _need(seen)
+    score = min(max(_in_conversation(score, told, task_type), 0.0), 1.0)
     if score < 1 / 3:
         complexity = Complexity.SIMPLE
     elif score < 2 / 3:
@@ -60,72 +91,95 @@ def classify(prompt: Prompt) -> Classification:
         complexity = Complexity.COMPLEX
     margin = min(abs(score - 1 / 3), abs(score - 2 / 3))
     return Classification(
-        task_type=_task_type(seen),
+        task_type=task_type,
         complexity=complexity,
         score=score,
         confidence=0.5 + 1.5 * margin,
-        reason=_reason(seen, tool_turns),
+        reason=_reason(seen, told),
+        tokens=told.tokens,
+        files=seen.files,
+        keywords=keywords(seen.request),
+        tool_turns=told.tool_turns,
+        reasoning=reasoning,
     )
 
 
-def _weigh(seen: Shape, tool_turns: int) -> float:
-    return (
-        sum(cue.weight for cue in seen.cues)
-        + _LENGTH * seen.length
-        + _ENUMERATION * seen.enumeration
-        + _ITEMS * seen.items
-        + _FILES * min(seen.files, 4) / 4
-        + _ERROR * seen.error
-        + _QUESTION * seen.question
-        + _TOOL_HISTORY * (tool_turns > 0)
-    )
+def bucket(seen: Classification) -> str:
+    """The kind of task under which a model's successes are counted: "debugging/moderate"."""
+    return f"{seen.task_type}/{seen.complexity}"
+
+
+def _need(seen: Shape) -> tuple[float, bool]:
+    """The need of the strongest model for the request alone, and whether it wants a proof."""
+    prior = load_prior()
+    if seen.form is not Form.TASK:
+        if seen.form is Form.CHOICE:
+            gain = prior[Question.CHOICE].judge(choice_measures(seen), buckets(seen.excerpt))
+        else:
+            gain = prior[Question.PROBLEM].judge(problem_measures(seen), [])
+        return 0.5 + (gain - _MODERATE_GAIN) / _GAIN_TO_BOUND / 6, False
+    measures, grams = task_measures(seen), buckets(seen.request)
+    need = prior[Question.TASK].judge(measures, grams)
+    need += _FILES * min(seen.files, 4) / 4 + _ERROR * seen.error
+    reasoning = prior[Question.REASONING].judge(measures, grams) >= _REASONING_FROM
+    return 1 / 6 + need * 2 / 3, reasoning
+
+
+def _in_conversation(score: float, told: Conversation, task_type: TaskType) -> float:
+    """The need of the next step, given the need of the request."""
+    if told.tool_turns:
+        return _IN_CODE if told.code_work else _IN_CHORE
+    if told.opening:
+        # The first step of an agent only looks around.
+        return _OPENING
+    if told.grounded and task_type in _READING:
+        return min(score, _GROUNDED)
+    return score
 
 
 def _task_type(seen: Shape) -> TaskType:
+    """The type of the first cue, unless another one says more about the same request."""
+    if seen.form is not Form.TASK:
+        return TaskType.QUESTION
     wanted = next((cue.task_type for cue in seen.cues if cue.task_type is not None), None)
-    if wanted is None:
-        wanted = TaskType.QUESTION
     kinds = {cue.name for cue in seen.cues}
-    # "How do I fix ..." is a question about a fault, "what is a leak" is not.
-    if wanted is TaskType.QUESTION and (seen.error or {"debug", "explain"} <= kinds):
-        wanted = TaskType.DEBUGGING
+    if wanted is None or wanted is TaskType.QUESTION:
+        return _asked(seen, kinds)
+    # "Create a template", "draft a plan": what is made says more than that something is.
+    if wanted in (TaskType.GENERATION, TaskType.MULTI_FILE) and "plan" in seen.opening:
+        return TaskType.PLANNING
+    if wanted is TaskType.GENERATION and "template" in seen.opening:
+        return TaskType.TEMPLATE
     if wanted in _CODE_WORK and (seen.files >= _MANY_FILES or "multi-file" in kinds):
         return TaskType.MULTI_FILE
     return wanted
 
 
-def _reason(seen: Shape, tool_turns: int) -> str:
+def _asked(seen: Shape, kinds: set[str]) -> TaskType:
+    """The type of a request in the form of a question, or without any cue."""
+    # "How do I fix ..." is a question about a fault, "what is a leak" is not.
+    if seen.error or {"debug", "explain"} <= kinds:
+        return TaskType.DEBUGGING
+    for kind, task_type in _CHOSEN.items():
+        if "choose" in kinds and kind in kinds:
+            return task_type
+    if "explain" in kinds and "plan" in seen.opening:
+        return TaskType.PLANNING
+    return TaskType.ANALYSIS if seen.code else TaskType.QUESTION
+
+
+def _reason(seen: Shape, told: Conversation) -> str:
     signs = [cue.name for cue in seen.cues]
-    if tool_turns:
-        signs.append(f"{tool_turns} tool turns")
+    if seen.form is not Form.TASK:
+        signs = [f"a {seen.form} with one right answer"]
+    if told.tool_turns:
+        signs.append(f"{told.tool_turns} tool turns")
+    if told.opening:
+        signs.append("an agent's first step")
+    if told.grounded:
+        signs.append("what to read is given")
     if seen.files:
         signs.append(f"{seen.files} files named")
     if seen.error:
         signs.append("an error is shown")
     return ", ".join(signs) or "no cue words"
-
-
-def _read_messages(messages: Sequence[Mapping[str, object]]) -> tuple[str, int]:
-    """The last text of the user, and how many turns used a tool."""
-    text = ""
-    tool_turns = 0
-    for message in messages:
-        content = message.get("content")
-        parts = _parts(content)
-        uses_tool = bool(message.get("tool_calls")) or message.get("role") == "tool"
-        if uses_tool or any(part.get("type") in ("tool_use", "tool_result") for part in parts):
-            tool_turns += 1
-        if message.get("role") == "user":
-            text = (content if isinstance(content, str) else _text_of(parts)) or text
-    return text, tool_turns
-
-
-def _parts(content: object) -> list[Mapping[object, object]]:
-    if not isinstance(content, list | tuple):
-        return []
-    return [part for part in content if isinstance(part, Mapping)]
-
-
-def _text_of(parts: Sequence[Mapping[object, object]]) -> str:
-    texts = [part.get("text") for part in parts if part.get("type") == "text"]
-    return "\n".join(text for text in texts if isinstance(text, str))

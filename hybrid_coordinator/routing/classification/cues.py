@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -12,11 +13,20 @@ import yaml
 
 from hybrid_coordinator.domain.route import TaskType
 
-UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 """Signs of scripts that are written without spaces."""
 
 _WORD = re.compile(r"\w+")
-_LEADING = re.compile(r"\W*")
+_LEADING = re.compile(
+    r"(?:\W|please\b|now\b|then\b|so\b|just\b|in (?:the|this|my) [^,.\n]{1,30},"
+    r"|(?:can|could|would|will) you(?: please)?\b|help me(?: to)?\b|let's\b"
+    r"|i (?:need|want|would like) (?:you )?to\b|i'd like (?:you )?to\b"
+    r"|bitte\b|kannst du\b|por favor\b|puedes\b|s'il te plaît\b|peux-tu\b|пожалуйста\b|请)*"
+)
+"""What may come before the words that open a task."""
+
+_LINE = re.compile(r"\n+")
+_STEM_KEY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,6 @@ class Cue:
     """A kind of words; see ``cues.yaml``."""
 
     name: str
-    weight: float
     task_type: TaskType | None
 
 
@@ -34,44 +43,63 @@ class _Lexicon:
     word, or that stands in a script without spaces."""
 
     words: Mapping[str, Cue]
-    stems: Mapping[str, Cue]
-    shortest_stem: int
-    longest_stem: int
-    phrases: tuple[tuple[str, Cue], ...]
-    openings: tuple[tuple[str, Cue], ...]
+    stems: Mapping[str, Sequence[tuple[str, Cue]]]
+    """By their first letters."""
+    phrases: Mapping[str, Sequence[tuple[str, Cue]]]
+    """By their first word."""
+    foreign_phrases: tuple[tuple[str, Cue], ...]
+    """Those not in ASCII: their scripts may have no word boundaries to go by."""
+    openings: Mapping[str, Sequence[tuple[str, Cue]]]
+    """By their first letter."""
 
 
 def find_cues(text: str) -> tuple[Cue, ...]:
-    """The kinds whose words occur in ``text``, in the order in which they first do."""
+    """The kinds whose words occur in ``text``, in the order in which they first do; where two
+    begin at the same place, the longer words come first."""
     lower = text.lower()
-    first: dict[Cue, int] = {}
-    for start, cue in _occurrences(lower, _lexicon()):
-        first[cue] = min(start, first.get(cue, start))
+    first: dict[Cue, tuple[int, int]] = {}
+    for start, words, cue in _occurrences(lower, _lexicon()):
+        place = (start, -len(words))
+        first[cue] = min(place, first.get(cue, place))
     return tuple(sorted(first, key=first.__getitem__))
 
 
-def _occurrences(lower: str, lexicon: _Lexicon) -> Iterator[tuple[int, Cue]]:
-    leading = _LEADING.match(lower)
-    begin = leading.end() if leading else 0
-    for phrase, cue in lexicon.openings:
-        if lower.startswith(phrase, begin) and _bounded(lower, begin, phrase):
-            yield begin, cue
+def _occurrences(lower: str, lexicon: _Lexicon) -> Iterator[tuple[int, str, Cue]]:
+    for begin in _beginnings(lower):
+        for phrase, cue in lexicon.openings.get(lower[begin : begin + 1], ()):
+            if lower.startswith(phrase, begin) and _bounded(lower, begin, phrase):
+                yield begin, phrase, cue
     for match in _WORD.finditer(lower):
-        word = match.group()
-        whole = lexicon.words.get(word)
-        if whole is not None:
-            yield match.start(), whole
-        for end in range(lexicon.shortest_stem, min(len(word), lexicon.longest_stem) + 1):
-            begun = lexicon.stems.get(word[:end])
-            if begun is not None:
-                yield match.start(), begun
-    for phrase, cue in lexicon.phrases:
+        yield from _at_word(lower, match.start(), match.group(), lexicon)
+    for phrase, cue in () if lower.isascii() else lexicon.foreign_phrases:
         start = lower.find(phrase)
         while start >= 0:
             if _bounded(lower, start, phrase):
-                yield start, cue
+                yield start, phrase, cue
                 break
             start = lower.find(phrase, start + 1)
+
+
+def _at_word(
+    lower: str, start: int, word: str, lexicon: _Lexicon
+) -> Iterator[tuple[int, str, Cue]]:
+    whole = lexicon.words.get(word)
+    if whole is not None:
+        yield start, word, whole
+    for stem, cue in lexicon.stems.get(word[:_STEM_KEY], ()):
+        if word.startswith(stem):
+            yield start, stem, cue
+    for phrase, cue in lexicon.phrases.get(word, ()):
+        if lower.startswith(phrase, start) and _bounded(lower, start, phrase):
+            yield start, phrase, cue
+
+
+def _beginnings(lower: str) -> Iterator[int]:
+    """Where a request may begin: at the first line and at the last three."""
+    lines = [0, *(match.end() for match in _LINE.finditer(lower))]
+    for start in dict.fromkeys((0, *lines[-3:])):
+        leading = _LEADING.match(lower, start)
+        yield leading.end() if leading else start
 
 
 def _bounded(lower: str, start: int, phrase: str) -> bool:
@@ -88,27 +116,34 @@ def _lexicon() -> _Lexicon:
     source = resources.files(__package__).joinpath("cues.yaml").read_text(encoding="utf-8")
     kinds: Mapping[str, Mapping[str, object]] = yaml.safe_load(source)
     words: dict[str, Cue] = {}
-    stems: dict[str, Cue] = {}
-    phrases: list[tuple[str, Cue]] = []
-    openings: list[tuple[str, Cue]] = []
+    stems: defaultdict[str, list[tuple[str, Cue]]] = defaultdict(list)
+    phrases: defaultdict[str, list[tuple[str, Cue]]] = defaultdict(list)
+    foreign: list[tuple[str, Cue]] = []
+    openings: defaultdict[str, list[tuple[str, Cue]]] = defaultdict(list)
     for name, kind in kinds.items():
         cue = Cue(
             name=name,
-            weight=float(str(kind["weight"])),
             task_type=TaskType(str(kind["type"])) if "type" in kind else None,
         )
         for word in _entries(kind):
             stem = word.removesuffix("*")
             if kind.get("opening"):
-                openings.append((word, cue))
-            elif stem != word:
-                stems[stem] = cue
+                openings[word[:1]].append((word, cue))
+            elif stem != word and len(stem) >= _STEM_KEY:
+                stems[stem[:_STEM_KEY]].append((stem, cue))
             elif _WORD.fullmatch(word) and not UNSPACED.search(word):
                 words[word] = cue
+            elif stem.isascii():
+                phrases[_WORD.findall(stem)[0]].append((stem, cue))
             else:
-                phrases.append((word, cue))
-    lengths = [len(stem) for stem in stems]
-    return _Lexicon(words, stems, min(lengths), max(lengths), tuple(phrases), tuple(openings))
+                foreign.append((stem, cue))
+    return _Lexicon(
+        words,
+        dict(stems),
+        dict(phrases),
+        tuple(foreign),
+        dict(openings),
+    )
 
 
 def _entries(kind: Mapping[str, object]) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Fitting the prior of the classification on open, labelled prompts."""
