@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +35,12 @@ _MODERATE, _COMPLEX = 0.25, 0.75
 _PROOF = 0.5
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Fit, measure, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--target", type=Path, default=TARGET, metavar="FOLDER")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     judges: dict[Question, Judge] = {}
     figures: dict[str, str] = {}
     labels = examples.tier_labels(given.data)

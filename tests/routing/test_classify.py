@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_coordinator.domain.route import Complexity, TaskType
-from hybrid_coordinator.routing.classification.classify import classify
+from hybrid_coordinator.routing.classification.classify import bucket, classify
 
 HARD = (
     "Design a multi-tenant billing platform with metering, invoicing, proration, tax rules, "
@@ -17,31 +20,27 @@ HARD = (
 )
 
 
-@pytest.mark.parametrize(
-    ("prompt", "task_type"),
-    [
-        ("What is a mutex?", TaskType.QUESTION),
-        ("Wie hoch ist der Mont Blanc?", TaskType.QUESTION),
-        ("\u4ec0\u4e48\u662f\u5411\u91cf\u6570\u636e\u5e93\uff1f", TaskType.QUESTION),
-        ("Write a function that reverses a linked list", TaskType.GENERATION),
-        ("\u041d\u0430\u043f\u0438\u0448\u0438 \u043a\u043e\u0434", TaskType.GENERATION),
-        ("Fix the crash in parse()", TaskType.DEBUGGING),
-        ("How do I find out why the worker hangs?", TaskType.DEBUGGING),
-        ("KeyError: 'name' - what now?", TaskType.DEBUGGING),
-        ("Rename foo to bar", TaskType.EDIT),
-        ("Convert this to YAML", TaskType.FORMAT),
-        ("Extract the names of all people from the text", TaskType.EXTRACTION),
-        ("Classify this ticket: the app is slow", TaskType.CLASSIFICATION),
-        ("Review this function for races", TaskType.ANALYSIS),
-        ("Design a cache for our API", TaskType.PLANNING),
-        ("Boilerplate for a FastAPI service", TaskType.TEMPLATE),
-        ("Refactor a.py, b.py and c.py to use the new client", TaskType.MULTI_FILE),
-        ("Implement logging across all modules of the codebase", TaskType.MULTI_FILE),
-        ("", TaskType.QUESTION),
-    ],
-)  # fmt: skip
-def test_task_types(prompt: str, task_type: TaskType):
-    assert classify(prompt).task_type is task_type
+LABELLED: dict[str, list[str]] = yaml.safe_load(
+    Path(__file__).with_name("prompts.yaml").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("task_type", TaskType)
+def test_realistic_prompts_get_their_type(task_type: TaskType):
+    prompts = LABELLED[task_type]
+    wrong = [prompt for prompt in prompts if classify(prompt).task_type is not task_type]
+    assert len(prompts) >= 20
+    assert len(wrong) <= 0.1 * len(prompts), wrong
+
+
+def test_nearly_all_realistic_prompts_get_their_type():
+    seen = [
+        classify(prompt).task_type == wanted
+        for wanted, prompts in LABELLED.items()
+        for prompt in prompts
+    ]
+    assert len(seen) >= 270
+    assert sum(seen) >= 0.97 * len(seen)
 
 
 @pytest.mark.parametrize(
@@ -60,18 +59,98 @@ def test_complexity(prompt: str, complexity: Complexity):
     assert classify(prompt).complexity is complexity
 
 
-def test_a_tool_history_makes_a_step_harder():
-    asked = {"role": "user", "content": "Explain how the parser works"}
-    openai = [asked, {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}]
-    anthropic = [
-        {"role": "user", "content": [{"type": "text", "text": asked["content"]}]},
-        {"role": "user", "content": [{"type": "tool_result", "content": "ok"}]},
+ASKED = {"role": "user", "content": "Fix the bug in the parser of this repository"}
+CALLS_OPENAI = [
+    {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+    {"role": "tool", "tool_call_id": "1", "content": "parser.py"},
+]
+CALLS_ANTHROPIC = [
+    {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "ls", "input": {}}]},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "a.py"}]},
+]
+
+
+def test_messages_without_history_are_judged_by_their_request():
+    parts = [{"type": "text", "text": ASKED["content"]}]
+    alone = classify(ASKED["content"])
+    assert classify([ASKED]) == alone
+    assert classify([{"role": "user", "content": parts}]) == alone
+
+
+@pytest.mark.parametrize("calls", [CALLS_OPENAI, CALLS_ANTHROPIC], ids=["openai", "anthropic"])
+def test_work_on_code_with_tools_needs_the_strongest(calls: list[dict[str, object]]):
+    seen = classify([ASKED, *calls])
+    assert seen.complexity is Complexity.COMPLEX
+    assert seen.tool_turns == 2
+    assert seen.task_type is TaskType.DEBUGGING
+    assert "2 tool turns" in seen.reason
+
+
+def test_a_chore_with_tools_and_the_first_look_around_do_not():
+    chore = {"role": "user", "content": "Put the meeting on Tuesday at three into my calendar"}
+    system = {"role": "system", "content": "You may run commands in a shell."}
+    assert classify([chore, *CALLS_OPENAI]).complexity is Complexity.SIMPLE
+    assert classify([system, ASKED]).complexity is Complexity.SIMPLE
+    assert classify([system, ASKED, *CALLS_OPENAI]).complexity is Complexity.COMPLEX
+
+
+def test_what_is_given_to_read_is_no_request_and_makes_reading_simple():
+    said = "Ann: we must design and prove the distributed platform, and fix the crash.\n" * 40
+    seen = classify(f"## Transcript\n{said}\n\nSummarize it.\n\nUse only the text above.")
+    assert seen.task_type is TaskType.EXTRACTION
+    assert seen.complexity is Complexity.SIMPLE
+    assert "given" in seen.reason
+
+
+def test_a_follow_up_is_read_with_what_it_follows():
+    chat = [
+        {"role": "user", "content": "Design a cache for our API"},
+        {"role": "assistant", "content": "Shall I go into detail?"},
+        {"role": "user", "content": "yes please"},
     ]
-    plain = classify([asked])
-    assert plain.score == classify(asked["content"]).score
-    for messages in (openai, anthropic):
-        assert classify(messages).score > plain.score + 0.2
-        assert "1 tool turns" in classify(messages).reason
+    assert classify(chat).task_type is TaskType.PLANNING
+
+
+def test_size_files_keywords_and_points():
+    seen = classify("Review auth.py and login.ts for SQL injection and slow queries")
+    assert seen.files == 2
+    assert seen.keywords == {"security", "performance"}
+    assert classify("Redesign the architecture").keywords == {"architecture"}
+    assert seen.points == round(10 * seen.score, 1)
+    chat = [{"role": "user", "content": "x" * 400}, {"role": "assistant", "content": "y" * 3600}]
+    assert classify(chat).tokens == 1000
+    result = [{"type": "tool_result", "content": [{"type": "text", "text": "z" * 4000}]}]
+    assert classify([{"role": "user", "content": result}]).tokens == 1000
+    assert bucket(seen) == f"{seen.task_type}/{seen.complexity}"
+
+
+def test_a_proof_wants_reasoning():
+    assert classify("Prove by induction that 2^n > n for all n").reasoning
+    assert not classify("Write a proof of concept page in HTML").reasoning
+
+
+CHOICE = "{}\nA. {}\nB. {}\nC. {}\nD. {}\nAnswer:"
+
+
+def test_the_form_of_a_choice_does_not_decide():
+    easy = CHOICE.format("What is the capital of France?", "Paris", "Rome", "Oslo", "Bern")
+    hard = CHOICE.format(
+        "Statement 1 | Every subgroup of an abelian group is normal. Statement 2 | If H is normal "
+        "in G and G/H is cyclic, then G is abelian.",
+        *("True, True", "False, False", "True, False", "False, True"),
+    )
+    assert classify(hard).score - classify(easy).score > 0.1
+    assert "right answer" in classify(hard).reason
+
+
+def test_a_problem_in_words_is_harder_the_more_it_says():
+    short = "Tom has 3 boxes of 12 eggs and drops 5 of them. How many eggs are left?"
+    long = (
+        "Tom, who runs a farm, has 3 boxes of 12 eggs, 4 boxes of 30, and, in the barn, twice as "
+        "many eggs more than in all of these together, of which a third are brown, a quarter are "
+        "spoilt, and the rest, less 5 that he keeps, are sold. How many eggs does Tom sell?"
+    )
+    assert classify(long).score > classify(short).score
 
 
 def test_code_in_a_fence_holds_no_cues():
@@ -92,27 +171,42 @@ def test_any_text_is_classified_within_bounds(text: str):
     assert "\n" not in seen.reason
 
 
-MESSAGES = st.lists(
-    st.dictionaries(
-        st.sampled_from(["role", "content", "tool_calls"]),
-        st.one_of(
-            st.none(),
-            st.text(max_size=20),
-            st.sampled_from(["user", "tool"]),
-            st.lists(
-                st.one_of(
-                    st.integers(),
-                    st.dictionaries(st.sampled_from(["type", "text"]), st.text(max_size=9)),
-                )
-            ),
-        ),
-    )
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "tool_calls", "type", "text", "x"]),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+PART = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["text", "tool_use", "tool_result", "image"]) | JSON,
+        "text": JSON,
+        "content": JSON,
+    },
+)
+MESSAGE = st.fixed_dictionaries(
+    {},
+    optional={
+        "role": st.sampled_from(["user", "assistant", "system", "tool"]) | JSON,
+        "content": JSON | st.lists(PART, max_size=4),
+        "tool_calls": JSON,
+    },
 )
 
 
-@given(MESSAGES)
-def test_any_messages_are_classified(messages: list[dict[str, object]]):
-    assert 0 <= classify(messages).score <= 1
+@given(JSON | st.lists(MESSAGE | JSON, max_size=6))
+def test_anything_is_classified(prompt: Any):
+    seen = classify(prompt)
+    assert 0 <= seen.score <= 1
+    assert seen.tokens >= 0
+    assert "\n" not in seen.reason
 
 
 @pytest.mark.parametrize(
@@ -135,3 +229,22 @@ def test_it_takes_under_a_millisecond_or_a_few_for_the_oddest_text(prompt: str):
         classify(prompt)
         times.append(time.perf_counter() - began)
     assert min(times) < 0.003
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "user", "content": "word, " * 200}] * 100,
+        [{"role": "user", "content": [{"type": "text", "text": "word"}]}] * 100_000,
+        [{"role": "user", "content": [{"type": "text", "text": "a/" * 500}] * 5_000}],
+        [{"role": "system", "content": "based on the " * 90_000}, {"role": "user", "content": "x"}],
+    ],
+    ids=["usual", "many", "many parts", "large system prompt"],
+)
+def test_chats_take_as_long_however_large(messages: list[dict[str, object]]):
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        classify(messages)
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.01

@@ -18,9 +18,10 @@ _FOLLOW_UP = 2
 """Words up to which a message says nothing alone ("go on", "yes please")."""
 
 _TOOLS = re.compile(r"\b(?:tools?|shell|functions?|commands?)\b", re.IGNORECASE)
+_MATERIAL = r"(?:passages?|transcript|documents?|text|article|report|e-?mail|letter|notes|thread)"
 _GROUNDS = re.compile(
-    r"\b(?:based|answer\w*|using|summari[sz]e|from|in)\b[^.\n]{0,60}\b(?:passages?|transcript|documents?"
-    r"|text|article|report|e-?mail|letter|notes)\b",
+    rf"\b(?:based|answer\w*|using|summari[sz]e|from|in)\b[^.\n]{{0,60}}\b{_MATERIAL}\b"
+    rf"|\b{_MATERIAL} (?:above|below)\b",
     re.IGNORECASE,
 )
 _CODE = re.compile(

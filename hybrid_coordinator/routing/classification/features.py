@@ -10,7 +10,7 @@ from enum import StrEnum
 from hybrid_coordinator.domain.route import TaskType
 from hybrid_coordinator.routing.classification.cues import UNSPACED, Cue, find_cues
 
-_EXCERPT = 600
+_EXCERPT = 400
 """Characters read from the start and as many from the end: people put the request first or last,
 and what lies between is pasted. It bounds the time, and words of pasted text are no cues."""
 
@@ -22,8 +22,8 @@ _FILE = re.compile(
     r"(?<![\w/-])[\w/-]+\.(?:py|js|ts|tsx|go|rs|java|c|h|cpp|cs|rb|php|sql|ya?ml|toml|json|md)\b"
 )
 _ERROR = re.compile(
-    r"\b[A-Z]\w*(?:Error|Exception)\b|\bTraceback\b|\bstack trace\b|\berror\[\w+\]|\bpanic: "
-    r"|\bERR! |\bSegmentation fault\b|^(?:Error|ERROR|error|fatal): |^.{0,40} (?:ERROR|FATAL) ",
+    r"(?:Error|Exception)\b|\bTraceback\b|\bstack trace\b|\berror\[\w|\bpanic: |\bERR! "
+    r"|Segmentation fault|^(?:Error|ERROR|error|fatal): | (?:ERROR|FATAL) ",
     re.MULTILINE,
 )
 _QUESTION = ("?", "\uff1f", "\u061f")
@@ -48,7 +48,7 @@ _PROBLEM_NUMBERS = 2
 _OPENING = 50
 """Characters in which a task says what to do, where it is not a problem."""
 
-_OPTIONS_WITHIN = 4 * _EXCERPT
+_OPTIONS_WITHIN = 6 * _EXCERPT
 _ASKED_WITHIN = 200
 _WORK = frozenset(TaskType) - {TaskType.QUESTION, TaskType.ANALYSIS, TaskType.CLASSIFICATION}
 
@@ -112,7 +112,7 @@ def shape(text: str, *, grounded: bool = False) -> Shape:
         files=len(set(_FILE.findall(excerpt))),
         error=_ERROR.search(f"{text[:_EXCERPT]}\n{text[-_EXCERPT:]}") is not None,
         opening=frozenset(cue.name for cue in opening),
-        code=len(excerpt) < len(text) and _FENCED.search(text[: 8 * _EXCERPT]) is not None,
+        code="```" in text[: 12 * _EXCERPT],
         question=request.rstrip().endswith(_QUESTION),
     )
 
@@ -190,8 +190,8 @@ def _offered(text: str) -> int:
 
 def _excerpt(text: str) -> str:
     """The ends of a long text, without code."""
-    if len(text) > 8 * _EXCERPT:
-        text = f"{text[: 4 * _EXCERPT]}\n{text[-4 * _EXCERPT :]}"
+    if len(text) > 12 * _EXCERPT:
+        text = f"{text[: 6 * _EXCERPT]}\n{text[-6 * _EXCERPT :]}"
     return _FENCED.sub("", text)
 
 
