@@ -29,7 +29,7 @@ from hybrid_coordinator.routing.classification.grams import buckets
 from hybrid_coordinator.routing.classification.keywords import keywords
 from hybrid_coordinator.routing.classification.prior import Question, load_prior
 
-__all__ = ["Classification", "Prompt", "bucket", "classify"]
+__all__ = ["Classification", "Prompt", "classify"]
 
 _FILES, _ERROR = 0.10, 0.05
 """What four files and a shown error add to a task; they hardly occur in the prior's data."""
@@ -64,11 +64,11 @@ class Classification:
     score: float
     confidence: float
     reason: str
-    tokens: int
-    files: int
-    keywords: frozenset[str]
-    tool_turns: int
-    reasoning: bool
+    tokens: int = 0
+    files: int = 0
+    keywords: frozenset[str] = frozenset()
+    tool_turns: int = 0
+    reasoning: bool = False
 
     @property
     def points(self) -> float:
@@ -102,11 +102,6 @@ def classify(prompt: Prompt) -> Classification:
         tool_turns=told.tool_turns,
         reasoning=reasoning,
     )
-
-
-def bucket(seen: Classification) -> str:
-    """The kind of task under which a model's successes are counted: "debugging/moderate"."""
-    return f"{seen.task_type}/{seen.complexity}"
 
 
 def _need(seen: Shape) -> tuple[float, bool]:
