@@ -56,7 +56,8 @@ class Read:
 def read(prompt: str, recipe: Recipe) -> Read:
     seen = shape(prompt)
     words = seen.request if seen.form is Form.TASK else seen.excerpt
-    return Read(recipe.measures(seen), buckets(words) if recipe.grams else [])
+    # Sorted, since sums of floats depend on the order, and two runs are to give the same files.
+    return Read(recipe.measures(seen), sorted(buckets(words)) if recipe.grams else [])
 
 
 def fit(texts: Sequence[Read], wanted: Floats, recipe: Recipe) -> Judge:

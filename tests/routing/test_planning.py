@@ -303,4 +303,4 @@ def test_rules_see_what_a_request_is_about_and_what_an_agent_has_done(tmp_path: 
         {"role": "tool", "content": "done"},
     ]
     assert plan.need(step).rule.startswith("tools")
-    assert plan.need(step[:1]).rule == "simple complexity"
+    assert plan.need(step[:1]).rule.endswith(" complexity")
