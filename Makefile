@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # compile its imports again: it is written here, once.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint bench bench-search clean
+.PHONY: demo test lint bench bench-search bench-routing clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.runtime
@@ -37,6 +37,11 @@ bench: $(VENV)/.test
 bench-search: $(VENV)/.bench
 	@test -n "$(DATA)" || { echo "Say where the data is: make bench-search DATA=DIR" >&2; exit 1; }
 	$(PY) -m benchmarks.search --data "$(DATA)" $(if $(PACKAGES),--packages "$(PACKAGES)")
+
+# DATA: recorded answers and labelled prompts. See docs/benchmarks/routing.md for where to get them.
+bench-routing: $(VENV)/.test
+	@test -n "$(DATA)" || { echo "Say where the data is: make bench-routing DATA=DIR" >&2; exit 1; }
+	$(PY) -m benchmarks.routing --data "$(DATA)"
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

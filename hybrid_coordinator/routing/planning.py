@@ -14,7 +14,6 @@ from pathlib import Path
 from hybrid_coordinator.domain.health import PartHealth
 from hybrid_coordinator.domain.interactions import AgentType
 from hybrid_coordinator.domain.route import Complexity, Route, Target, Tier
-from hybrid_coordinator.domain.tokens import estimate_tokens
 from hybrid_coordinator.inference.discovery import Survey
 from hybrid_coordinator.routing.choosing import (
     STRENGTH,
@@ -174,7 +173,7 @@ class Planner:
         book = self._rules.own() or RuleBook("", ())
         facts = self._facts(
             seen,
-            _tokens(prompt),
+            seen.tokens,
             0,
             set(Tier),
             quality_critical=False,
@@ -204,7 +203,7 @@ class Planner:
         is sent elsewhere only where there is an elsewhere.
         """
         seen = classify(prompt)
-        tokens = _tokens(prompt) + context_tokens
+        tokens = seen.tokens + context_tokens
         plan, start = self._plan(
             seen, survey, tokens, 0, allow_remote=allow_remote, budget_left=budget_left
         )
@@ -246,10 +245,6 @@ class Planner:
             cores=self.machine.hardware.cores,
             budget_left_usd=budget_left,
         )
-
-
-def _tokens(prompt: Prompt) -> int:
-    return estimate_tokens(prompt if isinstance(prompt, str) else str(prompt))
 
 
 def _aim(

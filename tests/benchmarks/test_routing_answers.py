@@ -21,6 +21,7 @@ from benchmarks.routing.fitting import (
     probabilities,
 )
 from benchmarks.routing.reliability_plot import draw
+from benchmarks.routing.report import write
 
 
 @pytest.fixture
@@ -81,14 +82,16 @@ def test_the_calibration_error_is_the_mean_distance():
 def test_a_check_that_sees_slips_is_measured_to_see_them(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    plot = tmp_path / "plot.svg"
-    main(["--data", str(data), "--only", "answers", "reliability", "--plot", str(plot)])
+    main(["--data", str(data), "--only", "answers", "reliability"])
     told = capsys.readouterr().out
     (ours,) = (line for line in told.splitlines() if line.startswith("| **ours**"))
     assert ours.split("|")[2].strip() == "1.000"
     assert "always strong" in told
     assert "share right" in told
-    assert len(ET.parse(plot).findall(".//{*}circle")) >= 2
+    write(tmp_path, data, ["## A table\n"])
+    assert "## A table" in (tmp_path / "routing.md").read_text()
+    plot = ET.parse(tmp_path / "routing-reliability.svg")
+    assert len(plot.findall(".//{*}circle")) >= 2
 
 
 def test_a_plot_has_a_point_for_each_tenth():
