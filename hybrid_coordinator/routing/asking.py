@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hybrid_coordinator.domain.ask import AskRequest
 from hybrid_coordinator.errors import (
+    BudgetError,
     HybridError,
     InvalidArgumentError,
     ModelReplyError,
@@ -21,7 +22,7 @@ from hybrid_coordinator.routing.gateway import Gateway
 from hybrid_coordinator.routing.jobs import Job, read_job
 from hybrid_coordinator.routing.modes.asking import Answer, ModelChoice
 
-Plans = Callable[[Job, Survey], Awaitable[Plan]]
+Plans = Callable[[Job, Survey], Plan]
 """Makes the plan for a job, from what was found at the endpoints."""
 
 
@@ -46,8 +47,7 @@ class Asking:
         only the whole answer's text is for the caller."""
         plan = await self.plan(job)
         if model is not None:
-            chain = tuple(each for each in plan.chain if each.model.name == model)
-            plan = replace(plan, chain=chain or plan.chain)
+            plan = _only(model, plan)
         mine = Course() if step else self._course
         try:
             answers = await self._cascade.run(job, plan, mine, session=self._session)
@@ -89,11 +89,11 @@ class Asking:
             InvalidArgumentError: none of those that are can hold the prompt.
         """
         survey = await self._gateway.look()
-        plan = await self._plans(job if fits else replace(job, tokens=0), survey)
+        plan = self._plans(job if fits else replace(job, tokens=0), survey)
         if not plan.chain:
-            if plan.skipped and any(report.models for report in survey):
+            if plan.skipped and fits:
                 raise InvalidArgumentError("prompt", _nobody(job, plan))
-            raise unavailable(survey)
+            raise _none_ready(survey, plan)
         # One that is left alone for now says so when its turn comes, after all others.
         admits = self._gateway.breakers.admits
         chain = sorted(plan.chain, key=lambda each: not admits(each.endpoint.url))
@@ -104,10 +104,26 @@ class Asking:
         failure = _joined(errors)
         if isinstance(failure, ModelUnavailableError):
             survey = await self._gateway.survey()
-            if not any(report.models for report in survey):
+            if not any(report.models for report in survey if not report.endpoint.remote):
                 # They have died since the last survey: say how to start one.
                 return ModelUnavailableError(f"{failure}. {unavailable(survey)}")
         return failure
+
+
+def _only(model: str, plan: Plan) -> Plan:
+    chain = tuple(each for each in plan.chain if each.model.name == model)
+    if chain:
+        return replace(plan, chain=chain)
+    too_short = "; ".join(each for each in plan.skipped if each.startswith(f"{model} at "))
+    if too_short:
+        raise InvalidArgumentError("prompt", f"{model} cannot be asked: {too_short}")
+    raise ModelUnavailableError(f"{model} is not ready any more")
+
+
+def _none_ready(survey: Survey, plan: Plan) -> ModelUnavailableError:
+    """The error where no model may be asked, with why those that are ready may not."""
+    error = unavailable(survey)
+    return ModelUnavailableError(". ".join((str(error), *plan.skipped)))
 
 
 def _nobody(job: Job, plan: Plan) -> str:
@@ -118,13 +134,17 @@ def _nobody(job: Job, plan: Plan) -> str:
 
 
 def _joined(errors: Sequence[HybridError]) -> HybridError:
-    """One error for those of every attempt."""
-    if not errors:
-        return ModelUnavailableError("no model that may be asked is left")
-    if len(errors) == 1 or all(isinstance(error, InvalidArgumentError) for error in errors):
-        return errors[-1]
-    causes = "every model failed: " + "; ".join(str(error) for error in errors)
-    if all(isinstance(error, ModelUnavailableError) for error in errors):
+    """One error for those of every attempt, at least one. That nothing may be spent makes a model
+    unavailable."""
+    failures = [error for error in errors if not isinstance(error, BudgetError)]
+    if failures and all(isinstance(error, InvalidArgumentError) for error in failures):
+        return failures[-1]
+    if len(errors) == len(failures) == 1:
+        return failures[0]
+    causes = "; ".join(dict.fromkeys(str(error) for error in errors))
+    if len(errors) > 1:
+        causes = f"every model failed: {causes}"
+    if all(isinstance(error, ModelUnavailableError) for error in failures):
         return ModelUnavailableError(causes)
     return ModelReplyError(causes)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from hybrid_coordinator.domain.reply import Attempt
-from hybrid_coordinator.domain.route import Tier
 from hybrid_coordinator.errors import (
     BudgetError,
     BudgetExceededError,
@@ -21,7 +20,7 @@ from hybrid_coordinator.errors import (
 from hybrid_coordinator.inference.calling import Caller
 from hybrid_coordinator.inference.chat import Generation, Piece
 from hybrid_coordinator.inference.endpoints import Endpoint
-from hybrid_coordinator.routing.budget import Budget
+from hybrid_coordinator.routing.budget import Budget, Reservation
 from hybrid_coordinator.routing.checking.checks import Verdict, judge
 from hybrid_coordinator.routing.choosing import STRENGTH, Candidate, Plan
 from hybrid_coordinator.routing.course import Began, Course
@@ -30,15 +29,36 @@ from hybrid_coordinator.routing.jobs import Job
 _MAX_FAILURES = 2
 """Of the models of one tier: each may take as long as a reply may."""
 
+_QUICK_CHARACTERS = 2_000
+"""An answer of this length is checked in less time than changing threads takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A candidate's answer with its check. ``cost_usd`` is None where the price is unknown."""
+    """A candidate's answer with its check."""
 
     candidate: Candidate
     generation: Generation
     verdict: Verdict
-    cost_usd: float | None
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    candidate: Candidate
+    error: HybridError
+
+
+@dataclass(slots=True)
+class _Bill:
+    """What one attempt is charged, also where nothing usable came of it."""
+
+    money: Reservation | None = None
+
+    @property
+    def usd(self) -> float:
+        """0 for a local model, and for a call that was refused."""
+        return 0.0 if self.money is None else self.money.cost_usd or 0.0
 
 
 def _nothing(_: Piece) -> None:
@@ -76,34 +96,34 @@ class Cascade:
         """Every answer that came, the best first; an empty list where every attempt failed, with
         what failed in ``course.errors``. ``session`` is who asks, for a fair turn."""
         answers: list[Checked] = []
-        failures: dict[Tier, int] = {}
+        failures: list[_Failed] = []
         for candidate in _worth_trying(plan.chain, answers, failures, self._threshold):
-            failed = len(course.errors)
             answer = await self._try(candidate, job, plan, course, session)
-            if answer is not None:
+            if isinstance(answer, Checked):
                 answers.append(answer)
-            elif len(course.errors) > failed:
-                failures[candidate.tier] = failures.get(candidate.tier, 0) + 1
+            else:
+                failures.append(_Failed(candidate, answer))
         return sorted(answers, key=_merit, reverse=True)
 
     async def _try(
         self, candidate: Candidate, job: Job, plan: Plan, course: Course, session: str
-    ) -> Checked | None:
-        """Ask one candidate, and record what came of it. None where nothing did."""
+    ) -> Checked | HybridError:
+        """Ask one candidate, and take note of what came of it."""
         course.listen(Began(candidate.name, candidate.why, course.shortcoming()))
-        started = time.perf_counter()
+        started, bill = time.perf_counter(), _Bill()
         try:
-            generation, cost = await self._generate(candidate, job, course, session)
+            generation = await self._generate(candidate, job, course, session, bill)
         except BudgetError as error:
+            course.errors.append(error)
             course.note(f"{candidate.name} was not asked: {error}")
-            return None
+            return error
         except (InvalidArgumentError, ModelReplyError, ModelUnavailableError) as error:
             if not isinstance(error, InvalidArgumentError):
                 self._failed(candidate.endpoint)
             course.errors.append(error)
             course.note(f"{candidate.name} failed: {error}")
-            course.attempts.append(_failure(candidate, plan, started, error))
-            return None
+            course.attempts.append(_failure(candidate, plan, started, error, bill.usd))
+            return error
         verdict = await self._judge(job, generation, course)
         course.attempts.append(
             Attempt(
@@ -115,7 +135,7 @@ class Cascade:
                 outcome="ok" if verdict.confidence >= self._threshold else "low_confidence",
                 tokens_in=generation.tokens_in,
                 tokens_out=generation.tokens_out,
-                cost_usd=cost,
+                cost_usd=bill.usd,
                 remote=candidate.remote,
                 first_token_ms=generation.first_token_ms,
                 tokens_per_second=generation.tokens_per_second,
@@ -124,20 +144,21 @@ class Cascade:
                 rule=f"{plan.rule}; {candidate.why}" if candidate.why else plan.rule,
             )
         )
-        return Checked(candidate, generation, verdict, cost)
+        return Checked(candidate, generation, verdict, bill.usd)
 
     async def _generate(
-        self, candidate: Candidate, job: Job, course: Course, session: str
-    ) -> tuple[Generation, float | None]:
-        """The answer and what it cost: nothing at a local model."""
+        self, candidate: Candidate, job: Job, course: Course, session: str, bill: _Bill
+    ) -> Generation:
+        """The answer, paid for where it costs money."""
         if not candidate.remote:
-            return await self._call(candidate, job, course, session), 0.0
+            return await self._call(candidate, job, course, session)
         if self._budget is None:
             raise BudgetExceededError("spending is not recorded here, so nothing is spent")
         model = f"{candidate.endpoint.kind.name.lower()}/{candidate.model.name}"
-        async with self._budget.reserve(model, job.chat) as money:
-            generation = await self._call(candidate, job, course, session, money.saw)
-            return generation, money.came_to(generation)
+        async with self._budget.reserve(model, job.chat) as bill.money:
+            generation = await self._call(candidate, job, course, session, bill.money.saw)
+            bill.money.came_to(generation)
+            return generation
 
     async def _call(
         self,
@@ -181,8 +202,11 @@ class Cascade:
                 self_critique=critique,
             )
 
-        # In a thread: a schema may ask for seconds of work.
-        verdict = await asyncio.to_thread(judged, None)
+        if job.schema is None and len(generation.text) <= _QUICK_CHARACTERS:
+            verdict = judged(None)
+        else:
+            # In a thread: a schema may ask for seconds of work.
+            verdict = await asyncio.to_thread(judged, None)
         if self._critic is None or verdict.confidence < self._threshold / 2:
             return verdict  # no second look is needed at what is plainly bad
         critique = await self._critic.critique(job.request.prompt, generation.text, course)
@@ -192,7 +216,7 @@ class Cascade:
 def _worth_trying(
     chain: Sequence[Candidate],
     answers: Sequence[Checked],
-    failures: Mapping[Tier, int],
+    failures: Sequence[_Failed],
     threshold: float,
 ) -> Iterator[Candidate]:
     """Candidates in the order of the chain until one has answered well enough.
@@ -201,7 +225,7 @@ def _worth_trying(
     tier that is loaded; after failures the next ones, a few of each tier.
     """
     for candidate in chain:
-        if failures.get(candidate.tier, 0) >= _MAX_FAILURES:
+        if _hopeless(candidate, failures):
             continue
         if answers:
             if max(each.verdict.confidence for each in answers) >= threshold:
@@ -209,6 +233,18 @@ def _worth_trying(
             if not _better_hope(candidate, answers):
                 continue
         yield candidate
+
+
+def _hopeless(candidate: Candidate, failures: Sequence[_Failed]) -> bool:
+    """Whether enough of the candidate's tier has failed, or its endpoint does not answer."""
+    same_tier = [each for each in failures if each.candidate.tier is candidate.tier]
+    away = {
+        each.candidate.endpoint
+        for each in same_tier
+        if isinstance(each.error, ModelUnavailableError)
+    }
+    failed = sum(not isinstance(each.error, BudgetError) for each in same_tier)
+    return candidate.endpoint in away or failed >= _MAX_FAILURES
 
 
 def _better_hope(candidate: Candidate, answers: Sequence[Checked]) -> bool:
@@ -225,7 +261,9 @@ def _merit(answer: Checked) -> tuple[float, int]:
     return answer.verdict.confidence, STRENGTH[answer.candidate.tier]
 
 
-def _failure(candidate: Candidate, plan: Plan, started: float, error: HybridError) -> Attempt:
+def _failure(
+    candidate: Candidate, plan: Plan, started: float, error: HybridError, cost_usd: float
+) -> Attempt:
     return Attempt(
         model=candidate.model.name,
         endpoint=candidate.endpoint.url,
@@ -233,6 +271,7 @@ def _failure(candidate: Candidate, plan: Plan, started: float, error: HybridErro
         latency_ms=_milliseconds_since(started),
         confidence=None,
         outcome=type(error).__name__,
+        cost_usd=cost_usd,
         remote=candidate.remote,
         reason=str(error),
         rule=plan.rule,

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hybrid_coordinator.domain.ask import AskRequest, Mode
@@ -170,7 +171,8 @@ class Delegate:
         self, job: Job, course: Course, project: str, session: str
     ) -> tuple[Reply, AttemptLog]:
         started = time.perf_counter()
-        asking = Asking(self._gateway, self._plan, await self._cascade(session), course, session)
+        plans = partial(self._plan, budget_left=await self._budget_left())
+        asking = Asking(self._gateway, plans, await self._cascade(session), course, session)
         try:
             choices = await asking.choices(job)
             question = self._question(job, choices, project)
@@ -199,7 +201,7 @@ class Delegate:
             mode=job.request.mode,
         )
 
-    async def _plan(self, job: Job, survey: Survey) -> Plan:
+    def _plan(self, job: Job, survey: Survey, *, budget_left: float | None) -> Plan:
         return self._planner.plan(
             job.seen,
             survey=survey,
@@ -208,7 +210,7 @@ class Delegate:
             quality_critical=job.request.quality_critical,
             prefer_local=job.request.prefer_local,
             allow_remote=self._budget is not None,
-            budget_left=await self._budget_left(),
+            budget_left=budget_left,
         )
 
     async def _budget_left(self) -> float | None:

@@ -42,6 +42,7 @@ TIER_OF = {
 }
 
 NOT_ALLOWED = "no remote model is configured"
+_UNRECORDED = "what remote models cost is not recorded here, so none is asked"
 _SPENT = "today's budget for remote models is spent"
 
 
@@ -133,7 +134,7 @@ class Planner:
         """The plan, and the tier that it begins with."""
         refused = None
         if not allow_remote:
-            refused = NOT_ALLOWED
+            refused = _UNRECORDED if any(each.endpoint.remote for each in survey) else NOT_ALLOWED
         elif budget_left is not None and budget_left <= 0:
             refused = _SPENT
         book = self._rules.current(self.preset)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.routing.delegate import Delegate as Models
+from hybrid_coordinator.routing.evidence import Evidence
 from hybrid_coordinator.routing.planning import Planner
 from hybrid_coordinator.settings import (
     InferenceSettings,
@@ -42,6 +44,8 @@ async def models_at() -> AsyncIterator[Callable[..., Models]]:
         database: Database | None = None,
         remote: RemoteSettings | None = None,
         routing: RoutingSettings | None = None,
+        rules_file: Path | None = None,
+        evidence: Evidence | None = None,
         **inference: Any,
     ) -> Models:
         values: dict[str, Any] = {**NOTHING, "reply_timeout_seconds": 20.0, **inference}
@@ -50,7 +54,7 @@ async def models_at() -> AsyncIterator[Callable[..., Models]]:
             remote=remote or RemoteSettings(),
             routing=routing or RoutingSettings(preset="strong", seed=1),
         )
-        planner = Planner(lambda: settings.routing, None, None)
+        planner = Planner(lambda: settings.routing, rules_file, evidence)
         made.append(
             Models(
                 settings,

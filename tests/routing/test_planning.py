@@ -68,7 +68,8 @@ def test_every_element_says_why_it_is_there():
 def test_without_a_remote_tier_the_chain_ends_at_the_best_local_model_and_says_so():
     plan = planner().plan(seen(Complexity.COMPLEX), survey=ALL, tokens=100)
     assert order(plan) == ["large", "small"]
-    assert plan.skipped == ("claude at https://api.anthropic.com: no remote model is configured",)
+    why = "what remote models cost is not recorded here, so none is asked"
+    assert plan.skipped == (f"claude at https://api.anthropic.com: {why}",)
     (notice,) = plan.notices
     assert notice == (
         "no remote model is configured: the best local model answers what calls for API_FALLBACK "
