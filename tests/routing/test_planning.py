@@ -72,8 +72,7 @@ def test_without_a_remote_tier_the_chain_ends_at_the_best_local_model_and_says_s
     assert plan.skipped == (f"claude at https://api.anthropic.com: {why}",)
     (notice,) = plan.notices
     assert notice == (
-        "no remote model is configured: the best local model answers what calls for API_FALLBACK "
-        "(complex complexity)"
+        f"{why}: the best local model answers what calls for API_FALLBACK (complex complexity)"
     )
     assert not plan.facts.remote_ready
 

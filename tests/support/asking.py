@@ -38,6 +38,8 @@ class AnsweringServer(ScriptedServer):
     reply: Reply = _silent
 
     def _choose(self, request: Request) -> Scripted:
+        if "messages" not in request.body:
+            return super()._choose(request)
         prompt = request.body["messages"][-1]["content"]
         answer = self.reply(prompt, request)
         if isinstance(answer, str):

@@ -60,5 +60,5 @@ SELECT
     CASE WHEN answered AND seen IS NOT NULL THEN seen ELSE coalesce(confidence, 0.0) END AS success,
     CASE WHEN answered AND seen IS NOT NULL THEN 1.0 ELSE 0.3 END::double precision AS weight
 FROM judged
-WHERE confidence IS NOT NULL OR outcome = 'ModelReplyError'
+WHERE confidence IS NOT NULL OR outcome IN ('ModelReplyError', 'EmptyAnswerError')
 ORDER BY id DESC;
