@@ -183,7 +183,7 @@ class Delegate:
             answer = await _in_mode(asking, job, choices)
         except HybridError:
             if self._attempts is not None and course.attempts:
-                await self._attempts.add_failed(project, _log_of(job, course))
+                await self._attempts.add(project, _log_of(job, course))
             raise
         reply = self._reply(answer, job, course, _since(started))
         if self._cache is not None:

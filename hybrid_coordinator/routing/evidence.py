@@ -117,8 +117,8 @@ class Evidence:
         Raises:
             HybridError: it does not answer; what was known stays.
         """
+        self._stale.clear()
         if self._source is not None:
-            self._stale.clear()
             self.learn(await self._source.evidence(WINDOW))
 
     async def run(self) -> None:

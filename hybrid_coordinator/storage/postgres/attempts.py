@@ -25,8 +25,9 @@ class RouteAttempts:
         self._database = database
         self._queries = load_queries("attempts", _Queries)
 
-    async def add_failed(self, project: str, log: AttemptLog) -> None:
-        """Store the attempts of a call that nothing came of."""
+    async def add(self, project: str, log: AttemptLog) -> None:
+        """Store the attempts of a call that is no interaction: nothing came of it, or it came
+        through the library."""
         await self._database.execute(
             self._queries.add, None, project, log.task_type, log.complexity, attempt_rows(log)
         )

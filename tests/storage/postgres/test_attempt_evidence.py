@@ -87,5 +87,5 @@ async def test_being_away_is_no_failure_of_quality_but_an_unusable_reply_is(
         attempt("b", None, "ModelReplyError"),
         attempt("c", None, "BudgetExceededError"),
     )
-    await attempts.add_failed("shop", failed)
+    await attempts.add("shop", failed)
     assert await attempts.evidence(10) == [Observation("b", *QUESTION, 0.0, 0.3)]

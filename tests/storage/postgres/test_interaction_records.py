@@ -143,7 +143,7 @@ async def test_attempts_are_stored_without_an_interaction(database: Database) ->
     failed = Attempt("small", "e", Tier.LOCAL_FAST, 40, None, "ModelReplyError", reason="gone")
     log = AttemptLog(TaskType.EDIT, Complexity.SIMPLE, (failed, failed))
 
-    await RouteAttempts(database).add_failed("shop", log)
+    await RouteAttempts(database).add("shop", log)
 
     rows = await database.fetch("SELECT * FROM route_attempts ORDER BY position")
     assert [(row["position"], row["project"], row["reason"]) for row in rows] == [

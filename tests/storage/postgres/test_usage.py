@@ -41,7 +41,7 @@ async def record(
 ) -> None:
     log = AttemptLog(task, Complexity.SIMPLE, tuple(attempts))
     if attempts[-1] is BROKEN:
-        await RouteAttempts(database).add_failed("shop", log)
+        await RouteAttempts(database).add("shop", log)
     else:
         new = NewInteraction("shop", "q", "r", AgentType.LOCAL, "m", (), 0, 0)
         await InteractionRecords(database).add(new, log)
