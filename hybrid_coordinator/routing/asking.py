@@ -55,7 +55,7 @@ class Asking:
             if step:
                 self._course.attempts += (replace(each, rule=step) for each in mine.attempts)
         if not answers:
-            raise await self._failure(mine.errors)
+            raise await self._failure([each.error for each in mine.failures])
         notices = (*plan.notices, *mine.notices, *answers[0].generation.notices)
         return _answer(answers[0], notices)
 

@@ -23,7 +23,7 @@ from hybrid_coordinator.inference.endpoints import Endpoint
 from hybrid_coordinator.routing.budget import Budget, Reservation
 from hybrid_coordinator.routing.checking.checks import Verdict, judge
 from hybrid_coordinator.routing.choosing import STRENGTH, Candidate, Plan
-from hybrid_coordinator.routing.course import Began, Course
+from hybrid_coordinator.routing.course import Began, Course, Failure
 from hybrid_coordinator.routing.jobs import Job
 
 _MAX_FAILURES = 2
@@ -41,12 +41,6 @@ class Checked:
     generation: Generation
     verdict: Verdict
     cost_usd: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    candidate: Candidate
-    error: HybridError
 
 
 @dataclass(slots=True)
@@ -94,36 +88,32 @@ class Cascade:
 
     async def run(self, job: Job, plan: Plan, course: Course, *, session: str) -> list[Checked]:
         """Every answer that came, the best first; an empty list where every attempt failed, with
-        what failed in ``course.errors``. ``session`` is who asks, for a fair turn."""
+        what failed in ``course.failures``. ``session`` is who asks, for a fair turn."""
         answers: list[Checked] = []
-        failures: list[_Failed] = []
-        for candidate in _worth_trying(plan.chain, answers, failures, self._threshold):
+        for candidate in _worth_trying(plan.chain, answers, course.failures, self._threshold):
             answer = await self._try(candidate, job, plan, course, session)
-            if isinstance(answer, Checked):
+            if answer is not None:
                 answers.append(answer)
-            else:
-                failures.append(_Failed(candidate, answer))
         return sorted(answers, key=_merit, reverse=True)
 
     async def _try(
         self, candidate: Candidate, job: Job, plan: Plan, course: Course, session: str
-    ) -> Checked | HybridError:
-        """Ask one candidate, and take note of what came of it."""
-        course.listen(Began(candidate.name, candidate.why, course.shortcoming()))
+    ) -> Checked | None:
+        """Ask one candidate, and take note of what came of it. None where no answer did."""
         started, bill = time.perf_counter(), _Bill()
         try:
             generation = await self._generate(candidate, job, course, session, bill)
         except BudgetError as error:
-            course.errors.append(error)
+            course.failures.append(Failure(candidate, error))
             course.note(f"{candidate.name} was not asked: {error}")
-            return error
+            return None
         except (InvalidArgumentError, ModelReplyError, ModelUnavailableError) as error:
             if not isinstance(error, InvalidArgumentError):
                 self._failed(candidate.endpoint)
-            course.errors.append(error)
+            course.failures.append(Failure(candidate, error))
             course.note(f"{candidate.name} failed: {error}")
             course.attempts.append(_failure(candidate, plan, started, error, bill.usd))
-            return error
+            return None
         verdict = await self._judge(job, generation, course)
         course.attempts.append(
             Attempt(
@@ -180,6 +170,7 @@ class Cascade:
             saw(piece)
             course.listen(piece)
 
+        course.listen(Began(candidate.name, candidate.why, course.shortcoming()))
         course.waiting_for = f"waiting for a free slot of {candidate.name}"
         return await self._caller.call(
             candidate.endpoint,
@@ -216,7 +207,7 @@ class Cascade:
 def _worth_trying(
     chain: Sequence[Candidate],
     answers: Sequence[Checked],
-    failures: Sequence[_Failed],
+    failures: Sequence[Failure],
     threshold: float,
 ) -> Iterator[Candidate]:
     """Candidates in the order of the chain until one has answered well enough.
@@ -235,7 +226,7 @@ def _worth_trying(
         yield candidate
 
 
-def _hopeless(candidate: Candidate, failures: Sequence[_Failed]) -> bool:
+def _hopeless(candidate: Candidate, failures: Sequence[Failure]) -> bool:
     """Whether enough of the candidate's tier has failed, or its endpoint does not answer."""
     same_tier = [each for each in failures if each.candidate.tier is candidate.tier]
     away = {

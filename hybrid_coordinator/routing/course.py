@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hybrid_coordinator.domain.reply import AnswerPiece, Attempt
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.inference.chat import Piece
+from hybrid_coordinator.routing.choosing import Candidate
 
 Listener = Callable[["Began | Piece"], None]
 """Hears each attempt begin, and its answer as it is generated. Must not raise."""
@@ -21,6 +22,14 @@ class Began:
     model: str
     why: str
     because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A candidate that gave no answer, or that could not be paid for, and why."""
+
+    candidate: Candidate
+    error: HybridError
 
 
 def _nobody(_: Began | Piece) -> None:
@@ -49,7 +58,7 @@ class Course:
     listen: Listener = _nobody
     waiting_for: str = "looking for a model"
     attempts: list[Attempt] = field(default_factory=list)
-    errors: list[HybridError] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
     def shortcoming(self) -> str:

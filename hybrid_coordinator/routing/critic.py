@@ -48,6 +48,7 @@ class QuickCritic:
             (report.endpoint, model, report.slots)
             for report in await self._gateway.glance()
             if report.state is EndpointState.READY and not report.endpoint.remote
+            if self._gateway.breakers.admits(report.endpoint.url)
             for model in report.models
             if model.loaded is not False
         ]

@@ -273,6 +273,16 @@ async def test_the_quickest_local_model_takes_it_at_no_cost(
     assert answer.checks.self_critique == 1.0
 
 
+async def test_a_second_look_is_not_asked_of_a_server_that_is_left_alone(models_at: ModelsAt):
+    broken = Stream([openai_delta(content="half"), CUT])
+    chats = [openai_answer("Yes, it is."), openai_answer("Yes, it is."), openai_answer(FINE)]
+    async with small(broken) as one, large(chats) as two:
+        models = models_at(vllm=(one.url, two.url), routing=routing(self_critique=True))
+        answers = [await ask(models, f"Is part {number} done?") for number in range(2)]
+    assert answers[-1].checks.self_critique == 1.0
+    assert asked(one) == 2
+
+
 @pytest.mark.parametrize(
     ("verdict", "noted"),
     [

@@ -10,9 +10,10 @@ import pytest
 from hybrid_coordinator.domain.route import Tier
 from hybrid_coordinator.domain.tokens import estimate_tokens
 from hybrid_coordinator.errors import ModelReplyError, ModelUnavailableError
-from hybrid_coordinator.inference.chat import ChatMessage, ChatRequest
+from hybrid_coordinator.inference.chat import ChatMessage, ChatRequest, Piece
 from hybrid_coordinator.inference.prices import load_prices
 from hybrid_coordinator.routing.budget import most_of
+from hybrid_coordinator.routing.course import Began
 from hybrid_coordinator.routing.delegate import Delegate
 from hybrid_coordinator.storage.postgres.database import Database
 from tests.routing.servers import (
@@ -64,8 +65,10 @@ async def test_what_the_budget_does_not_hold_is_not_asked_and_the_local_answer_c
     async with small(REFUSAL) as one, claude("Yes.") as two:
         settings = remote(two, daily_budget_usd=most_for("Is it done?") * 0.9)
         models = models_at(vllm=(one.url,), database=database, remote=settings)
-        answer = await ask(models)
+        heard: list[Began | Piece] = []
+        answer = await ask(models, listen=heard.append)
         assert asked(two) == 0
+    assert sum(isinstance(each, Began) for each in heard) == 1
     assert (answer.response, answer.cost_usd) == (REFUSAL, 0.0)
     (notice,) = [each for each in answer.notices if "was not asked" in each]
     assert notice.startswith(f"{CLAUDE} at {two.url} was not asked: ")
