@@ -273,6 +273,16 @@ async def test_the_quickest_local_model_takes_it_at_no_cost(
     assert answer.checks.self_critique == 1.0
 
 
+async def test_no_remote_model_takes_a_second_look(models_at: ModelsAt, database: Database):
+    async with claude("Yes, it is.") as server:
+        models = models_at(
+            database=database, remote=remote(server), routing=routing(self_critique=True)
+        )
+        answer = await ask(models)
+        assert asked(server) == 1
+    assert answer.notices == ("self-critique: no local model is loaded for it",)
+
+
 async def test_a_second_look_is_not_asked_of_a_server_that_is_left_alone(models_at: ModelsAt):
     broken = Stream([openai_delta(content="half"), CUT])
     chats = [openai_answer("Yes, it is."), openai_answer("Yes, it is."), openai_answer(FINE)]
