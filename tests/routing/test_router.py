@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ from hybrid_coordinator.errors import (
     InvalidArgumentError,
     ModelUnavailableError,
     RecordUnavailableError,
+    SettingsError,
 )
 from hybrid_coordinator.settings import (
     InferenceSettings,
@@ -235,9 +237,10 @@ async def test_what_it_recorded_it_learns_from(dsn: str):
     async with small("") as one, large("Yes, it is.") as two:
         given = settings(dsn, vllm=(one.url, two.url))
         async with Router(given) as router:
-            for number in range(12):
+            for number in range(16):
                 await router.ask(f"Is part {number} done?")
         before = asked(one)
+        assert before < 16
         async with Router(given) as router:
             replies = [await router.ask(f"Is part {number} over?") for number in range(10)]
     # It is a draw: now and then the failing one is tried.
@@ -255,8 +258,19 @@ async def test_without_a_record_no_money_is_spent():
     assert "what remote models cost is not recorded here" in reply.notices[0]
 
 
-async def test_a_record_that_is_away_is_named_and_nothing_stays_open():
-    """An unclosed connection would be a warning, which fails."""
+async def test_where_one_part_cannot_be_opened_the_others_are_closed(dsn: str, database: Database):
+    connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    before = await database.fetch_value(connected)
+    with pytest.raises(SettingsError, match="is not the URL of a model server"):
+        async with Router(settings(dsn, vllm=("ftp://x",))):
+            pass
+    async with asyncio.timeout(10):
+        # Postgres ends a connection a moment after its client did.
+        while await database.fetch_value(connected) > before:
+            await asyncio.sleep(0)
+
+
+async def test_a_record_that_is_away_is_named():
     router = Router(settings("postgresql://nobody@127.0.0.1:9/none"))
     for _ in range(2):
         with pytest.raises(RecordUnavailableError):
