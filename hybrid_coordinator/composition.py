@@ -18,6 +18,7 @@ from hybrid_coordinator.errors import (
     HybridError,
     InvalidArgumentError,
     NotFoundError,
+    SettingsError,
     UnavailableError,
 )
 from hybrid_coordinator.home import Home
@@ -243,29 +244,12 @@ class Running:
 
 
 async def _models_health(models: Delegate) -> list[PartHealth]:
-    from hybrid_coordinator.inference.starting import unavailable
+    from hybrid_coordinator.routing.health import local_health
 
-    survey = await models.survey()
-    parts = [
-        PartHealth(
-            f"model {report.endpoint.kind}",
-            ok=bool(report.models),
-            detail=", ".join(model.name for model in report.models) or str(report),
-            needed=False,
-        )
-        for report in survey
-    ]
-    if not any(part.ok for part in parts):
-        parts.append(
-            PartHealth(
-                "a local model",
-                ok=False,
-                detail="none answers, so ask_local_llm cannot",
-                remedy=str(unavailable(survey)).rpartition(". ")[2],
-                needed=False,
-            )
-        )
-    return [*parts, *await models.health()]
+    try:
+        return [*local_health(await models.survey()), *await models.health()]
+    except HybridError as error:  # the memory does without them
+        return [PartHealth("models", False, str(error), _remedy(error), needed=False)]
 
 
 def _models_alone(store: SettingsStore) -> Delegate:
@@ -284,6 +268,8 @@ _DRAIN_SECONDS = 600.0
 def _remedy(error: HybridError) -> str:
     if isinstance(error, EmbeddingMismatchError):
         return "hybrid-coordinator reindex"
+    if isinstance(error, SettingsError):
+        return "correct it in hybrid.yaml or in the environment; then hybrid-coordinator stop"
     if isinstance(error, UnavailableError):
         return "start that server, or correct or unset its setting; then hybrid-coordinator stop"
     return "hybrid-coordinator stop, then try again; the log says more"
@@ -362,6 +348,7 @@ async def _build(
     interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
     definitions = load_collections()
     scrubber, bm25 = Scrubber(configured_secrets(settings)), Bm25Encoder()
+    _follow(store, scrubber)
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
@@ -416,6 +403,17 @@ async def _build(
     for work in (*works, moving.rebuilder.run()):
         stack.push_async_callback(_cancel, asyncio.create_task(work))
     return running
+
+
+def _follow(store: SettingsStore, scrubber: Scrubber) -> None:
+    """Refuse edits with a URL or a key that cannot be used, and keep the keys of others secret."""
+    from hybrid_coordinator.inference.credentials import configured_credentials
+
+    def edited(settings: Settings) -> None:
+        configured_credentials(settings.inference, settings.remote)
+        scrubber.know(configured_secrets(settings))
+
+    store.follow(edited)
 
 
 def _routing(

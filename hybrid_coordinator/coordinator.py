@@ -25,7 +25,7 @@ from hybrid_coordinator.domain.knowledge import (
     NewKnowledge,
     StoreAction,
 )
-from hybrid_coordinator.domain.route import TaskType
+from hybrid_coordinator.domain.route import TaskType, Tier
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.knowledge.packing import pack
 from hybrid_coordinator.knowledge.projects import Project, project_of
@@ -259,7 +259,7 @@ class Coordinator:
                 project=project,
                 query=options.prompt,
                 response=reply.response,
-                agent_type=AgentType.LOCAL,
+                agent_type=AgentType.REMOTE if reply.tier is Tier.API_FALLBACK else AgentType.LOCAL,
                 model_used=reply.model,
                 context_ids=context_ids,
                 tokens_used=reply.tokens_in + reply.tokens_out,

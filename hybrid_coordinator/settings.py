@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -225,7 +225,8 @@ def _explain(error: ValidationError, file: Path, origins: Mapping[tuple[str, str
     for problem in error.errors(include_url=False, include_input=False):
         place = tuple(str(part) for part in problem["loc"])
         origin = origins.get((place[0], place[1])) if len(place) > 1 else None
-        lines.append(f"{origin or f'{file}: ' + '.'.join(place)}: {problem['msg']}")
+        what = "unknown setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+        lines.append(f"{origin or f'{file}: ' + '.'.join(place)}: {what}")
     return "; ".join(lines)
 
 
@@ -237,6 +238,12 @@ class SettingsStore:
         self._stamp = self._look()
         self._settings = self._at_start = load_settings(file)
         self._problem: str | None = None
+        self._followers: list[Callable[[Settings], None]] = []
+
+    def follow(self, told: Callable[[Settings], None]) -> None:
+        """Have ``told`` called with the settings of every edit, before anyone else has them. It
+        may refuse them with a SettingsError."""
+        self._followers.append(told)
 
     def _look(self) -> tuple[int, int] | None:
         try:
@@ -251,10 +258,13 @@ class SettingsStore:
         if stamp != self._stamp:
             self._stamp = stamp
             try:
-                self._settings = load_settings(self._file)
-                self._problem = None
+                edited = load_settings(self._file)
+                for told in self._followers:
+                    told(edited)
             except SettingsError as error:
                 self._problem = f"{error} (the previous settings stay in force)"
+            else:
+                self._settings, self._problem = edited, None
         return self._settings
 
     def notice(self) -> str | None:

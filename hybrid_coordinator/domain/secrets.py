@@ -18,15 +18,22 @@ _MIN_KNOWN = 8
 
 
 class Scrubber:
-    """Replaces secrets. Deterministic; scrubbing a scrubbed text changes nothing."""
+    """Replaces secrets. Deterministic but for what it comes to know; scrubbing a scrubbed text
+    changes nothing."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         """``known``: configured values (API keys, passwords) that must never be stored. Those of
         less than eight characters are left to the other rules."""
-        long = [value for value in known if len(value) >= _MIN_KNOWN]
+        self._known: tuple[str, ...] = ()
+        self.know(known)
+
+    def know(self, values: Iterable[str]) -> None:
+        """Take further configured values for secrets. Former ones stay secret."""
+        long = [value for value in values if len(value) >= _MIN_KNOWN]
         forms = {form for value in long for form in (value, json.dumps(value)[1:-1])}
         # The longest first, so that a value which holds another goes whole.
-        self._known = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+        known = forms.union(self._known)
+        self._known = tuple(sorted(known, key=lambda form: (-len(form), form)))
 
     def scrub(self, text: str) -> str:
         """The text with every secret that was found replaced by ``<SECRET:kind>``."""

@@ -43,6 +43,9 @@ class EndpointState(StrEnum):
     WRONG = "wrong"
 
 
+REFUSED = "connection refused"
+"""The reason of a report where nobody listens: the server was not started."""
+
 _ROLE_BY_PORT = {8001: Role.CODE_GENERATION, 8003: Role.CODE_ANALYSIS}
 """llama.cpp serves one model a process, so the port says what it is for."""
 

@@ -25,6 +25,7 @@ from hybrid_coordinator.errors import (
 )
 from hybrid_coordinator.inference.credentials import Credentials
 from hybrid_coordinator.inference.egress import EgressPolicy
+from hybrid_coordinator.inference.endpoints import REFUSED
 
 _CONNECT_SECONDS = 5.0
 _MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -219,7 +220,7 @@ def _system_reason(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ConnectionRefusedError):
-            return "connection refused"
+            return REFUSED
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
         cause = cause.__cause__ or cause.__context__

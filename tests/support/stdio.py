@@ -36,7 +36,10 @@ class ToolError(Exception):
 
 def environment(home: Path, **extra: str) -> dict[str, str]:
     """The environment of a process of ours: its own home, and no setting of the machine's."""
-    ours = ("HYBRID_", "QDRANT_", "DATABASE_URL", "LLAMA_", "OLLAMA_", "LMSTUDIO_", "XDG_")
+    ours = (
+        *("HYBRID_", "QDRANT_", "DATABASE_URL", "LLAMA_", "OLLAMA_", "LMSTUDIO_", "XDG_"),
+        *("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "LOCAL_CONFIDENCE_", "HIGH_VALUE_"),
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "HYBRID_HOME": str(home), "HOME": str(home.parent), **extra}
 

@@ -18,6 +18,7 @@ from hybrid_coordinator import __version__
 from hybrid_coordinator.domain.health import PartHealth
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.cli.live import printable
 from hybrid_coordinator.serving.cli.output import add_json_flag, print_json
 from hybrid_coordinator.serving.client import Client, connected
 
@@ -47,11 +48,12 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"ok": not broken, "parts": [asdict(part) for part in parts]})
     else:
+        width = max(len(part.name) for part in parts)
         for part in parts:
             mark = "ok  " if part.ok else ("FAIL" if part.needed else "warn")
-            print(f"{mark}  {part.name:22} {part.detail}")
+            print(f"{mark}  {part.name:{width}}  {printable(part.detail)}")
             if part.remedy and not part.ok:
-                print(f"      {'':22} mend: {part.remedy}")
+                print(f"      {'':{width}}  mend: {part.remedy}")
         verdict = f"{len(broken)} part(s) broken" if broken else "the main job can run"
         print(f"\n{verdict}")
     return 1 if broken else 0
