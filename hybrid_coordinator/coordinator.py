@@ -268,6 +268,9 @@ class Coordinator:
             ),
             tried,
         )
+        problem = self.settings.notice()
+        if problem is not None:
+            reply = replace(reply, notices=(*reply.notices, problem))
         return reply, interaction_id
 
     async def track(self, new: NewInteraction) -> str:

@@ -20,8 +20,8 @@ def unavailable(
     """The error for when no endpoint has a model ready. ``which`` finds a program on PATH."""
     if not reports:
         return ModelUnavailableError(
-            "No local model: no endpoint is configured. Set one in hybrid.yaml, "
-            "like `inference: {ollama: ['http://127.0.0.1:11434']}`"
+            "No local model: no endpoint is configured, or inference.enabled is false. Set one in "
+            "hybrid.yaml, like `inference: {ollama: ['http://127.0.0.1:11434']}`"
         )
     probed = "; ".join(str(report) for report in reports)
     return ModelUnavailableError(

@@ -55,7 +55,7 @@ def local_health(survey: Sequence[EndpointReport]) -> Iterator[PartHealth]:
             "a local model",
             ok=False,
             detail="none answers, so "
-            + ("ask_local_llm cannot" if alone else "every task goes to a remote one"),
+            + ("ask_local_llm cannot" if alone else "only remote ones are left"),
             remedy=str(unavailable(local)).rpartition(". ")[2],
             needed=False,
         )

@@ -187,7 +187,7 @@ def _mix(given: AssumedUsage, recorded: Sequence[DayUse]) -> Mix:
         if value is not None:
             return value
         if not over:
-            raise InvalidArgumentError(name, "is needed: there is no recorded usage to take it of")
+            raise InvalidArgumentError(name, "is needed: no usage is recorded to take it from")
         return total / over
 
     return Mix(

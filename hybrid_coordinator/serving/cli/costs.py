@@ -24,7 +24,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "simulate-cost",
         help="project a month and a year of cost against all-remote",
         description="Project what a month and a year cost with routing, and with every request at "
-        "a remote model. What is not given is taken of the record; local answers cost nothing.",
+        "a remote model. What is not given is taken from the record; local answers cost nothing.",
     )
     simulate.add_argument("--requests-per-day", type=_amount, metavar="N")
     simulate.add_argument("--tokens-in", type=_amount, metavar="N", help="of a request, on average")

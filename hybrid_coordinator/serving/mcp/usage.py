@@ -24,7 +24,7 @@ MAX_DAYS = 3660
 
 
 class SimulateParams(types.RequestParams):
-    """Usage as it is assumed; what is not given is taken of the record. As all of the protocol,
+    """Usage as it is assumed; what is not given is taken from the record. As all of the protocol,
     its names are in camel case on the wire."""
 
     requests_per_day: float | None = Field(None, ge=0)
