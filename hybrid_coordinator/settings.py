@@ -19,7 +19,13 @@ Price = Annotated[float, Field(ge=0.0)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        # What stands in a wrong place may be a key, and errors end up in logs.
+        hide_input_in_errors=True,
+    )
 
 
 class StorageSettings(_Section):
@@ -87,8 +93,8 @@ class RoutingSettings(_Section):
     seed: int | None = None
     self_critique: bool = False
     queue_seconds: float = Field(default=60.0, gt=0)
-    cache_hours: float = Field(default=24.0, ge=0)
-    cache_megabytes: float = Field(default=64.0, ge=0)
+    cache_hours: float = Field(default=24.0, ge=0, le=87_600)
+    cache_megabytes: float = Field(default=64.0, ge=0, le=1_000_000)
     semantic_cache: bool = False
 
 
@@ -190,7 +196,8 @@ def _as_given(name: str, text: str, default: object) -> object:
         try:
             return yaml.safe_load(text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise SettingsError(f"{name} cannot be read: {_yaml_problem(error)}") from error
+            # Not ``from``: what YAML raises quotes the source, and with it a key.
+            raise SettingsError(f"{name} cannot be read: {_yaml_problem(error)}") from None
     return text
 
 
@@ -202,7 +209,7 @@ def _read_yaml(file: Path) -> dict[str, object]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SettingsError(f"{file} cannot be read: {_yaml_problem(error)}") from error
+        raise SettingsError(f"{file} cannot be read: {_yaml_problem(error)}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
