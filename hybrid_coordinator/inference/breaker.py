@@ -52,6 +52,7 @@ class _Breaker:
     def __init__(self) -> None:
         self.failures = 0
         self.opened = False
+        self.held = False
         self.retry_at = 0.0
         self.cool_down = 0.0
         self.probing = False
@@ -126,12 +127,14 @@ class Breakers:
             self._neutral(breaker, probe)
             raise
         else:
-            self._breakers[url] = _Breaker()
+            # An answer under way does not take back that it asked for no more of them.
+            if probe or not breaker.held:
+                self._breakers[url] = _Breaker()
 
     def hold(self, url: str, seconds: float, reason: str) -> None:
         """Leave ``url`` alone for as long as it asked for."""
         breaker = self._breakers.setdefault(url, _Breaker())
-        breaker.opened = True
+        breaker.opened = breaker.held = True
         breaker.retry_at = max(breaker.retry_at, self._clock() + seconds)
         breaker.reason = reason
 

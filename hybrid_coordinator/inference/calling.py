@@ -103,7 +103,8 @@ class Caller:
                 if pieces.any or wait is None:
                     raise
                 wait = max(wait, _MIN_PAUSE)
-                if retries == MAX_RETRIES or self._clock() + wait >= deadline:
+                longest = min(self._queue_seconds, deadline - self._clock())
+                if retries == MAX_RETRIES or wait >= longest:
                     self.breakers.hold(endpoint.url, wait, str(error))
                     raise
                 await self._pause(wait)

@@ -179,6 +179,16 @@ def test_one_that_asks_for_a_pause_gets_it():
     assert breakers.snapshot()[0].state is BreakerState.CLOSED
 
 
+def test_an_answer_that_was_under_way_does_not_end_the_pause():
+    breakers, clock = made()
+    with breakers.watch(URL):
+        breakers.hold(URL, 30.0, "overloaded")
+    assert not breakers.admits(URL)
+    clock.now += 30.0
+    succeed(breakers)
+    assert breakers.snapshot()[0].state is BreakerState.CLOSED
+
+
 def test_a_cool_down_is_no_shorter_than_what_the_endpoint_asks_for():
     breakers, _ = made()
     fail(breakers, ModelBusyError("HTTP 429", retry_after=30.0), times=2)

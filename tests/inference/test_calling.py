@@ -183,6 +183,16 @@ async def test_retry_after_is_honoured_where_it_fits(
         assert len(made) == tries, "what asks for a pause gets it"
 
 
+async def test_no_pause_is_longer_than_the_wait_for_a_slot(calls_to: Make):
+    made: list[str] = []
+    async with serving(GONE) as server:
+        busy = Busy(made, [30.0])
+        calls = calls_to(server, client_for=lambda *_: busy, reply_seconds=300.0)
+        with pytest.raises(ModelBusyError):
+            await calls.ask()
+    assert (made, calls.clock.pauses) == (["call"], [])
+
+
 async def test_an_empty_answer_is_not_the_endpoints_fault(calls_to: Make):
     async with serving(Stream([openai_delta("stop", content=""), DONE])) as server:
         calls = calls_to(server)
