@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 from hybrid_coordinator.domain.tokens import estimate_tokens
 from hybrid_coordinator.errors import EmptyAnswerError, ModelReplyError, ModelUnavailableError
+from hybrid_coordinator.inference.characters import WholeCharacters
 from hybrid_coordinator.inference.chat import (
     ChatClient,
     ChatRequest,
@@ -20,6 +21,7 @@ from hybrid_coordinator.inference.thinking import ThinkingSplitter, split_thinki
 
 STALL_SECONDS = 60.0
 """A model that has begun and then gives no token for this long has hung."""
+_LEAST_SECONDS = 1e-6
 _CUT_RATIO = 3
 _CUT_LEAST_TOKENS = 1000
 """Real text never takes a third of the estimated tokens, so a count below that means a cut
@@ -72,7 +74,7 @@ async def generate(
         ModelReplyError: the answer is an error, is cut or empty, the model refuses to give one,
             it stalls for ``stall_seconds``, or is not finished in ``reply_seconds``.
     """
-    answer = _Answer()
+    answer, whole = _Answer(), WholeCharacters()
     show = _Show(on_piece, unopened=client.thinks and request.thinking)
     try:
         async with asyncio.timeout(reply_seconds) as bound:
@@ -82,8 +84,9 @@ async def generate(
                     if isinstance(part, Finish):
                         answer.finish = part
                         continue
-                    answer.add(part)
-                    show(part)
+                    piece = whole.feed(part)
+                    answer.add(piece)
+                    show(piece)
                     now = asyncio.get_running_loop().time()
                     bound.reschedule(min(deadline, now + stall_seconds))
     except TimeoutError as error:
@@ -162,7 +165,7 @@ def _measured(answer: _Answer, request: ChatRequest, name: str) -> Generation:
         finish_reason=finish.reason,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        tokens_per_second=sent / seconds if seconds > 0 and sent > 1 else None,
+        tokens_per_second=sent / seconds if seconds > _LEAST_SECONDS and sent > 1 else None,
         first_token_ms=round((answer.first_at - answer.started) * 1000),
         notices=tuple(notices),
     )

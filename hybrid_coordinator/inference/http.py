@@ -31,6 +31,8 @@ _CONNECT_SECONDS = 5.0
 _MAX_BODY_BYTES = 8 * 1024 * 1024
 """Model lists take kilobytes; what is longer is something else on that port."""
 _MAX_LINE_BYTES = 4 * 1024 * 1024
+_MAX_STREAM_BYTES = 64 * 1024 * 1024
+"""Of one answer, with all that is around each token: more than 100,000 tokens."""
 _JSON = {"content-type": "application/json"}
 _DRAIN_SECONDS = 0.2
 _LONGEST_RETRY_AFTER = 86_400.0
@@ -61,28 +63,37 @@ class HttpStream:
 
     async def body(self) -> bytes:
         """The whole body, for an error status, without the server's key."""
-        return self._credentials.masked(self._url, await _read(self._url, self._chunks))
+        return self._masked(await _read(self._url, self._chunks))
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """The body's lines without their ends, as they arrive; empty ones are left out.
+        """The body's lines without their ends and without the server's key, as they arrive; empty
+        ones are left out.
 
         Split at line feeds only: JSON text may hold U+2028 and the like, which
         ``str.splitlines`` would cut at.
         """
-        pending = bytearray()
+        pending, arrived = bytearray(), 0
         async for chunk in self._chunks:
             pending += chunk
+            arrived += len(chunk)
+            if arrived > _MAX_STREAM_BYTES:
+                raise ModelReplyError(
+                    f"{self._url}: its answer has no end; {_MAX_STREAM_BYTES} bytes were read"
+                )
             while (end := pending.find(b"\n")) >= 0:
                 line = bytes(pending[:end]).rstrip(b"\r")
                 del pending[: end + 1]
                 if line:
-                    yield line
+                    yield self._masked(line)
             if len(pending) > _MAX_LINE_BYTES:
                 raise ModelReplyError(
                     f"{self._url}: it sends a line without an end, as no model does"
                 )
         if pending:
-            yield bytes(pending)
+            yield self._masked(bytes(pending))
+
+    def _masked(self, content: bytes) -> bytes:
+        return self._credentials.masked(self._url, content)
 
     async def drain(self) -> None:
         """Read on after the answer, so that its connection can be used again. Not for long, since
@@ -104,6 +115,11 @@ class HttpClient:
             # A proxy of the environment must not see, or divert, what is meant for this machine.
             trust_env=False,
             follow_redirects=False,
+            # Packing would only hold tokens back.
+            headers={"accept-encoding": "identity"},
+            # Lanes bound what is sent to each endpoint; a bound of all of them together would have
+            # probes wait for answers that are being written, and find their endpoints down.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
             # Callers bound the whole call; a model may think for minutes between two bytes.
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
         )
@@ -165,6 +181,9 @@ class HttpClient:
             added |= _JSON
         try:
             async with self._client.stream(method, url, content=content, headers=added) as response:
+                if "," in response.headers.get("content-encoding", ""):
+                    # Packed twice, a few hundred bytes become gigabytes in one step.
+                    raise ModelReplyError(f"{url}: what it sends is packed more than once")
                 yield response
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _mapped(error, url) from error

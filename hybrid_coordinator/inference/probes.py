@@ -26,6 +26,7 @@ from hybrid_coordinator.inference.wire import (
     objects,
     parse,
     parse_object,
+    shown,
     text,
 )
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _BATCHING_SLOTS = 8
 """vLLM batches continuously; more at a time than this gains no throughput worth a longer wait."""
+_LONGEST_NAME = 500
 _THINKING_TEMPLATE = ("<think>", "enable_thinking", "<|channel|>analysis")
 _SIZE_IN_NAME = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")
 _EMBEDDING_NAME = re.compile(r"embed|rerank|(?<![a-z])(?:bge|minilm|e5)(?![a-z])")
@@ -83,11 +85,15 @@ class _Probe:
     def not_now(self, answer: HttpAnswer) -> EndpointReport:
         """The report on a server that says it is unavailable: it may still load its model."""
         content = parse_object(answer.body) or {}
-        said = error_text(content) or text(content, "message") or "HTTP 503"
+        said = error_text(content) or shown(text(content, "message")) or "HTTP 503"
         loading = "loading" in said.lower()
         return self.report(EndpointState.LOADING if loading else EndpointState.DOWN, said)
 
     def ready(self, models: tuple[LocalModel, ...], *, slots: int = 1) -> EndpointReport:
+        # A name is shown, and stands in the record: what cannot be one is no model to ask for.
+        models = tuple(
+            each for each in models if each.name.isprintable() and len(each.name) <= _LONGEST_NAME
+        )
         reason = "" if models else "it has no model"
         return self.report(EndpointState.READY, reason, models=models, slots=slots)
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 
 from hybrid_coordinator.domain.knowledge import JsonValue
 
 JsonObject = Mapping[str, JsonValue]
+
+_LARGEST_COUNT = 2**31 - 1
+"""What a column of the record holds; nothing that is counted here comes near it."""
+_LONGEST_MESSAGE = 1_000
+"""Characters of an error that are worth showing."""
 
 
 def parse(body: bytes) -> JsonValue:
@@ -52,29 +58,38 @@ def text(of: JsonObject, name: str) -> str:
 
 
 def count(of: JsonObject, name: str) -> int | None:
-    """The non-negative integer under ``name``."""
+    """The non-negative integer under ``name``, None where it is larger than can be."""
     value = of.get(name)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_COUNT:
         return value
     return None
 
 
 def number(of: JsonObject, name: str) -> float | None:
-    """The number under ``name``."""
+    """The finite number under ``name``."""
     value = of.get(name)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def error_text(of: JsonObject) -> str | None:
     """What an ``error`` member says: OpenAI's servers send an object, Ollama a string."""
     error = of.get("error")
-    if isinstance(error, dict):
-        return text(error, "message") or json.dumps(error)
     if error is None:
         return None
-    return str(error)
+    if isinstance(error, dict):
+        return shown(text(error, "message") or json.dumps(error))
+    return shown(str(error))
+
+
+def shown(said: str) -> str:
+    """A server's words as they can be shown and kept: not endless, and without what is no text."""
+    cut = said[:_LONGEST_MESSAGE]
+    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in cut)
 
 
 def error_kind(of: JsonObject) -> str:

@@ -25,10 +25,11 @@ from hybrid_coordinator.inference.endpoints import (
 from hybrid_coordinator.inference.generate import generate
 from hybrid_coordinator.inference.http import HttpClient
 from hybrid_coordinator.settings import InferenceSettings, RemoteSettings
-from tests.support.model_server import Answer, ModelServer, Scripted
+from tests.support.model_server import Answer, ModelServer, Scripted, Stream
 from tests.support.model_wire import (
     anthropic_answer,
     anthropic_refusal,
+    event,
     openai_answer,
     openai_models,
     openai_refusal,
@@ -241,10 +242,15 @@ async def test_a_redirect_is_not_followed(status: int):
             EndpointKind.ANTHROPIC,
             {"anthropic": anthropic_refusal(400, "invalid_request_error", ANTHROPIC_KEY)},
         ),
+        (
+            EndpointKind.OPENAI,
+            {"openai": Stream([event({"error": {"message": f"key {OPENAI_KEY} broke it"}})])},
+        ),
+        (EndpointKind.OPENAI, {"openai": Stream([f"no stream: {OPENAI_KEY}\n".encode()])}),
     ],
 )
 async def test_no_message_and_no_log_shows_a_key(
-    kind: EndpointKind, answers: dict[str, Answer], caplog: pytest.LogCaptureFixture
+    kind: EndpointKind, answers: dict[str, Scripted], caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.DEBUG)
     found = servers(**answers)

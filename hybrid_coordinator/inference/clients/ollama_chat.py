@@ -22,6 +22,7 @@ from hybrid_coordinator.inference.wire import (
     count,
     error_text,
     member,
+    number,
     parse,
     parse_object,
     text,
@@ -134,7 +135,7 @@ class _Reader:
         if tokens_in is not None and tokens_in >= self._context:
             cut = f"the prompt filled all {self._context} tokens of {self._name}: it was cut"
             notices = (*notices, cut)
-        nanoseconds = count(self._last, "eval_duration")
+        nanoseconds = number(self._last, "eval_duration")
         return Finish(
             text(self._last, "done_reason") or "stop",
             tokens_in,

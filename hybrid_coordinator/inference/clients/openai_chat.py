@@ -26,6 +26,7 @@ from hybrid_coordinator.inference.wire import (
     number,
     objects,
     parse,
+    shown,
     text,
 )
 
@@ -202,7 +203,7 @@ class _Reader:
             raise garbled(line, self._name)
         said = error_text(event)
         if said is None and (field == b"error" or text(event, "object") == "error"):
-            said = text(event, "message") or "no explanation"
+            said = shown(text(event, "message")) or "no explanation"
         if said is not None:
             raise failed(event, said, self._name)
         if field != b"data":

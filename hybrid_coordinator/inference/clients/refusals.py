@@ -22,6 +22,7 @@ from hybrid_coordinator.inference.wire import (
     error_text,
     member,
     parse_object,
+    shown,
     text,
 )
 
@@ -75,7 +76,7 @@ async def refusal(response: HttpStream, endpoint: Endpoint, name: str) -> Hybrid
     """The error to raise for a response that is not 200. ``name`` says whose, in messages."""
     status, body = response.status, await response.body()
     content = parse_object(body) or {}
-    said = error_text(content) or text(content, "message") or _excerpt(body)
+    said = error_text(content) or shown(text(content, "message")) or _excerpt(body)
     kind = f"{error_kind(content)} {said}".lower()
     if status in (401, 403):
         return _locked_out(endpoint, name, status)
@@ -180,5 +181,5 @@ def cut_short(name: str) -> ModelReplyError:
 
 
 def _excerpt(body: bytes) -> str:
-    shown = body[:_SHOWN_CHARACTERS].decode("utf-8", "replace").strip()
-    return shown or "no explanation"
+    said = body[:_SHOWN_CHARACTERS].decode("utf-8", "replace").strip()
+    return shown(said) or "no explanation"
