@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from hybrid_coordinator.storage.postgres.answers import Answers
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.database import Database, Session
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
@@ -38,6 +39,15 @@ SELECT
     md5(n::text)::uuid, 1, 'm', 'e', 'LOCAL_FAST', 1, 0.5, 'ok', 1, 1, 'p', 'edit', 'simple'
 FROM generate_series(1, 20000) AS n;
 ANALYZE interactions, exposures, outcomes, knowledge_items, route_attempts;
+"""
+
+
+FILL_CACHE = """
+INSERT INTO cached_answers (key, family, prompt, answer, bytes, used_at)
+SELECT
+    sha256(n::text::bytea), sha256('f'), repeat('x', 1000), '{}', 1200,
+    now() - n * interval '1 second'
+FROM generate_series(1, 20000) AS n
 """
 
 
@@ -80,6 +90,18 @@ async def test_evidence_reads_the_latest_attempts_and_no_table_from_end_to_end(
     found = await explain(session, RouteAttempts(database)._queries.evidence, 1000)
     assert found.scanned == frozenset()
     assert found.indexes >= {"route_attempts_pkey", "outcomes_interaction", "interactions_pkey"}
+
+
+async def test_the_cache_is_kept_within_its_bound_by_its_indexes(
+    session: Session, database: Database
+) -> None:
+    await session.execute(FILL_CACHE)
+    await session.execute("VACUUM ANALYZE cached_answers")
+    queries = Answers(database)._queries
+    found = await explain(session, queries.shrink, 1_000_000)
+    assert found.scanned == frozenset()
+    assert found.indexes == {"cached_answers_used", "cached_answers_pkey"}
+    assert found.sorts == 0
 
 
 async def test_hot_queries_read_no_table_from_end_to_end(

@@ -32,12 +32,18 @@ SET family = excluded.family,
 DELETE FROM cached_answers WHERE created_at <= $1;
 
 -- name: shrink
+-- The sum alone is quick, and mostly there is room. An array, so that the few keys are found by
+-- their index.
 DELETE FROM cached_answers
-USING (
-    SELECT key, sum(bytes) OVER (ORDER BY used_at DESC, key) AS up_to_here
-    FROM cached_answers
-) AS ranked
-WHERE cached_answers.key = ranked.key AND up_to_here > $1;
+WHERE key = ANY (ARRAY(
+    SELECT key
+    FROM (
+        SELECT key, sum(bytes) OVER (ORDER BY used_at DESC, key) AS up_to_here
+        FROM cached_answers
+        WHERE (SELECT sum(bytes) FROM cached_answers) > $1
+    ) AS ranked
+    WHERE up_to_here > $1
+));
 
 -- name: remove
 DELETE FROM cached_answers WHERE key = $1;
