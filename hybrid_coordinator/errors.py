@@ -146,7 +146,18 @@ class ConnectionCutError(ModelReplyError):
 
 
 class EmptyAnswerError(ModelReplyError):
-    """A model answered in full, and said nothing or refused to; its endpoint works."""
+    """A model answered in full, and said nothing or refused to; its endpoint works.
+
+    ``tokens_in`` and ``tokens_out`` are what the server counted all the same, thinking included;
+    None where it does not say.
+    """
+
+    def __init__(
+        self, message: str, *, tokens_in: int | None = None, tokens_out: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.tokens_in = tokens_in
+        self.tokens_out = tokens_out
 
 
 class BudgetError(HybridError):

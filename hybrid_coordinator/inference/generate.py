@@ -138,11 +138,12 @@ def _too_late(
 def _measured(answer: _Answer, request: ChatRequest, name: str) -> Generation:
     finish = answer.finish
     text, thinking = answer.text_and_thinking()
-    if finish is not None and finish.reason == "refusal":
-        # What came before the refusal is not meant to be used.
-        raise EmptyAnswerError(f"{name} refused to answer; ask for it in other words, or elsewhere")
-    if finish is None or answer.first_at is None or not text.strip():
-        raise _empty(finish, thinking, request, name)
+    if finish is None or answer.first_at is None or finish.reason == "refusal" or not text.strip():
+        raise EmptyAnswerError(
+            _nothing_because(finish, thinking, request, name),
+            tokens_in=None if finish is None else finish.tokens_in,
+            tokens_out=None if finish is None else finish.tokens_out,
+        )
     notices = list(finish.notices)
     tokens_in, tokens_out = finish.tokens_in, finish.tokens_out
     if tokens_in is None or tokens_out is None:
@@ -171,15 +172,16 @@ def _measured(answer: _Answer, request: ChatRequest, name: str) -> Generation:
     )
 
 
-def _empty(
-    finish: Finish | None, thinking: str, request: ChatRequest, name: str
-) -> EmptyAnswerError:
-    if thinking.strip():
+def _nothing_because(finish: Finish | None, thinking: str, request: ChatRequest, name: str) -> str:
+    if finish is not None and finish.reason == "refusal":
+        # What came before the refusal is not meant to be used.
+        return f"{name} refused to answer; ask for it in other words, or elsewhere"
+    if thinking.strip() or (finish is not None and finish.hidden_tokens):
         if finish is not None and finish.reason == "length":
             spent = finish.tokens_out or request.max_tokens
-            return EmptyAnswerError(
+            return (
                 f"{name} spent all {spent} tokens on thinking and never came to an "
                 "answer; raise max_tokens"
             )
-        return EmptyAnswerError(f"{name} thought, and gave no answer")
-    return EmptyAnswerError(f"{name} gave an empty answer")
+        return f"{name} thought, and gave no answer"
+    return f"{name} gave an empty answer"

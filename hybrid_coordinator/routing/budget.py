@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from hybrid_coordinator.domain.tokens import estimate_tokens
 from hybrid_coordinator.errors import (
     BudgetExceededError,
+    ConnectionCutError,
+    EmptyAnswerError,
     HybridError,
     ModelBusyError,
     StorageError,
@@ -59,14 +61,29 @@ class Reservation:
 
     def broke(self, error: BaseException) -> None:
         """Take note of a call that failed. Providers bill no request that they refuse or never
-        got; they bill the prompt and what they generated of one that was begun. So where a piece
-        came, or nobody can know (a timeout, a caller who went away), the prompt and what came are
-        charged, by estimates on the safe side; otherwise nothing is."""
-        refused = isinstance(error, HybridError) and not isinstance(error.__cause__, TimeoutError)
-        if not self._came and (refused or isinstance(error, ModelBusyError)):
+        got; they bill the prompt and what they generated of one that was begun, thinking that they
+        do not send and an empty answer included. So where a piece came, or nobody can know (a
+        timeout, a connection that broke, a caller who went away), the prompt and what came are
+        charged, by the provider's counts where there are some and else by estimates on the safe
+        side; otherwise nothing is."""
+        tokens_in, tokens_out = None, None
+        if isinstance(error, EmptyAnswerError):
+            tokens_in, tokens_out = error.tokens_in, error.tokens_out
+        elif not self._came and _is_not_billed(error):
             return
-        generated = estimate_tokens("".join(self._came))
-        self.cost_usd = self._price.cost_of(self._chat.estimated_tokens, generated)
+        if tokens_in is None:
+            tokens_in = self._chat.estimated_tokens
+        if tokens_out is None:
+            tokens_out = estimate_tokens("".join(self._came))
+        self.cost_usd = self._price.cost_of(tokens_in, tokens_out)
+
+
+def _is_not_billed(error: BaseException) -> bool:
+    """Whether the provider refused a request, or never got it."""
+    if isinstance(error, ModelBusyError):
+        return True
+    cut_off = isinstance(error, ConnectionCutError) or isinstance(error.__cause__, TimeoutError)
+    return isinstance(error, HybridError) and not cut_off
 
 
 class Budget:

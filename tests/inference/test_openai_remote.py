@@ -207,6 +207,20 @@ async def test_a_refusal_is_no_answer(http_to: Http, stream: Stream):
     assert "refused to answer" in str(error)
 
 
+async def test_thinking_without_an_answer_tells_what_was_counted(http_to: Http):
+    """It is not sent, and billed all the same."""
+    usage = {
+        "prompt_tokens": 12,
+        "completion_tokens": 8292,
+        "completion_tokens_details": {"reasoning_tokens": 8292},
+    }
+    last = event({"choices": [], "usage": usage})
+    error = await failure(http_to, Stream([openai_delta("length", content=""), last, DONE]))
+    assert isinstance(error, EmptyAnswerError)
+    assert (error.tokens_in, error.tokens_out) == (12, 8292)
+    assert "spent all 8292 tokens on thinking" in str(error)
+
+
 async def test_an_overload_in_mid_stream_can_be_tried_again(http_to: Http):
     broken = event({"error": {"message": "Slow down", "type": "rate_limit_error", "code": None}})
     error = await failure(http_to, Stream([openai_delta(content="To"), broken]))

@@ -15,6 +15,8 @@ import pytest
 from hybrid_coordinator.domain.tokens import estimate_tokens
 from hybrid_coordinator.errors import (
     BudgetExceededError,
+    ConnectionCutError,
+    EmptyAnswerError,
     ModelBusyError,
     ModelReplyError,
     ModelUnavailableError,
@@ -156,7 +158,13 @@ async def test_what_is_not_billed_is_given_back(database: Database, error: Excep
 
 
 @pytest.mark.parametrize(
-    "error", [caused_by_a_timeout(ModelUnavailableError("late")), asyncio.CancelledError()]
+    "error",
+    [
+        caused_by_a_timeout(ModelUnavailableError("late")),
+        ConnectionCutError("cut"),
+        EmptyAnswerError("nothing, and no counts"),
+        asyncio.CancelledError(),
+    ],
 )
 async def test_a_prompt_that_may_have_been_read_is_charged(
     database: Database, error: BaseException
@@ -164,6 +172,14 @@ async def test_a_prompt_that_may_have_been_read_is_charged(
     budget = budget_of(database)
     await fail(budget, error)
     assert await budget.spent_today() == pytest.approx(1.0)
+
+
+async def test_thinking_that_came_to_no_answer_is_charged_by_the_providers_counts(
+    database: Database,
+):
+    budget = budget_of(database)
+    await fail(budget, EmptyAnswerError("nothing", tokens_in=900, tokens_out=9000))
+    assert await budget.spent_today() == pytest.approx(9.9)
 
 
 async def test_a_stream_that_breaks_is_charged_by_what_came(database: Database):
