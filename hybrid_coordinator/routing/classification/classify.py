@@ -27,6 +27,7 @@ from hybrid_coordinator.routing.classification.features import (
 )
 from hybrid_coordinator.routing.classification.grams import buckets
 from hybrid_coordinator.routing.classification.keywords import keywords
+from hybrid_coordinator.routing.classification.kinds import kind
 from hybrid_coordinator.routing.classification.prior import Question, load_prior
 
 __all__ = ["Classification", "Prompt", "classify"]
@@ -38,13 +39,6 @@ _MODERATE_GAIN, _GAIN_TO_BOUND = 0.15, 0.10
 _IN_CODE, _IN_CHORE, _OPENING, _GROUNDED = 0.85, 0.3, 0.15, 0.2
 
 _REASONING_FROM = 0.5
-_MANY_FILES = 3
-_CODE_WORK = frozenset({TaskType.GENERATION, TaskType.EDIT, TaskType.DEBUGGING, TaskType.FORMAT})
-_CHOSEN = {
-    "classify": TaskType.CLASSIFICATION,
-    "extract": TaskType.EXTRACTION,
-    "review": TaskType.ANALYSIS,
-}
 _READING = frozenset({TaskType.QUESTION, TaskType.EXTRACTION, TaskType.CLASSIFICATION})
 
 
@@ -80,7 +74,7 @@ def classify(prompt: Prompt) -> Classification:
     """Judge a prompt or a list of messages. Never raises; takes well under 1 ms."""
     told = read_prompt(prompt)
     seen = shape(told.text, grounded=told.grounded)
-    task_type = _task_type(seen)
+    task_type = kind(seen) if seen.form is Form.TASK else TaskType.QUESTION
     score, reasoning = _need(seen)
     score = min(max(_in_conversation(score, told, task_type), 0.0), 1.0)
     if score < 1 / 3:
@@ -130,37 +124,6 @@ def _in_conversation(score: float, told: Conversation, task_type: TaskType) -> f
     if told.grounded and task_type in _READING:
         return min(score, _GROUNDED)
     return score
-
-
-def _task_type(seen: Shape) -> TaskType:
-    """The type of the first cue, unless another one says more about the same request."""
-    if seen.form is not Form.TASK:
-        return TaskType.QUESTION
-    wanted = next((cue.task_type for cue in seen.cues if cue.task_type is not None), None)
-    kinds = {cue.name for cue in seen.cues}
-    if wanted is None or wanted is TaskType.QUESTION:
-        return _asked(seen, kinds)
-    # "Create a template", "draft a plan": what is made says more than that something is.
-    if wanted in (TaskType.GENERATION, TaskType.MULTI_FILE) and "plan" in seen.opening:
-        return TaskType.PLANNING
-    if wanted is TaskType.GENERATION and "template" in seen.opening:
-        return TaskType.TEMPLATE
-    if wanted in _CODE_WORK and (seen.files >= _MANY_FILES or "multi-file" in kinds):
-        return TaskType.MULTI_FILE
-    return wanted
-
-
-def _asked(seen: Shape, kinds: set[str]) -> TaskType:
-    """The type of a request in the form of a question, or without any cue."""
-    # "How do I fix ..." is a question about a fault, "what is a leak" is not.
-    if seen.error or {"debug", "explain"} <= kinds:
-        return TaskType.DEBUGGING
-    for kind, task_type in _CHOSEN.items():
-        if "choose" in kinds and kind in kinds:
-            return task_type
-    if "explain" in kinds and "plan" in seen.opening:
-        return TaskType.PLANNING
-    return TaskType.ANALYSIS if seen.code else TaskType.QUESTION
 
 
 def _reason(seen: Shape, told: Conversation) -> str:

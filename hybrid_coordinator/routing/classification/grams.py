@@ -15,6 +15,11 @@ _TOKEN = re.compile(r"\d+|[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\W\d_]+|[^
 
 def buckets(text: str) -> list[int]:
     """The buckets of the words and pairs of neighbours in ``text``, each once."""
-    words = _TOKEN.findall(text.lower())[:_MOST]
-    found = {*words, *map(" ".join, pairwise(words))}
+    each = words(text)
+    found = {*each, *map(" ".join, pairwise(each))}
     return list({crc32(gram.encode("utf-8", "replace")) % BUCKETS for gram in found})
+
+
+def words(text: str) -> list[str]:
+    """Words, numbers, single signs, and the characters of scripts without spaces, in order."""
+    return _TOKEN.findall(text.lower())[:_MOST]
