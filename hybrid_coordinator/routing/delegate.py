@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from hybrid_coordinator.domain.interactions import AgentType
 from hybrid_coordinator.domain.reply import Attempt, AttemptLog, Reply
 from hybrid_coordinator.domain.route import Tier
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.errors import HybridError
+from hybrid_coordinator.errors import HybridError, RecordUnavailableError, StorageError
 from hybrid_coordinator.inference.generate import STALL_SECONDS
 from hybrid_coordinator.inference.prices import load_prices
 from hybrid_coordinator.routing.asking import Asking
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from hybrid_coordinator.routing.planning import Planner
     from hybrid_coordinator.settings import Settings
     from hybrid_coordinator.storage.postgres.database import Database
+
+_log = logging.getLogger(__name__)
 
 Progress = Callable[[float, str], Awaitable[None]]
 """Told the elapsed seconds and a few words while a model works."""
@@ -176,7 +179,7 @@ class Delegate:
         try:
             choices = await asking.choices(job)
             question = self._question(job, choices, project)
-            kept = None if self._cache is None else await self._cache.find(question)
+            kept = await self._found(question, course)
             if kept is not None:
                 course.attempts.append(_from_cache(kept, _since(started)))
                 return replace(kept, latency_ms=_since(started)), _log_of(job, course)
@@ -186,9 +189,27 @@ class Delegate:
                 await self._attempts.add(project, _log_of(job, course))
             raise
         reply = self._reply(answer, job, course, _since(started))
-        if self._cache is not None:
-            await self._cache.keep(question, reply)
+        await self._keep(question, reply)
         return reply, _log_of(job, course)
+
+    async def _found(self, question: Question, course: Course) -> Reply | None:
+        """A kept answer; none where the record is away, which holds up nobody."""
+        if self._cache is None:
+            return None
+        try:
+            return await self._cache.find(question)
+        except (RecordUnavailableError, StorageError) as error:
+            course.note(f"kept answers cannot be looked up: {error}")
+            return None
+
+    async def _keep(self, question: Question, reply: Reply) -> None:
+        if self._cache is None:
+            return
+        try:
+            await self._cache.keep(question, reply)
+        except (RecordUnavailableError, StorageError):
+            # The answer is there, and worth more than having it again.
+            _log.warning("an answer could not be kept", exc_info=True)
 
     def _question(self, job: Job, choices: Sequence[ModelChoice], project: str) -> Question:
         return Question(
@@ -216,7 +237,11 @@ class Delegate:
     async def _budget_left(self) -> float | None:
         if self._budget is None:
             return None
-        return self._remote.daily_budget_usd - await self._budget.spent_today()
+        try:
+            spent = await self._budget.spent_today()
+        except (RecordUnavailableError, StorageError):
+            return 0.0  # what cannot be counted is not spent; local models go on
+        return self._remote.daily_budget_usd - spent
 
     async def _cascade(self, session: str) -> Cascade:
         return Cascade(
@@ -277,8 +302,15 @@ def _from_cache(kept: Reply, latency_ms: int) -> Attempt:
 
 async def _in_mode(asking: Asking, job: Job, choices: Sequence[ModelChoice]) -> Answer:
     request = job.request
-    if too_large(request, choices):
-        return await digest(asking, request)
+    # Large material stays here unless the caller wants a remote model: a summary is what it needs.
+    local = [choice for choice in choices if choice.tier is not Tier.API_FALLBACK]
+    readers = local if request.prefer_local and not request.quality_critical else choices
+    if too_large(request, readers or choices):
+        answer = await digest(asking, request)
+        if request.mode is Mode.SINGLE:
+            return answer
+        said = f"mode={request.mode} was left: the files fit no context, and were read in parts"
+        return replace(answer, notices=(*answer.notices, said))
     if request.mode is Mode.ENSEMBLE:
         return await ensemble(asking, request, await asyncio.to_thread(voices))
     if request.mode is Mode.REASON:

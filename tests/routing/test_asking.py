@@ -130,6 +130,18 @@ async def test_a_critical_question_is_not_answered_by_what_a_weaker_tier_left(
         assert (again.model, again.cached, asked(two)) == (CLAUDE, True, 1)
 
 
+async def test_a_record_that_is_away_holds_up_no_local_answer(
+    models_at: ModelsAt, database: Database
+):
+    async with small("Yes, it is.") as here, claude("Yes, it is.") as away:
+        models = models_at(vllm=(here.url,), remote=remote(away), database=database)
+        await database.close()
+        answer = await ask(models)
+        assert asked(away) == 0
+    assert (answer.response, answer.cached) == ("Yes, it is.", False)
+    assert any("kept answers cannot be looked up" in notice for notice in answer.notices)
+
+
 async def test_without_a_database_nothing_is_kept(models_at: ModelsAt):
     async with small([openai_answer("Yes, it is."), openai_answer(NEXT)]) as server:
         models = models_at(vllm=(server.url,))
@@ -227,6 +239,28 @@ async def test_files_that_no_context_holds_are_read_in_parts(models_at: ModelsAt
     assert "t.txt:1-" in answer.response
     assert any("100% of the text" in notice for notice in answer.notices)
     assert answer.attempts == log.attempts
+
+
+async def test_large_files_are_read_in_parts_here_and_not_sent_away(
+    models_at: ModelsAt, database: Database
+):
+    notes = json.dumps({"notes": [{"text": "The entry is seven.", "from": [1]}]})
+    files = (FileText("t.txt", "".join(f"entry {each} of the table\n" for each in range(1500))),)
+    async with small(notes) as here, claude("Seven.") as away:
+        models = models_at(vllm=(here.url,), remote=remote(away), database=database)
+        answer = await ask(models, "Which entry?", files=files, max_tokens=300)
+        assert (asked(away), answer.cost_usd) == (0, 0.0)
+        best = await ask(models, "Which?", files=files, max_tokens=300, quality_critical=True)
+    assert (best.response, asked(away)) == ("Seven.", 1)
+
+
+async def test_a_mode_that_large_files_leave_no_room_for_is_named(models_at: ModelsAt):
+    notes = json.dumps({"notes": [{"text": "The entry is seven.", "from": [1]}]})
+    files = (FileText("t.txt", "".join(f"entry {each} of the table\n" for each in range(1500))),)
+    async with small(notes) as server:
+        models = models_at(vllm=(server.url,))
+        answer = await ask(models, "Which entry?", files=files, max_tokens=300, mode=Mode.ENSEMBLE)
+    assert "mode=ensemble was left" in answer.notices[-1]
 
 
 # The second look
