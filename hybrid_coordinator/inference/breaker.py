@@ -103,6 +103,13 @@ class Breakers:
         if breaker is not None and not self._open_for(breaker):
             raise self._refusal(url, breaker)
 
+    def reason(self, url: str) -> str:
+        """Why a call to ``url`` would not go through, and when it will; empty where it would."""
+        breaker = self._breakers.get(url)
+        if breaker is None or self._open_for(breaker):
+            return ""
+        return str(self._refusal(url, breaker))
+
     @contextmanager
     def watch(self, url: str) -> Iterator[None]:
         """Around one call of ``url``, whose outcome it takes note of.

@@ -94,10 +94,13 @@ class Asking:
             if plan.skipped and fits:
                 raise InvalidArgumentError("prompt", _nobody(job, plan))
             raise _none_ready(survey, plan)
-        # One that is left alone for now says so when its turn comes, after all others.
-        admits = self._gateway.breakers.admits
-        chain = sorted(plan.chain, key=lambda each: not admits(each.endpoint.url))
-        return replace(plan, chain=tuple(chain))
+        # One that is left alone for now has its turn after all others.
+        breakers = self._gateway.breakers
+        chain = sorted(plan.chain, key=lambda each: not breakers.admits(each.endpoint.url))
+        notices = plan.notices
+        if chain[0] is not plan.chain[0]:
+            notices = (*notices, breakers.reason(plan.chain[0].endpoint.url))
+        return replace(plan, chain=tuple(chain), notices=notices)
 
     async def _failure(self, errors: Sequence[HybridError]) -> HybridError:
         """The error for a call in which every attempt failed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 import pytest
@@ -237,13 +236,11 @@ async def test_a_dead_primary_is_hit_at_most_twice_in_ten_requests_and_taken_up_
     async with large("Yes, it is.") as other:
         async with small(FAILURES["cut"]) as primary:
             models = models_at(vllm=(primary.url, other.url))
-            started = time.monotonic()
             replies = [await ask(models) for _ in range(10)]
-            assert time.monotonic() - started < 2.0
             assert asked(primary) == 2
         for reply in replies[2:]:
-            # It is left alone without a word: nothing was tried.
-            assert (outcomes(reply), reply.notices) == ([(LARGE, "ok")], ())
+            assert outcomes(reply) == [(LARGE, "ok")]
+            assert f"{primary.url} is left alone and tried again in" in reply.notices[0]
         # It goes, which a probe sees, and comes back whole.
         await models.survey()
         await models.glance()

@@ -53,7 +53,7 @@ async def test_files_that_fit_no_context_are_digested(models_at: ModelsAt, tmp_p
         request = AskRequest("Which entries?", files=(FileText("t.txt", lines),), max_tokens=300)
         answer, log = await models.ask(request, **CALLER)
     assert len(log.attempts) > 5
-    assert any("parts of 1 files, 100% of the text" in notice for notice in answer.notices)
+    assert any("files: 1, read in " in notice for notice in answer.notices)
     sources = re.findall(r"t\.txt:(\d+)-(\d+)", answer.response)
     assert all(1 <= int(start) <= int(end) <= 1200 for start, end in sources)
     assert sources or answer.response.startswith("Nothing in")

@@ -106,7 +106,7 @@ class Summary:
                 reading.dropped += len(notes) - len(fewer)
             notes = fewer
         if not notes:
-            text = f"Nothing in the {len(reading.looked_at)} files that were read bears on this."
+            text = "Nothing in the files that were read bears on this."
             return self._whole(self._answers[-1], text, [])
         self._ask.saying(f"answering from {len(notes)} notes")
         if self._request.json_schema is not None:
@@ -182,7 +182,7 @@ class Summary:
         reading = self._reading
         sources = merged([source for note in notes for source in note.sources])
         parts, files = len(reading.notes), len(self._request.files)
-        told = [f"read {parts} parts of {files} files, {reading.share:.0%} of the text"]
+        told = [f"files: {files}, read in {parts} parts, {reading.share:.0%} of the text"]
         if self._request.json_schema is not None and sources:
             told.append(f"sources: {_some([str(source) for source in sources])}")
         if unread := sorted({passage.source.path for passage in reading.unread}):

@@ -95,7 +95,7 @@ async def test_a_summary_says_where_each_statement_stands(ask_to: AskTo):
         assert len(shown) < 60
     assert "invention" not in answer.text
     parts = sum(step.startswith("digest: part") for step in ask.steps)
-    assert answer.notices[0] == f"read {parts} parts of 3 files, 100% of the text"
+    assert answer.notices[0] == f"files: 3, read in {parts} parts, 100% of the text"
     assert "looked at, and nothing taken from: b.py" in answer.notices
     assert any("notes left out: no source" in notice for notice in answer.notices)
     assert answer.confidence > 0.9
@@ -279,7 +279,7 @@ async def test_nothing_relevant_is_an_answer_of_its_own(ask_to: AskTo):
     async with answering(reader) as server:
         files = (FileText("b.py", body(facts={}, lines=500)),)
         answer = await digest(ask_to(Server(server.url)), AskRequest("Who?", files=files))
-    assert answer.text == "Nothing in the 1 files that were read bears on this."
+    assert answer.text == "Nothing in the files that were read bears on this."
     assert "looked at, and nothing taken from: b.py" in answer.notices
 
 
