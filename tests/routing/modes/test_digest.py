@@ -338,7 +338,8 @@ async def test_the_real_llama_server_reads_in_parts(tmp_path: Path, ask_to: AskT
         ask = ask_to(Server(server.url, MODEL, context_length=8192, slots=2))
         files = (FileText("a.py", body(facts={3: "x"}, lines=300)),)
         answer = await digest(ask, AskRequest("Which?", files=files, max_tokens=400))
-    assert answer.notices[0].endswith("100% of the text")
+    # Summing up its noise may fail, which the first notice then says.
+    assert any(notice.endswith("100% of the text") for notice in answer.notices)
     assert re.search(r"\[a\.py:\d+-\d+", answer.text)
     for start, end in re.findall(r"a\.py:(\d+)-(\d+)", answer.text):
         assert 1 <= int(start) <= int(end) <= 300
