@@ -93,6 +93,8 @@ def shown(said: str) -> str:
 
 
 def error_kind(of: JsonObject) -> str:
-    """The words that an ``error`` member is told apart by: its type and its code."""
+    """The words that an ``error`` member is told apart by: its type and its code, which Anthropic
+    puts into the details."""
     error = member(of, "error")
-    return f"{text(error, 'type')} {text(error, 'code')}".strip()
+    code = text(error, "code") or text(member(error, "details"), "error_code")
+    return f"{text(error, 'type')} {code}".strip()

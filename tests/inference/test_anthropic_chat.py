@@ -247,6 +247,28 @@ async def test_a_stop_reason_is_told_in_our_words(http_to: Http, reason: str, fi
             ),
             "until its bill is settled",
         ),
+        (
+            anthropic_refusal(
+                400,
+                "invalid_request_error",
+                "You have reached your specified API usage limits. You will regain access on …",
+            ),
+            "until its bill is settled",
+        ),
+        (
+            as_json(
+                {
+                    "type": "error",
+                    "error": {
+                        "type": "rate_limit_error",
+                        "message": "Usage paused until the month's end.",
+                        "details": {"error_code": "enforced_spend_limit_reached"},
+                    },
+                },
+                429,
+            ),
+            "until its bill is settled",
+        ),
         (Answer(b"", status=307, headers={"Location": "https://192.0.2.1/"}), "HTTP 307"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

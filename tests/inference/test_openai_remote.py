@@ -221,8 +221,9 @@ async def test_thinking_without_an_answer_tells_what_was_counted(http_to: Http):
     assert "spent all 8292 tokens on thinking" in str(error)
 
 
-async def test_an_overload_in_mid_stream_can_be_tried_again(http_to: Http):
-    broken = event({"error": {"message": "Slow down", "type": "rate_limit_error", "code": None}})
+@pytest.mark.parametrize("kind", ["rate_limit_error", "service_unavailable_error"])
+async def test_an_overload_in_mid_stream_can_be_tried_again(http_to: Http, kind: str):
+    broken = event({"error": {"message": "Not now", "type": kind, "code": None}})
     error = await failure(http_to, Stream([openai_delta(content="To"), broken]))
     assert type(error) is ModelBusyError
 

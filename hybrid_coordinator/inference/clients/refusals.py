@@ -61,11 +61,20 @@ _NO_CREDIT = (
     "credit balance",
     "spend_limit",
     "usage_limit",
+    "api usage limits",  # Anthropic, a limit that its user set
     "billing_",
 )
-"""OpenAI sends these with 429 like a rate limit, and no waiting helps."""
+"""These come with 429 like a rate limit (https://developers.openai.com/api/docs/guides/error-codes,
+https://platform.claude.com/docs/en/api/errors), and no waiting helps."""
 _LOADING = "loading model"
-_BUSY_KINDS = (_LOADING, "overloaded", "rate_limit", "slow_down", "timeout_error")
+_BUSY_KINDS = (
+    _LOADING,
+    "overloaded",
+    "rate_limit",
+    "slow_down",
+    "timeout_error",
+    "service_unavail",
+)
 _BUSY_STATUS = (408, 429, 502, 503, 504, 529)
 _RETRY_SECONDS = 1.0
 """Where a busy server does not say when to come again."""
