@@ -85,11 +85,13 @@ def measure(data: Path) -> Table:
         ],
         rows,
         "Vectors are the shipped static model's; GPTCache's row has its own model. Ours asks for "
-        "equal numbers, names, code, quotations and negations beside the cosine. Cross-validated: "
+        "equal numbers, names, code, quotations and negations in the same order beside the cosine, "
+        "and for more than one word or its place to differ. Cross-validated: "
         f"the least threshold with at most {_FALSE_SHARE:.0%} wrong among hits on four fifths, "
         "counted on the other. Where a question is not cached, each hit counts as wrong, though "
         "the data hold many questions two or three times over. One particular: a cached question "
-        f"with another number or name, or a 'not' put in ({len(changed)} made from the data).",
+        "with another number or name or a 'not' put in, and one with two of its words in each "
+        f"other's place ({len(changed)} made from the data).",
     )
 
 
@@ -207,7 +209,12 @@ def _cells(name: str, threshold: str, count: int, right: int, wrong: int, cold: 
 async def _changed(cached: Sequence[str]) -> list[tuple[float, bool]]:
     """For each question in which something can be changed: the cosine of the question with the
     changed one, and whether the particulars let it through."""
-    pairs = [(one, other) for one in cached if (other := _with_a_change(one, cached)) is not None]
+    pairs = [
+        (one, other)
+        for one in cached
+        for other in (_with_a_change(one, cached), _with_two_words_exchanged(one))
+        if other is not None
+    ]
     embedder = StaticEmbedder()
     first = np.array(await embedder.embed([one for one, _ in pairs]), dtype=np.float32)
     second = np.array(await embedder.embed([other for _, other in pairs]), dtype=np.float32)
@@ -233,6 +240,16 @@ def _with_a_change(text: str, others: Sequence[str]) -> str | None:
         return f"{text[: name.start()]}{new}{text[name.end() :]}"
     verb = re.search(r"\b(is|are|can)\b", text)
     return f"{text[: verb.end()]} not{text[verb.end() :]}" if verb else None
+
+
+def _with_two_words_exchanged(text: str) -> str | None:
+    """With its first and its last longer word in each other's place; None where there is one."""
+    words = list(re.finditer(r"\b[a-zA-Z]{5,}\b", text))
+    if not words or words[0].group().lower() == words[-1].group().lower():
+        return None
+    first, last = words[0], words[-1]
+    between = text[first.end() : last.start()]
+    return f"{text[: first.start()]}{last.group()}{between}{first.group()}{text[last.end() :]}"
 
 
 def _share_changed(changed: Sequence[tuple[float, bool]], threshold: float, guarded: bool) -> str:

@@ -1,9 +1,11 @@
 """Whether two requests ask the same in other words: near in meaning, equal in every particular.
 
 Vectors of two requests are near where their topics are: "sort ascending" and "sort descending" are
-nearer to each other than most paraphrases. So what tells such requests apart must be equal:
-numbers, quotations, code and names, negations, question words; and no word may stand against its
-opposite. This is what a cache can check; it cannot check what nobody wrote down.
+nearer to each other than most paraphrases, and a mean of word vectors does not see their order. So
+what tells such requests apart must be equal and in the same order: numbers, quotations, code and
+names; negations, question words; no word may stand against its opposite; and requests that differ
+in one word, or in its place, are two. This is what a cache can check; it cannot check what nobody
+wrote down.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ import numpy as np
 
 THRESHOLD = 0.85
 """Cosine from which two requests with the same particulars count as one, with the shipped static
-model. On GPTCache's 999 rephrased questions 499 find their own answer, 23 another's (GPTCache: 804
-and 77), and of questions that differ from a kept one in one particular none is answered by it
-(97% by the cosine alone, at GPTCache's threshold); see benchmarks/routing/semantic_cache.py."""
+model. On GPTCache's 999 rephrased questions 434 find their own answer, 21 another's (GPTCache: 804
+and 77), and of questions that differ from a kept one in one particular or the place of two words
+0.6% are answered by it (99% by the cosine alone, at GPTCache's threshold); see
+benchmarks/routing/semantic_cache.py."""
 _LONGEST = 2_000
 """Characters. Of a longer request a vector tells the topic, and no more."""
 
@@ -44,6 +47,9 @@ _NEGATIONS = """
 no not never none neither nor without cannot nothing nobody except unless
 kein keine nicht nie ohne sans jamais pas sin nunca senza
 """
+_DIRECTIONS = frozenset(("from", "into", "than", "versus", "vs", "von", "nach", "vers"))
+_COURTESY = frozenset(("please", "kindly", "thanks"))
+_DETERMINING = "a an the my our your this that these those its their"
 _ASKING = "how why who whom whose where when"
 _OPPOSITES = """
 add/remove add/delete create/delete insert/delete include/exclude increase/decrease raise/lower
@@ -69,6 +75,7 @@ def _opposites() -> dict[str, frozenset[str]]:
 
 
 _OPPOSITE_OF = _opposites()
+_DETERMINERS = frozenset(_DETERMINING.split())
 _IS_NUMBER = frozenset(_NUMBER_WORDS.split())
 _NEGATES = frozenset(_NEGATIONS.split())
 _ASKS = frozenset(_ASKING.split())
@@ -78,7 +85,7 @@ _ASKS = frozenset(_ASKING.split())
 class _Particulars:
     """What must be equal."""
 
-    names: frozenset[str]
+    names: tuple[str, ...]
     numbers: tuple[str, ...]
     asking: frozenset[str]
     negations: int
@@ -89,7 +96,12 @@ def same_particulars(one: str, other: str) -> bool:
     if max(len(one), len(other)) > _LONGEST:
         return False
     words, others = _words(one), _words(other)
-    return _particulars(one, words) == _particulars(other, others) and not _opposed(words, others)
+    return (
+        _particulars(one, words) == _particulars(other, others)
+        and not _opposed(words, others)
+        and not _turned(words, others)
+        and not _one_word_differs(words, others)
+    )
 
 
 def nearest(
@@ -107,14 +119,15 @@ def _words(text: str) -> list[str]:
 
 
 def _particulars(text: str, words: Sequence[str]) -> _Particulars:
-    quoted = {next(filter(None, match.groups())) for match in _QUOTED.finditer(text)}
-    names = {name.casefold().strip(" ()") for name in quoted | set(_NAME.findall(text))}
+    quoted = [next(filter(None, match.groups())) for match in _QUOTED.finditer(text)]
+    named = [name.casefold().strip(" ()") for name in (*quoted, *_NAME.findall(text))]
     numbers = [*_NUMBER.findall(text), *(word for word in words if word in _IS_NUMBER)]
     # In a statement, "where" and "when" join clauses, and a paraphrase may do without.
     asks = "?" in text or (bool(words) and words[0] in _ASKS)
     return _Particulars(
-        names=frozenset(names),
-        numbers=tuple(sorted(numbers)),
+        # In their order: to subtract 3 from 10 is not to subtract 10 from 3.
+        names=tuple(dict.fromkeys(named)),
+        numbers=tuple(numbers),
         asking=_ASKS.intersection(words) if asks else frozenset(),
         negations=sum(word in _NEGATES or word.endswith("n't") for word in words),
     )
@@ -127,3 +140,30 @@ def _opposed(words: Sequence[str], others: Sequence[str]) -> bool:
         for word in one - other
         if (opposites := _OPPOSITE_OF.get(word))
     )
+
+
+def _turned(words: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether the same words stand in another order, or another one after a word of direction:
+    from German to English is not from English to German."""
+    one, other = ([word for word in each if word not in _COURTESY] for each in (words, others))
+    if one != other and sorted(one) == sorted(other):
+        return True
+    led, led_other = _directions(one), _directions(other)
+    return any(led[way] != led_other[way] for way in led.keys() & led_other.keys())
+
+
+def _directions(words: Sequence[str]) -> dict[str, frozenset[str]]:
+    """What stands after each word of direction."""
+    found: dict[str, set[str]] = {}
+    for at, word in enumerate(words):
+        if word in _DIRECTIONS:
+            after = (each for each in words[at + 1 :] if each not in _DETERMINERS)
+            found.setdefault(word, set()).add(next(after, ""))
+    return {word: frozenset(after) for word, after in found.items()}
+
+
+def _one_word_differs(words: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether one word is another and all else is the same: who rephrases changes more than that,
+    and who asks of another thing often no more."""
+    differing = [pair for pair in zip(words, others, strict=False) if pair[0] != pair[1]]
+    return len(words) == len(others) and len(differing) == 1

@@ -16,7 +16,7 @@ from benchmarks.routing.loopback_server import loopback_server
 
 PAIRS = [
     ("How do I boil water in a kettle?", "How do I boil some water in a kettle?"),
-    ("Which birds stay in the north over winter?", "Which birds stay over winter in the north?"),
+    ("Which birds stay in the north over winter?", "Which birds do stay in the north over winter?"),
     ("The file a.txt has 3 lines", "The file a.txt has exactly 3 lines"),
     ("The file a.txt has 4 lines", "The meaning of life"),
 ]
@@ -41,6 +41,7 @@ def test_hits_by_meaning_are_counted(tmp_path: Path):
     assert alone["wrong where the question is not cached"] == "25.0%"
     assert ours["wrong where the question is not cached"] == "0.0%"
     assert ours["wrong where one particular differs"] == "0.0%"
+    assert alone["wrong where one particular differs"] == "100.0%"
     assert rows["exact only"]["right"] == "0"
 
 

@@ -30,6 +30,14 @@ from hybrid_coordinator.routing.likeness import nearest, same_particulars
         ("Use python3", "Use python2"),
         ("Add a user", "Remove a user"),
         ("Look in src/a.py", "Look in src/b.py"),
+        ("Translate it from English to German", "Translate it from German to English"),
+        ("Can you translate this from English to German?", "Translate it from German to English"),
+        ("Use tabs rather than spaces", "Use spaces rather than tabs"),
+        ("Subtract 3 from 10", "Subtract 10 from 3"),
+        ("Does `a` call `b`?", "Does `b` call `a`?"),
+        ("How do I convert it from JSON into YAML?", "Convert it from YAML into JSON"),
+        ("What is the capital of France?", "What is the capital of Germany?"),
+        ("Write a haiku about the sea in Spanish", "Write a haiku about the sea in French"),
     ],
 )
 def test_what_tells_requests_apart(one: str, other: str):
@@ -42,6 +50,8 @@ def test_what_tells_requests_apart(one: str, other: str):
     [
         ("Explain what `load_dataset()` does", "What `load_dataset` does, explained"),
         ("Please wait 5 seconds", "Wait for 5 seconds, please"),
+        ("Please stop", "Stop, please"),
+        ("Read it from the file", "Can you read it from a file?"),
         ("Compare before and after", "Compare after with what was before"),
         ("It doesn't start", "It does not begin"),
         ("Is there a way to sort rows?", "Can rows be sorted?"),
