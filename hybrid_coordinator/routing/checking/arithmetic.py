@@ -146,7 +146,8 @@ def _read(text: str) -> Iterator[Calculation]:
             place += 1
             continue
         # "= 24 apples = 2 dozen": one more link of the chain, or the start of another.
-        if chain and not _linked(tokens, chain, expression.first):
+        # What follows "2x = " is a calculation of its own.
+        if chain and not (chain[0].begun and _linked(tokens, chain, expression.first)):
             yield from _calculation(chain, tokens, text)
             chain = []
         chain.append(expression)
