@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +31,19 @@ NOISE = (
     "$3jkQ!z8@Lm#0pX%5vR^2wT&7yU*9iO(1aS)4dF_6gH+K~b{N}c|V:x;Z<e>r?B[q]M"
     "n/t=Y-u`o8P.lW,fJ2E!sA@5D#hG$1C%k"
 )
+
+
+USUAL: dict[str, list[dict[str, Any]]] = yaml.safe_load(
+    Path(__file__).with_name("usual_answers.yaml").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("kind", ["good", "bad"])
+def test_usual_answers_pass_and_useless_ones_do_not(kind: str):
+    for case in USUAL[kind]:
+        finish = "length" if case.get("cut") else "stop"
+        seen = judge(case["answer"], prompt=case["prompt"], finish_reason=finish)
+        assert (seen.confidence >= THRESHOLD) == (kind == "good"), (case, seen)
 
 
 def judged(answer: str, *, prompt: str = "How do I drop duplicates?", **more: Any) -> Verdict:
@@ -112,6 +127,24 @@ def test_a_paragraph_that_comes_again_and_again_is_seen():
 
 def test_hedging_lowers_coherence():
     assert check("It cannot be determined from this.").coherence == 0.5
+
+
+def test_an_opening_mark_of_emphasis_hangs_and_a_closing_one_does_not():
+    assert check("The total is **40**").completeness == 1.0
+    assert check("**40**").completeness == 1.0
+    assert check("The total is **").completeness < 0.5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Dear Ann,\n\nCould you please share the slides by Friday?\n\nThanks,\nBen",
+        "Use `strict: true`; I'm not sure that older compilers know it.",
+        "Sure: run `make todo`, and the list of open tasks is printed.",
+    ],
+)
+def test_what_only_looks_like_no_answer_passes(answer: str):
+    assert judged(answer).confidence >= THRESHOLD
 
 
 def test_a_cut_answer_is_incomplete():

@@ -24,6 +24,7 @@ HUNK = "--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@ def f\n a\n-b\n+c\n+d\n"
         ("yaml", "image: {{ .Values.image }}\n"),
         ("yaml", "{% if on %}\na: 1\n{% endif %}\n"),
         ("yaml", "a: 1\n---\nb: 2\n"),
+        ("json", '{\n  // strict\n  "a": "http://b/*" /* c */\n}'),
         ("toml", '[a]\nb = "c"\nd = [1, 2]\n'),
         ("toml", "[a]\n...\n"),
         ("xml", '<?xml version="1.0"?>\n<a><b c="d"/></a>'),

@@ -47,6 +47,8 @@ def signs(answer: str, prompt: str = PROBLEM) -> set[Sign]:
         ("3 (to her cousin) + 4 (to a friend) = 7 sacks", (3, 4), 7),
         ("7 sacks * 25 kilograms/sack = 175 kilograms", (7, 25), 175),
         ("Total cost = 8 + 5\n\nTotal cost = 13", (8, 5), 13),
+        ("4x = 4 * 8 = 32", (4, 8), 32),
+        ("S = 2B\nS = 2 * 8\nS = 16", (2, 8), 16),
     ],
 )
 def test_a_calculation_is_read_and_holds(text: str, operands: tuple[float, ...], result: float):
@@ -166,6 +168,15 @@ def test_a_question_for_anything_is_one_for_an_amount_where_one_is_calculated():
 
 def test_an_amount_without_any_working_is_distrusted_once():
     assert signs("76") == {Sign.NO_RESULT}
+
+
+def test_a_figure_that_was_asked_for_alone_needs_no_working():
+    assert signs("76", f"{PROBLEM} Answer with only the number.") == set()
+    assert signs("About 12 * 8 = 90, so 77", f"{PROBLEM} Number only.") >= {Sign.SLIP}
+
+
+def test_emphasis_around_the_last_figure_is_no_open_calculation():
+    assert signs(RIGHT.replace("#### 76", "**76**")) == set()
 
 
 def test_an_amount_that_is_no_count_may_be_a_fraction():

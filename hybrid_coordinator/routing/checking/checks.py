@@ -11,6 +11,7 @@ from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.reply import AnswerChecks
 from hybrid_coordinator.domain.route import TaskType
 from hybrid_coordinator.routing.checking.coherence import coherence
+from hybrid_coordinator.routing.checking.endings import plain_end
 from hybrid_coordinator.routing.checking.fences import Fence, find_fences
 from hybrid_coordinator.routing.checking.finding import Finding
 from hybrid_coordinator.routing.checking.parsing import fault
@@ -36,6 +37,14 @@ _UNSURE_END = 0.5
 
 _QUANTITY = re.compile(r"\bhow (?:many|much|old|far|long|tall|fast)\b", re.IGNORECASE)
 _HANGING_END = re.compile(r"[,:;(\[{<=+*/&-]\Z")
+_OPEN_END = re.compile(r"[(\[{]\Z")
+_ONLY_LEADS = re.compile(r"[^\n]{0,200}:\Z")
+"""One line that says what is to come, as "Here is the function:", and nothing comes."""
+_PLACEHOLDER = re.compile(
+    r"(?:todo|tbd|fixme|(?:your |the )?(?:code|implementation|tests?)(?: goes)? here)\W*\Z",
+    re.IGNORECASE,
+)
+_MARKS = " \t\r\n#/*-;<!."
 _ENDS_INSIDE = re.compile(r"\w\Z")
 _NO_SENTENCE = re.compile(r"[ \t]*(?:[-*#>|\u2022]|\d{1,2}[.)])")
 _SENTENCE_WORDS = 5
@@ -148,6 +157,9 @@ def _completeness(
         return Finding(0.0, "it is empty")
     if finish_reason == "length":
         return Finding(_CUT, "it is cut at its length limit")
+    parts = [fence.text for fence in fences] or [stripped]
+    if all(_PLACEHOLDER.match(part.lstrip(_MARKS)) for part in parts):
+        return Finding(0.0, "it is only a placeholder")
     if any(not fence.closed for fence in fences):
         return Finding(_CUT, "a code block is not closed")
     if schema is not None:
@@ -161,7 +173,10 @@ def _completeness(
 
 def _ending(prose: str, prompt: str) -> Finding:
     """Whether the last line of an answer in prose looks like an end."""
+    prose = plain_end(prose)
     last = prose.rsplit("\n", 1)[-1]
+    if _ONLY_LEADS.fullmatch(prose) or _OPEN_END.search(last):
+        return Finding(_CUT, "it ends before what it leads up to")
     if _HANGING_END.search(last):
         return Finding(_HANGING, "it ends as if more were to come")
     sentence = len(last.split()) >= _SENTENCE_WORDS and not _NO_SENTENCE.match(last)

@@ -34,6 +34,25 @@ _REFUSAL = re.compile(
     r"|unfortunately,? i\b|je suis désolé|lo siento|es tut mir leid|извините|抱歉|对不起)",
     re.IGNORECASE,
 )
+_ASKS_BACK = re.compile(
+    r"\A\W*(?:sure|of course|certainly|absolutely|happy to|i'?d be happy|i would be happy|to help"
+    r"|could you|can you|please)\b[^`]{0,200}?"
+    r"\b(?:please|could you|can you|you'll need to|need you to) (?:please )?"
+    r"(?:provide|share|paste|specify|clarify|tell me|give me|upload)\b",
+    re.IGNORECASE,
+)
+_NOT_KNOWN = re.compile(
+    r"\A\W*(?:i (?:really |honestly |simply )?(?:don['\u2019]?t|do not) know|(?:i have )?no idea"
+    r"|i['\u2019]?m not sure|ich weiß (?:es |das )?nicht|no lo sé"
+    r"|je ne sais pas|я не знаю|我不知道)"
+    r"\W*(?:\w+\W+){0,6}\Z",
+    re.IGNORECASE,
+)
+_NO_ANSWERS = (
+    (_REFUSAL, "it refuses"),
+    (_ASKS_BACK, "it asks back"),
+    (_NOT_KNOWN, "it does not know"),
+)
 _HEDGE = re.compile(
     r"\b(?:i'?m not (?:entirely |quite |completely )?(?:sure|certain)|i am not sure|i don'?t know"
     r"|(?:not enough|insufficient) information|made a mistake|hard to say"
@@ -66,9 +85,11 @@ def coherence(answer: str, prompt: str, *, is_data: bool = False) -> Finding:
         return Finding(0.0, "it is noise")
     unreadable = _unreadable(answer)
     value = loops * (1 - unreadable)
-    refusal = _REFUSAL.search(answer)
-    if refusal and prose == answer and len(_WORD.findall(answer)) < _REFUSAL_WORDS:
-        return Finding(min(value, _REFUSED), "it refuses")
+    words = len(_WORD.findall(answer)) if prose == answer else _MOST_CHARACTERS
+    if words < _REFUSAL_WORDS:
+        for sign, said in _NO_ANSWERS:
+            if sign.search(answer):
+                return Finding(min(value, _REFUSED), said)
     if unreadable:
         return Finding(value, looped or "it has unreadable characters")
     hedge = _HEDGE.search(prose)

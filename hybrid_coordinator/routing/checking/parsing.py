@@ -29,6 +29,8 @@ _TEMPLATED = re.compile(r"\{[{%]|<[A-Za-z_-]+>|^[ \t]*(?:#[ \t]*)?\.\.\.", re.MU
 _MOST_CHARACTERS = 200_000
 _MOST_YAML_CHARACTERS = 20_000
 """PyYAML reads some 5 characters a microsecond, even in C."""
+_JSON_NOTES = re.compile(r"(\"(?:\\.|[^\"\\\n])*+\"?)|//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+"""Comments, which the configurations of editors and compilers have in JSON; strings stay."""
 _LITERALS = re.compile(
     r"//[^\n]*|/\*.*?(?:\*/|\Z)|\"(?:\\.|[^\"\\\n])*+\"?|`(?:\\.|[^`\\])*+`?"
     # Closed, or it is an apostrophe; and one sign long in Rust, whose lifetimes look the same.
@@ -77,7 +79,7 @@ def _python_fault(text: str) -> str | None:
 
 def _json_fault(text: str) -> str | None:
     try:
-        json.loads(text)
+        json.loads(_JSON_NOTES.sub(r"\1", text))
     except json.JSONDecodeError as error:
         return _at(error.lineno)
     except (ValueError, RecursionError):

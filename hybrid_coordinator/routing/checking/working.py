@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hybrid_coordinator.routing.checking.arithmetic import Calculation, calculations, numbers
+from hybrid_coordinator.routing.checking.endings import plain_end
 
 _AMOUNT = re.compile(
     r"\bhow (?:many|much|old|far|long|tall|fast|big|heavy|high|deep|wide)\b"
@@ -70,6 +71,12 @@ _VARIABLE = re.compile(
 """A letter that stands for a figure; "5 x 3" has none."""
 _ANNOTATION = re.compile(r"<<[^<>\n]{0,200}>>")
 _OPEN_END = re.compile(r"[-+*/=(<:,\u00d7\u00f7]\Z|<<[^<>\n]*\Z")
+_NO_WORKING = re.compile(
+    r"\b(?:only|just|nothing but) (?:with |give |the |a |one |final )*"
+    r"(?:number|figure|answer|result)\b|\b(?:number|figure|answer|result) only\b",
+    re.IGNORECASE,
+)
+"""Asks for the figure alone, so that there is no working to find it in."""
 _CLOSE = 0.006
 
 
@@ -148,14 +155,15 @@ def read_working(prompt: str, answer: str) -> Working | None:
     slips = [step.text for step in found if not step.holds]
     if slips:
         signs[Sign.SLIP] = _short(slips)
-    if _OPEN_END.search(answer.strip()):
+    if _OPEN_END.search(plain_end(answer)):
         signs[Sign.CUT] = ""
     if last is not None and _is_odd_fraction(last, given, prompt):
         signs[Sign.FRACTION] = f"{last:g}"
     thoughts = _SECOND_THOUGHTS.search(plain)
     if thoughts and thoughts.group().lower() not in prompt.lower():
         signs[Sign.SECOND_THOUGHTS] = thoughts.group()
-    if last is None or not any(_near(last, abs(step.result)) for step in found):
+    shown = found or _NO_WORKING.search(prompt) is None
+    if last is None or (shown and not any(_near(last, abs(step.result)) for step in found)):
         signs[Sign.NO_RESULT] = "" if last is None else f"{last:g}"
     unused = [
         f"{figure:g}" for figure in given if figure not in solved and not _is_used(figure, found)
