@@ -41,9 +41,12 @@ _OPEN_END = re.compile(r"[(\[{]\Z")
 _ONLY_LEADS = re.compile(r"[^\n]{0,200}:\Z")
 """One line that says what is to come, as "Here is the function:", and nothing comes."""
 _PLACEHOLDER = re.compile(
-    r"(?:todo|tbd|fixme|(?:your |the )?(?:code|implementation|tests?)(?: goes)? here)\W*\Z",
+    r"(?:(?:todo|tbd|fixme)(?:[: ]+(?:implement|write|add|fill)\b[^\n]{0,60})?|here you (?:go|are)"
+    r"|here it is|(?:your |the )?(?:code|implementation|tests?)(?: goes)? here)\W*\Z",
     re.IGNORECASE,
 )
+_NOTHING_SAID = re.compile(r"(?:<\|\w{1,30}\|>(?:assistant|user|system)?|\.{2,}|\u2026|\s)*+")
+"""Dots, and the marks by which a server keeps the turns of a chat apart."""
 _MARKS = " \t\r\n#/*-;<!."
 _ENDS_INSIDE = re.compile(r"\w\Z")
 _NO_SENTENCE = re.compile(r"[ \t]*(?:[-*#>|\u2022]|\d{1,2}[.)])")
@@ -153,7 +156,7 @@ def _completeness(
     schema: Schema | None,
 ) -> Finding:
     stripped = answer.strip()
-    if not stripped:
+    if _NOTHING_SAID.fullmatch(stripped):
         return Finding(0.0, "it is empty")
     if finish_reason == "length":
         return Finding(_CUT, "it is cut at its length limit")

@@ -53,6 +53,10 @@ _NO_ANSWERS = (
     (_ASKS_BACK, "it asks back"),
     (_NOT_KNOWN, "it does not know"),
 )
+_TRANSLATES = re.compile(
+    r"\btranslat|\bübersetz|\btradu[cizs]|перев[её]д|翻译|翻訳|\bhow do you say\b", re.IGNORECASE
+)
+"""Asks for somebody else's words, which may be those of a refusal."""
 _HEDGE = re.compile(
     r"\b(?:i'?m not (?:entirely |quite |completely )?(?:sure|certain)|i am not sure|i don'?t know"
     r"|(?:not enough|insufficient) information|made a mistake|hard to say"
@@ -86,7 +90,7 @@ def coherence(answer: str, prompt: str, *, is_data: bool = False) -> Finding:
     unreadable = _unreadable(answer)
     value = loops * (1 - unreadable)
     words = len(_WORD.findall(answer)) if prose == answer else _MOST_CHARACTERS
-    if words < _REFUSAL_WORDS:
+    if words < _REFUSAL_WORDS and not _TRANSLATES.search(prompt):
         for sign, said in _NO_ANSWERS:
             if sign.search(answer):
                 return Finding(min(value, _REFUSED), said)
