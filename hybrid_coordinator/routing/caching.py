@@ -13,6 +13,7 @@ wording, and asks for a near vector and equal particulars; see ``likeness``.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import hashlib
 import json
@@ -24,6 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 from hybrid_coordinator.domain.ask import AskRequest
 from hybrid_coordinator.domain.reply import Reply
 from hybrid_coordinator.domain.route import Tier
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.routing.likeness import nearest, same_particulars
 from hybrid_coordinator.settings import RoutingSettings
 from hybrid_coordinator.storage.postgres.answers import Answers, NewAnswer, StoredAnswer
@@ -90,12 +92,15 @@ class AnswerCache:
         settings: RoutingSettings,
         embed: Embed | None = None,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(tz=dt.UTC),
+        scrubber: Scrubber | None = None,
     ) -> None:
+        """``scrubber`` knows what must not be kept; without it, the forms of secrets alone are."""
         self._answers = answers
         self._life = dt.timedelta(hours=settings.cache_hours)
         self._max_bytes = int(settings.cache_megabytes * _MEGABYTE)
         self._embed = embed if settings.semantic_cache else None
         self._clock = clock
+        self._scrubber = scrubber or Scrubber()
 
     @property
     def on(self) -> bool:
@@ -114,14 +119,17 @@ class AnswerCache:
     async def keep(self, question: Question, reply: Reply) -> bool:
         """Keep an answer that passed its check. Returns whether it was kept.
 
+        One that holds a secret is not: it would stand in the record, where none may.
         An answer to a ``quality_critical`` question is kept only where the top tier that it may
         use gave it: the next one may find that tier up again.
         """
         weak = question.request.quality_critical and reply.tier is not question.tiers[-1]
         if not self.on or reply.cached or weak or reply.confidence < question.threshold:
             return False
+        if await asyncio.to_thread(self._scrubber.scrub, reply.response) != reply.response:
+            return False
         vector = None
-        prompt = question.request.prompt
+        prompt = _storable(question.request.prompt)
         if self._embed is not None:
             (vector,) = await self._embed([prompt])
         new = NewAnswer(
@@ -167,6 +175,11 @@ class AnswerCache:
 
     def _oldest(self) -> dt.datetime:
         return self._clock() - self._life
+
+
+def _storable(text: str) -> str:
+    """The text without what Postgres has no place for: NUL, and half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _read(stored: StoredAnswer) -> Reply | None:

@@ -14,6 +14,7 @@ import pytest
 from hybrid_coordinator.domain.ask import AskRequest, FileText
 from hybrid_coordinator.domain.reply import AnswerChecks, Attempt, Reply
 from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.routing.caching import AnswerCache, Question
 from hybrid_coordinator.settings import RoutingSettings
 from hybrid_coordinator.storage.postgres.answers import Answers
@@ -232,6 +233,23 @@ async def test_the_least_recently_used_go_first(database: Database):
     await cache.keep(asked(4), REPLY)
     left = [number for number in range(1, 5) if await cache.find(asked(number)) is not None]
     assert left == [1, 3, 4]
+
+
+@pytest.mark.parametrize("prompt", ["Is it\0 done?", "Is it \ud800 done?"])
+async def test_a_prompt_that_postgres_cannot_hold_is_found_again(database: Database, prompt: str):
+    cache = cache_of(database)
+    assert await cache.keep(question(AskRequest(prompt)), REPLY)
+    assert await cache.find(question(AskRequest(prompt))) is not None
+    assert await cache.find(question(AskRequest("Is it\ufffd done?"))) is None
+
+
+async def test_an_answer_with_a_secret_is_not_kept(database: Database):
+    cache = cache_of(database)
+    secret = replace(REPLY, response="The key is sk-ant-api03-" + "A1b2C3d4" * 10)
+    assert not await cache.keep(question(), secret)
+    known = AnswerCache(Answers(database), RoutingSettings(), scrubber=Scrubber(["hunter2hunter2"]))
+    assert not await known.keep(question(), replace(REPLY, response="It is hunter2hunter2."))
+    assert await Answers(database).totals() == (0, 0)
 
 
 async def test_one_too_large_by_itself_drives_out_nothing(database: Database):
