@@ -58,7 +58,9 @@ class Finish:
     ``reason`` is "stop", "length" where a bound cut the answer, "refusal" where the model or its
     server declined to answer, or the server's own word.
     ``generation_seconds`` is the time of generating alone, without reading the prompt.
-    ``hidden_tokens`` are those of ``tokens_out`` that were thought without being sent.
+    ``hidden_tokens`` are those of ``tokens_out`` that were thought without being sent;
+    ``cached_in`` and ``written_in`` those of ``tokens_in`` that a provider held already, and that
+    it began to hold: they have prices of their own.
     """
 
     reason: str
@@ -67,6 +69,8 @@ class Finish:
     generation_seconds: float | None = None
     notices: tuple[str, ...] = ()
     hidden_tokens: int = 0
+    cached_in: int = 0
+    written_in: int = 0
 
 
 class ChatClient(Protocol):
@@ -97,7 +101,7 @@ class Generation:
 
     ``first_token_ms`` runs from sending the request to the first token, thinking included;
     ``tokens_per_second`` counts the tokens that were sent over the time of generating them, None
-    where that time is too short to tell.
+    where that time is too short to tell. ``cached_in`` and ``written_in`` are as in ``Finish``.
     """
 
     text: str
@@ -107,3 +111,5 @@ class Generation:
     tokens_per_second: float | None
     first_token_ms: int
     notices: tuple[str, ...]
+    cached_in: int = 0
+    written_in: int = 0

@@ -169,6 +169,8 @@ def _measured(answer: _Answer, request: ChatRequest, name: str) -> Generation:
         tokens_per_second=sent / seconds if seconds > _LEAST_SECONDS and sent > 1 else None,
         first_token_ms=round((answer.first_at - answer.started) * 1000),
         notices=tuple(notices),
+        cached_in=finish.cached_in,
+        written_in=finish.written_in,
     )
 
 

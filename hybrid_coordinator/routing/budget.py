@@ -54,9 +54,13 @@ class Reservation:
         self._came += (piece.text, piece.thinking)
 
     def came_to(self, generation: Generation) -> float:
-        """Take note of the finished answer: USD, by the provider's own counts. What of the prompt
-        it had cached counts in full, on the safe side."""
-        self.cost_usd = self._price.cost_of(generation.tokens_in, generation.tokens_out)
+        """Take note of the finished answer: USD, by the provider's own counts."""
+        self.cost_usd = self._price.cost_of(
+            generation.tokens_in,
+            generation.tokens_out,
+            cached_in=generation.cached_in,
+            written_in=generation.written_in,
+        )
         return self.cost_usd
 
     def broke(self, error: BaseException) -> None:

@@ -80,7 +80,9 @@ async def test_tokens_of_its_cache_count_as_read(http_to: Http):
     start = anthropic_start(cache_creation_input_tokens=300, cache_read_input_tokens=4000)
     stream = Stream([start, anthropic_text("Yes."), anthropic_end()])
     async with ModelServer({f"POST {PATH}": stream}) as server:
-        assert (await ask(http_to, server)).tokens_in == 25 + 300 + 4000
+        answer = await ask(http_to, server)
+    assert answer.tokens_in == 25 + 300 + 4000
+    assert (answer.cached_in, answer.written_in) == (4000, 300)
 
 
 async def test_thinking_and_signatures_are_not_the_answer(http_to: Http):

@@ -78,6 +78,18 @@ async def test_each_family_gets_the_parameters_that_it_takes(
     }
 
 
+async def test_tokens_of_its_cache_are_told_apart(http_to: Http):
+    """https://developers.openai.com/api/docs/guides/prompt-caching"""
+    details = {"cached_tokens": 1024, "cache_write_tokens": 900}
+    usage = {"prompt_tokens": 2048, "completion_tokens": 1, "prompt_tokens_details": details}
+    last = event({"choices": [], "usage": usage})
+    async with ModelServer(
+        {f"POST {PATH}": Stream([openai_delta("stop", content="2"), last, DONE])}
+    ) as server:
+        answer = await ask(http_to, server, "gpt-6-sol")
+    assert (answer.tokens_in, answer.cached_in, answer.written_in) == (2048, 1024, 900)
+
+
 async def test_the_rate_counts_what_was_sent(http_to: Http):
     usage = {
         "prompt_tokens": 12,

@@ -77,6 +77,12 @@ def test_the_table_is_dated_and_names_its_sources():
     assert all(0 < price.input < price.output for price in PRICES.shipped.values())
 
 
+def test_openai_charges_for_what_it_holds_unasked():
+    rates = [price for name, price in PRICES.shipped.items() if name.startswith("gpt-6")]
+    for each in [*rates, *(price.long for price in rates if price.long is not None)]:
+        assert each.cache_write == pytest.approx(1.25 * each.input)
+
+
 def test_a_damaged_table_is_an_error_with_the_next_step(tmp_path: Path):
     file = tmp_path / "prices.yaml"
     file.write_text("models: {m: {input: cheap}}", encoding="utf-8")

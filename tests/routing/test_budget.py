@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -81,6 +82,13 @@ async def test_the_most_is_set_aside_during_a_call_and_put_right_after_it(databa
         cost = reservation.came_to(generation(900, 300))
     assert cost == pytest.approx(1.2)
     assert await budget.spent_today() == pytest.approx(1.2)
+
+
+async def test_what_a_provider_holds_of_a_prompt_has_its_own_price(database: Database):
+    budget = Budget(Spend(database), RemoteSettings(), load_prices(), Clock())
+    held = replace(generation(1_000_000, 0), cached_in=500_000, written_in=400_000)
+    async with budget.reserve("anthropic/claude-sonnet-4-6", chat(prompt_tokens=100)) as money:
+        assert money.came_to(held) == pytest.approx(0.3 + 0.15 + 1.5)
 
 
 async def test_beyond_the_budget_no_call_is_made_and_the_error_says_what_to_do(

@@ -112,6 +112,8 @@ class _Reader:
             sum(inputs) if inputs else None,
             self._counts.get("output_tokens"),
             hidden_tokens=0 if self._thought else self._hidden_tokens,
+            cached_in=self._counts.get("cache_read_input_tokens", 0),
+            written_in=self._counts.get("cache_creation_input_tokens", 0),
         )
 
     def _piece(self, block: JsonObject) -> Piece | None:

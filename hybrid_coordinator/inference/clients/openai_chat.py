@@ -174,6 +174,7 @@ class _Reader:
         if reason is None:
             raise cut_short(self._name)
         generated_ms = number(self._timings, "predicted_ms")
+        prompt = member(self._usage, "prompt_tokens_details")
         thought = count(member(self._usage, "completion_tokens_details"), "reasoning_tokens")
         return Finish(
             reason,
@@ -182,6 +183,8 @@ class _Reader:
             generated_ms / 1000 if generated_ms else None,
             notices,
             0 if self._thought else thought or 0,
+            cached_in=count(prompt, "cached_tokens") or 0,
+            written_in=count(prompt, "cache_write_tokens") or 0,
         )
 
     def _event(self, line: bytes) -> JsonObject | None:
