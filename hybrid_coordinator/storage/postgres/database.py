@@ -96,7 +96,9 @@ class Session:
     async def transaction(self) -> AsyncIterator[None]:
         """Commit at the end, roll back when the body raises."""
         with self._guard() as connection:
-            transaction = connection.transaction()
+            # Of this isolation, whatever the database's default is: a statement after one that
+            # waited for a lock must see what the lock's last holder committed.
+            transaction = connection.transaction(isolation="read_committed")
             await transaction.start()
         try:
             yield
