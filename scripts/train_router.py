@@ -87,6 +87,7 @@ def _write(target: Path, judges: Mapping[Question, Judge], figures: Mapping[str,
             "measures": judge.measures,
             "scale": judge.scale,
             "table": place if judge.grams else None,
+            "steps": judge.steps,
         }
         if judge.grams:
             tables.extend(judge.grams)

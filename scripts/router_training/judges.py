@@ -24,23 +24,30 @@ from scripts.router_training.fitting import Floats, Sparse, ridge
 _GRAM_SHARE = 0.25
 """The size of a bucket's entry beside those of the measures."""
 
+_STEP_SHARE = 0.5
+"""The size of a step's entry."""
+_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+"""Where the steps of a measure are."""
+
 _LARGEST = 127
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The measures of a judge, whether it reads words, and the penalties of both."""
+    """The measures of a judge, whether it reads words, the penalties of both, and whether it has
+    steps."""
 
     measures: Callable[[Shape], Mapping[str, float]]
     grams: bool
     gram_penalty: float
     measure_penalty: float
+    steps: bool = False
 
 
 RECIPES = {
     Question.TASK: Recipe(task_measures, True, 1.0, 0.3),
     Question.REASONING: Recipe(task_measures, True, 1.0, 0.3),
-    Question.CHOICE: Recipe(choice_measures, True, 12.0, 1.0),
+    Question.CHOICE: Recipe(choice_measures, True, 8.0, 8.0, steps=True),
     Question.PROBLEM: Recipe(problem_measures, False, 1.0, 5.0),
 }
 
@@ -63,16 +70,24 @@ def read(prompt: str, recipe: Recipe) -> Read:
 def fit(texts: Sequence[Read], wanted: Floats, recipe: Recipe) -> Judge:
     """The judge of these texts, its words quantised to a byte."""
     names = sorted({name for text in texts for name in text.measures})
+    steps = _steps(texts, names) if recipe.steps else []
+    columns = BUCKETS + len(names) + len(steps) + 1
     column = {name: BUCKETS + place for place, name in enumerate(names)}
+    step_column = {step: BUCKETS + len(names) + place for place, step in enumerate(steps)}
     rarity = _rarity(texts)
     rows = []
     for text in texts:
         size = _GRAM_SHARE / math.sqrt(max(1, len(text.buckets)))
         row = {each: size * float(rarity[each]) for each in text.buckets}
         row.update((column[name], value) for name, value in text.measures.items())
-        row[BUCKETS + len(names)] = 1.0
+        row |= {
+            place: _STEP_SHARE
+            for (name, threshold), place in step_column.items()
+            if text.measures.get(name, 0.0) > threshold
+        }
+        row[columns - 1] = 1.0
         rows.append(row)
-    data = Sparse.of(rows, BUCKETS + len(names) + 1)
+    data = Sparse.of(rows, columns)
     penalty = np.full(data.columns, recipe.measure_penalty)
     penalty[:BUCKETS] = recipe.gram_penalty
     penalty[-1] = 1e-6
@@ -84,6 +99,14 @@ def fit(texts: Sequence[Read], wanted: Floats, recipe: Recipe) -> Judge:
         measures={name: round(float(weights[column[name]]), 4) for name in names},
         scale=scale,
         grams=np.rint(grams / scale).astype(int).tolist() if recipe.grams else [],
+        steps={
+            name: [
+                (threshold, round(_STEP_SHARE * float(weights[place]), 5))
+                for (of, threshold), place in step_column.items()
+                if of == name
+            ]
+            for name in sorted({name for name, _ in steps})
+        },
     )
 
 
@@ -101,6 +124,16 @@ def cross_validated(
         judge = fit([texts[place] for place in kept], wanted[kept], recipe)
         answers[asked] = judged(judge, [texts[place] for place in asked])
     return answers
+
+
+def _steps(texts: Sequence[Read], names: Sequence[str]) -> list[tuple[str, float]]:
+    """The measures' quantiles, each once; one at the least value would part nothing."""
+    found = []
+    for name in names:
+        values = np.array([text.measures.get(name, 0.0) for text in texts])
+        cuts = {round(float(cut), 5) for cut in np.quantile(values, _QUANTILES)}
+        found += [(name, cut) for cut in sorted(cuts) if values.min() < cut < values.max()]
+    return found
 
 
 def _rarity(texts: Sequence[Read]) -> Floats:

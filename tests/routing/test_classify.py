@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hybrid_coordinator.domain.route import Complexity, TaskType
 from hybrid_coordinator.routing.classification.classify import classify
 from hybrid_coordinator.routing.classification.kinds import KINDS_FILE
+from hybrid_coordinator.routing.classification.prior import Judge, Question, load_prior
 from scripts import train_task_types
 
 HARD = (
@@ -158,6 +159,14 @@ def test_a_problem_in_words_is_harder_the_more_it_says():
         "spoilt, and the rest, less 5 that he keeps, are sold. How many eggs does Tom sell?"
     )
     assert classify(long).score > classify(short).score
+
+
+def test_a_measure_may_matter_from_a_threshold_on():
+    judge = Judge(0.5, {"length": 1.0}, 1.0, [], {"length": [(0.2, 0.1), (0.6, -0.3)]})
+    needs = [judge.judge({"length": length}, []) for length in (0.2, 0.4, 0.8)]
+    assert needs == pytest.approx([0.7, 1.0, 1.1])
+    assert judge.judge({}, []) == 0.5
+    assert load_prior()[Question.CHOICE].steps
 
 
 def test_code_in_a_fence_holds_no_cues():

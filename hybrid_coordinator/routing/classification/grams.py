@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from zlib import crc32
 
-BUCKETS = 1 << 15
+BUCKETS = 1 << 16
 _MOST = 400
 """Words read: as many as the excerpt of a request has, and a bound for the odd text."""
 

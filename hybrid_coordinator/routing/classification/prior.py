@@ -36,17 +36,22 @@ class Question(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Judge:
     """A linear model: ``bias``, named ``measures``, and one byte a bucket of words (or none),
-    of which ``scale`` makes a weight."""
+    of which ``scale`` makes a weight. ``steps`` are thresholds of measures, each with what it
+    adds where the measure is above it: what makes a question hard has its range."""
 
     bias: float
     measures: Mapping[str, float]
     scale: float
     grams: Sequence[int]
+    steps: Mapping[str, Sequence[tuple[float, float]]]
 
     def judge(self, measures: Mapping[str, float], buckets: Sequence[int]) -> float:
         """The answer for a text with these signs and buckets."""
         known = self.measures
         total = self.bias + sum(known.get(name, 0.0) * seen for name, seen in measures.items())
+        for name, steps in self.steps.items():
+            seen = measures.get(name, 0.0)
+            total += sum(weight for threshold, weight in steps if seen > threshold)
         if self.grams and buckets:
             grams = self.grams
             total += self.scale * sum([grams[each] for each in buckets]) / math.sqrt(len(buckets))
@@ -65,6 +70,6 @@ def load_prior() -> Mapping[Question, Judge]:
         if weights["table"] is not None:
             grams.frombytes(tables[weights["table"] * BUCKETS :][:BUCKETS])
         judges[Question(name)] = Judge(
-            weights["bias"], weights["measures"], weights["scale"], grams
+            weights["bias"], weights["measures"], weights["scale"], grams, weights["steps"]
         )
     return judges
