@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 
 from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.domain.templates import fenced
 from hybrid_coordinator.inference.chat import ChatMessage, ChatRequest
-from hybrid_coordinator.routing.prompts import fenced
 
 _LONGEST_PROMPT, _LONGEST_ANSWER = 6_000, 12_000
 """Characters shown of each: a fast model's context is small, and time grows with what it reads."""
