@@ -31,6 +31,7 @@ from hybrid_coordinator.settings import (
 from hybrid_coordinator.storage.postgres.embedded import EmbeddedPostgres
 
 _THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0)
+_STRONG = "gpt-4"
 _GPT_4 = (30.0, 60.0)
 """USD for a million tokens in and out, as OpenAI lists gpt-4."""
 _ENOUGH = 0.95
@@ -99,7 +100,8 @@ async def _measure(rows: Sequence[Row]) -> Table:
             "best accuracy",
         ),
         lines,
-        "The weak model is asked first and costs nothing; money is the strong model's tokens.",
+        "The weak model costs nothing; money is the strong model's tokens. The weights of the "
+        "answer check were fitted on these answers: held out, its AUC is lower by .01.",
     )
 
 
@@ -116,7 +118,7 @@ async def _replayed(
         try:
             async with (
                 Replay("mixtral-8x7b-instruct", texts["weak"]) as local,
-                Replay("gpt-4", texts["strong"]) as remote,
+                Replay(_STRONG, texts["strong"]) as remote,
             ):
                 for threshold in _THRESHOLDS:
                     settings = _settings(local.url, remote.url, postgres.dsn, threshold)
@@ -136,8 +138,7 @@ async def _pass(
         for row, weak_right, strong_right in zip(rows, weak, strong, strict=True):
             reply = await router.ask(row["prompt"])
             called += any(attempt.remote for attempt in reply.attempts)
-            from_weak = reply.response == row["weak_response"].strip()
-            right += weak_right if from_weak else strong_right
+            right += strong_right if reply.model == _STRONG else weak_right
             money += reply.cost_usd or 0.0
     return called / len(rows), right / len(rows), money
 
@@ -147,11 +148,11 @@ def _settings(local: str, remote: str, dsn: str, threshold: float) -> Settings:
         storage=StorageSettings(database_url=SecretStr(dsn)),
         inference=InferenceSettings(vllm=(local,), confidence_threshold=threshold, **_NOTHING),
         remote=RemoteSettings(
-            models=("openai/gpt-4",),
+            models=(f"openai/{_STRONG}",),
             openai_api_key=SecretStr("a-key-for-loopback"),
             openai_base_url=remote,
             daily_budget_usd=1e6,
-            prices={"openai/gpt-4": _GPT_4},
+            prices={f"openai/{_STRONG}": _GPT_4},
         ),
         routing=RoutingSettings(cache_hours=0, learn=False, preset="strong"),
     )

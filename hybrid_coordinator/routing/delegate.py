@@ -86,7 +86,7 @@ class Delegate:
         self._attempts = None if database is None else RouteAttempts(database)
         self._cache = None
         if database is not None:
-            self._cache = AnswerCache(Answers(database), settings.routing, embed)
+            self._cache = AnswerCache(Answers(database), settings.routing, embed, scrubber=scrubber)
         self._budget = None
         if database is not None and any(each.remote for each in self._gateway.endpoints):
             prices = load_prices(settings.remote.prices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -14,6 +15,8 @@ CUT = "cut"
 """In a stream: close the connection without the last chunk."""
 
 _WAIT_SECONDS = 10.0
+_LAST_SECONDS = 1.0
+"""What a client that sends nothing more is waited for at the end."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class ModelServer:
     url: str = ""
     _at_once: int = 0
 
+    _connections: set[asyncio.Task[None]] = field(default_factory=set)
+
     async def __aenter__(self) -> Self:
         self._released = asyncio.Event()
         self._hanging = asyncio.Event()
@@ -79,6 +84,12 @@ class ModelServer:
         self.release()
         self._server.close()
         await self._server.wait_closed()
+        # Python 3.11 waits for the listening socket alone.
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=_LAST_SECONDS)
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def until_hanging(self) -> None:
         """Return once an answer has come to its ``HANG``."""
@@ -99,6 +110,9 @@ class ModelServer:
         return [request.body for request in self.requests if request.path == path]
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
         try:
             request = await _read(reader)
             self.requests.append(request)
@@ -112,6 +126,9 @@ class ModelServer:
             pass  # the client went away, which several tests have it do
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            self._connections.discard(task)
 
     def _choose(self, request: Request) -> Scripted:
         found = self.answers.get(f"{request.method} {request.path}")

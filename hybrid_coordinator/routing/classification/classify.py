@@ -3,8 +3,9 @@
 The score has one scale for everything, 0 to 1, and one reading: how much the strongest model is
 needed. For a task it is the prior's judgement of simple (1/6), moderate (1/2) or complex (5/6).
 For a problem that has one right answer it follows how much more often a strong model solves such a
-problem than a weak one: a gain of 15 points is moderate, and from 25 on it is complex. For a step
-of an agent the tools that it has used decide, and the request only helps.
+problem than a weak one: a gain of 15 points is moderate, and from 45 on it is complex. Below that
+a weak model is worth asking first, since its answer will be checked. For a step of an agent the
+tools that it has used decide, and the request only helps.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ __all__ = ["Classification", "Prompt", "classify"]
 _FILES, _ERROR = 0.10, 0.05
 """What four files and a shown error add to a task; they hardly occur in the prior's data."""
 
-_MODERATE_GAIN, _GAIN_TO_BOUND = 0.15, 0.10
+_MODERATE_GAIN, _GAIN_TO_SIMPLE, _GAIN_TO_COMPLEX = 0.15, 0.10, 0.30
 _IN_CODE, _IN_CHORE, _OPENING, _GROUNDED = 0.85, 0.3, 0.15, 0.2
 
 _REASONING_FROM = 0.5
@@ -106,7 +107,8 @@ def _need(seen: Shape) -> tuple[float, bool]:
             gain = prior[Question.CHOICE].judge(choice_measures(seen), buckets(seen.excerpt))
         else:
             gain = prior[Question.PROBLEM].judge(problem_measures(seen), [])
-        return 0.5 + (gain - _MODERATE_GAIN) / _GAIN_TO_BOUND / 6, False
+        above = gain - _MODERATE_GAIN
+        return 0.5 + above / (_GAIN_TO_COMPLEX if above > 0 else _GAIN_TO_SIMPLE) / 6, False
     measures, grams = task_measures(seen), buckets(seen.request)
     need = prior[Question.TASK].judge(measures, grams)
     need += _FILES * min(seen.files, 4) / 4 + _ERROR * seen.error
