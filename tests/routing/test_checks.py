@@ -272,3 +272,30 @@ def test_fences_of_other_marks_and_lengths_nest():
         ("md", "```py\nx\n```"),
         ("", "```"),
     ]
+
+
+OFF_TOPIC = (
+    "The orchestra played three symphonies that evening, and the audience stayed until the last "
+    "violin had fallen silent; critics praised the conductor."
+)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "beside"),
+    [
+        ("Design a distributed rate limiter for several regions.", OFF_TOPIC, True),
+        ("What did critics write about the orchestra's symphonies?", OFF_TOPIC, False),
+        ("Hi there?", OFF_TOPIC, False),
+        ("Translate into English: le concert a duré longtemps, hier soir", OFF_TOPIC, False),
+        ("Design a distributed rate limiter for several regions.", "Yes, with Redis.", False),
+        (
+            "Write something that computes fibonacci numbers quickly.",
+            "def fib(n):\n    a, b = 0, 1\n    for _ in range(n): a, b = b, a + b\n    return a",
+            False,
+        ),
+    ],
+)
+def test_an_answer_beside_the_question_is_told(prompt: str, answer: str, beside: bool):
+    verdict = judge(answer, prompt=prompt)
+    assert ("nothing of the question is in it" in verdict.reasons) is beside
+    assert (verdict.confidence < 0.7) is beside

@@ -21,11 +21,17 @@ _LONGEST_PERIOD = 80
 _ECHO_WORDS = 6
 _REFUSAL_WORDS = 60
 _GARBLED_SIGNS, _MOST_GARBLED = 80, 4_000
-_REFUSED, _HEDGED = 0.1, 0.5
+_REFUSED, _ELSEWHERE, _HEDGED = 0.1, 0.1, 0.5
+
+_STEM, _FEWEST_STEMS, _PROSE_WORDS, _CODE_SIGNS = 5, 3, 20, 4
+"""An answer is beside the question if it is prose of some length and has none of the beginnings of
+the question's longer words. Shorter answers often have none, nor has code."""
 
 _FENCED = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`[^`\n]*`|\bhttps?://\S+")
 _WORD = re.compile(r"\w+")
+_LONG_WORD = re.compile(r"\b[a-z]{5,}")
+_CODE = re.compile(r"[(){}\[\]=;]")
 _ASCII_SIGN = re.compile(r"[!-~]")
 _UNREADABLE = re.compile(r"[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f]")
 _REFUSAL = re.compile(
@@ -90,16 +96,29 @@ def coherence(answer: str, prompt: str, *, is_data: bool = False) -> Finding:
     unreadable = _unreadable(answer)
     value = loops * (1 - unreadable)
     words = len(_WORD.findall(answer)) if prose == answer else _MOST_CHARACTERS
-    if words < _REFUSAL_WORDS and not _TRANSLATES.search(prompt):
-        for sign, said in _NO_ANSWERS:
+    if not _TRANSLATES.search(prompt):
+        for sign, said in _NO_ANSWERS if words < _REFUSAL_WORDS else ():
             if sign.search(answer):
                 return Finding(min(value, _REFUSED), said)
+        if prose == answer and words >= _PROSE_WORDS and _elsewhere(answer, prompt):
+            return Finding(min(value, _ELSEWHERE), "nothing of the question is in it")
     if unreadable:
         return Finding(value, looped or "it has unreadable characters")
     hedge = _HEDGE.search(prose)
     if hedge:
         return Finding(value * _HEDGED, looped or f"it hedges: {' '.join(hedge.group().split())!r}")
     return Finding(value, looped)
+
+
+def _elsewhere(answer: str, prompt: str) -> bool:
+    if len(_CODE.findall(answer)) >= _CODE_SIGNS:
+        return False
+    asked, said = _stems(prompt), _stems(answer)
+    return len(asked) >= _FEWEST_STEMS <= len(said) and asked.isdisjoint(said)
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:_STEM] for word in _LONG_WORD.findall(text.lower())}
 
 
 def _loops(text: str) -> float:
