@@ -261,7 +261,7 @@ class Coordinator:
                 response=reply.response,
                 agent_type=AgentType.REMOTE if reply.tier is Tier.API_FALLBACK else AgentType.LOCAL,
                 model_used=reply.model,
-                context_ids=context_ids,
+                context_ids=context_ids if tried.context_seen else (),
                 tokens_used=reply.tokens_in + reply.tokens_out,
                 latency_ms=reply.latency_ms,
                 session_id=session.id,

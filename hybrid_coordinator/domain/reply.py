@@ -46,11 +46,13 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLog:
-    """The attempts of one call, in order, and the kind of task that they were made for."""
+    """The attempts of one call, in order, and the kind of task that they were made for.
+    ``context_seen`` is False where the models were not shown the context that came with it."""
 
     task_type: TaskType
     complexity: Complexity
     attempts: tuple[Attempt, ...]
+    context_seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)

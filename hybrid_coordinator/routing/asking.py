@@ -22,6 +22,9 @@ from hybrid_coordinator.routing.gateway import Gateway
 from hybrid_coordinator.routing.jobs import Job, read_job
 from hybrid_coordinator.routing.modes.asking import Answer, ModelChoice
 
+_SHORT_ANSWER = 256
+"""Tokens: a prompt that leaves less room than this does not fit."""
+
 Plans = Callable[[Job, Survey], Plan]
 """Makes the plan for a job, from what was found at the endpoints."""
 
@@ -76,6 +79,18 @@ class Asking:
             )
             for each in plan.chain
         ]
+
+    async def fits(self, job: Job) -> bool:
+        """Whether a model that the caller wants can hold the job and a short answer: one that runs
+        here, where there is one, unless the best is asked for."""
+        room = replace(job, tokens=job.tokens + min(job.request.max_tokens, _SHORT_ANSWER))
+        survey = await self._gateway.look()
+        able = self._plans(room, survey).chain
+        wants_best = job.request.quality_critical or not job.request.prefer_local
+        ready = self._plans(replace(job, tokens=0), survey).chain
+        if wants_best or all(each.remote for each in ready):
+            return bool(able)
+        return any(not each.remote for each in able)
 
     def saying(self, words: str) -> None:
         """See ``Ask.saying``."""

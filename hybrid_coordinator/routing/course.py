@@ -60,6 +60,7 @@ class Course:
     attempts: list[Attempt] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    context_seen: bool = True
 
     def shortcoming(self) -> str:
         """In a few words, why the last attempt is not the end; empty before the first."""

@@ -16,7 +16,12 @@ from hybrid_coordinator.domain.interactions import AgentType
 from hybrid_coordinator.domain.reply import Attempt, AttemptLog, Reply
 from hybrid_coordinator.domain.route import Tier
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.errors import HybridError, RecordUnavailableError, StorageError
+from hybrid_coordinator.errors import (
+    HybridError,
+    PromptTooLongError,
+    RecordUnavailableError,
+    StorageError,
+)
 from hybrid_coordinator.inference.generate import STALL_SECONDS
 from hybrid_coordinator.inference.prices import load_prices
 from hybrid_coordinator.routing.asking import Asking
@@ -30,7 +35,7 @@ from hybrid_coordinator.routing.health import breakers_health, remote_health
 from hybrid_coordinator.routing.heartbeat import with_heartbeat
 from hybrid_coordinator.routing.jobs import Job, read_job
 from hybrid_coordinator.routing.modes.asking import Answer, ModelChoice
-from hybrid_coordinator.routing.modes.digest import digest, too_large
+from hybrid_coordinator.routing.modes.digest import digest
 from hybrid_coordinator.routing.modes.ensemble import ensemble
 from hybrid_coordinator.routing.modes.reason import reason
 from hybrid_coordinator.routing.prompts import scrubbed
@@ -183,7 +188,7 @@ class Delegate:
             if kept is not None:
                 course.attempts.append(_from_cache(kept, _since(started)))
                 return replace(kept, latency_ms=_since(started)), _log_of(job, course)
-            answer = await _in_mode(asking, job, choices)
+            answer = await _in_mode(asking, job, course)
         except HybridError:
             if self._attempts is not None and course.attempts:
                 await self._attempts.add(project, _log_of(job, course))
@@ -300,22 +305,35 @@ def _from_cache(kept: Reply, latency_ms: int) -> Attempt:
     )
 
 
-async def _in_mode(asking: Asking, job: Job, choices: Sequence[ModelChoice]) -> Answer:
+async def _in_mode(asking: Asking, job: Job, course: Course) -> Answer:
     request = job.request
-    # Large material stays here unless the caller wants a remote model: a summary is what it needs.
-    local = [choice for choice in choices if choice.tier is not Tier.API_FALLBACK]
-    readers = local if request.prefer_local and not request.quality_critical else choices
-    if too_large(request, readers or choices):
-        answer = await digest(asking, request)
-        if request.mode is Mode.SINGLE:
-            return answer
-        said = f"mode={request.mode} was left: the files fit no context, and were read in parts"
-        return replace(answer, notices=(*answer.notices, said))
+    fits = await asking.fits(job)
+    if not fits and request.context:
+        request = replace(request, context="")
+        job = await read_job(request)
+        fits = await asking.fits(job)
+        course.context_seen = False
+        course.note("the context that was found was left out: there was no room for it")
+    if not fits and request.files:
+        return await _digested(asking, request, course)
     if request.mode is Mode.ENSEMBLE:
         return await ensemble(asking, request, await asyncio.to_thread(voices))
     if request.mode is Mode.REASON:
         return await reason(asking, request)
-    return await asking.run(job)
+    try:
+        return await asking.run(job)
+    except PromptTooLongError:
+        # Not every server says beforehand how much it holds.
+        if not request.files:
+            raise
+        return await _digested(asking, request, course)
+
+
+async def _digested(asking: Asking, request: AskRequest, course: Course) -> Answer:
+    course.context_seen = False
+    if request.mode is not Mode.SINGLE:
+        course.note(f"mode={request.mode} was left: no context holds the files")
+    return await digest(asking, request)
 
 
 def _since(started: float) -> int:
@@ -323,4 +341,9 @@ def _since(started: float) -> int:
 
 
 def _log_of(job: Job, course: Course) -> AttemptLog:
-    return AttemptLog(job.seen.task_type, job.seen.complexity, tuple(course.attempts))
+    return AttemptLog(
+        job.seen.task_type,
+        job.seen.complexity,
+        tuple(course.attempts),
+        context_seen=course.context_seen,
+    )

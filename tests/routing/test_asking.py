@@ -34,8 +34,8 @@ from tests.routing.servers import (
     small,
 )
 from tests.support.asking import answering
-from tests.support.model_server import CUT, ModelServer, Request, Stream
-from tests.support.model_wire import openai_answer, openai_delta, vllm_answers
+from tests.support.model_server import CUT, ModelServer, Request, Stream, as_json
+from tests.support.model_wire import openai_answer, openai_delta, openai_models, vllm_answers
 
 ModelsAt = Callable[..., Delegate]
 NEXT = "A second answer."
@@ -252,6 +252,46 @@ async def test_large_files_are_read_in_parts_here_and_not_sent_away(
         assert (asked(away), answer.cost_usd) == (0, 0.0)
         best = await ask(models, "Which?", files=files, max_tokens=300, quality_critical=True)
     assert (best.response, asked(away)) == ("Seven.", 1)
+
+
+async def test_context_makes_room_for_what_was_asked_for(models_at: ModelsAt):
+    async with small("Yes, it is.") as server:
+        models = models_at(vllm=(server.url,))  # holds 4096 tokens
+        files = (FileText("a.txt", "word " * 2400),)
+        answer, log = await ask_logged(models, files=files, context="known " * 800)
+        sent = json.dumps(server.bodies(CHAT)[0]["messages"])
+    assert (outcomes(answer), log.context_seen) == ([(SMALL, "ok")], False)
+    assert "known" not in sent
+    assert any("was found was left out" in notice for notice in answer.notices)
+
+
+async def test_a_large_answer_may_be_asked_of_a_small_context(models_at: ModelsAt):
+    async with small("Yes, it is.") as server:
+        models = models_at(vllm=(server.url,))
+        files = (FileText("a.py", "x = 1"),)
+        answer = await ask(models, files=files, max_tokens=4096)
+    assert answer.response == "Yes, it is."
+    assert "max_tokens was lowered" in answer.notices[0]
+
+
+async def test_a_server_that_says_only_then_what_it_holds_is_read_to_in_parts(models_at: ModelsAt):
+    notes = json.dumps({"notes": [{"text": "The entry is seven.", "from": [1]}]})
+    error = {
+        "message": "exceeds the maximum context length",
+        "n_prompt_tokens": 9000,
+        "n_ctx": 4096,
+    }
+    chat = [as_json({"error": error}, status=400), openai_answer(notes)]
+    answers = {
+        "GET /v1/models": openai_models({"id": SMALL, "object": "model"}),
+        f"POST {CHAT}": chat,
+    }
+    files = (FileText("t.txt", "".join(f"entry {each} of the table\n" for each in range(900))),)
+    async with ModelServer(answers) as server:
+        models = models_at(vllm=(server.url,))
+        answer, log = await ask_logged(models, "Which entry?", files=files, max_tokens=300)
+    assert "t.txt:1-" in answer.response
+    assert log.context_seen is False
 
 
 async def test_a_mode_that_large_files_leave_no_room_for_is_named(models_at: ModelsAt):

@@ -28,7 +28,7 @@ _DIRECTORIES = _words(
 )
 _OUTPUT_DIRECTORIES = frozenset({"build", "dist", "target", "out", "coverage"})
 _SOURCE_DIRECTORIES = frozenset({"src", "source", "sources", "lib"})
-_SECRET_DIRECTORIES = frozenset(
+SECRET_DIRECTORIES = frozenset(
     {".ssh", ".gnupg", ".aws", ".azure", ".kube", ".password-store", ".envs"}
 )
 MARKERS = frozenset({"pyvenv.cfg", "CACHEDIR.TAG", "coordinator.lock"})
@@ -76,7 +76,7 @@ def directory_reason(root: Path, path: str) -> SkipReason | None:
     Python packages.
     """
     *above, name = path.lower().split("/")
-    if name in _SECRET_DIRECTORIES:
+    if name in SECRET_DIRECTORIES:
         return SkipReason.SECRET
     if name in _OUTPUT_DIRECTORIES:
         source = not _SOURCE_DIRECTORIES.isdisjoint(above) or (root / path / "__init__.py").exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hybrid_coordinator.domain.ask import FileText
 from hybrid_coordinator.errors import InvalidArgumentError
-from hybrid_coordinator.knowledge.code.excluded import file_reason
+from hybrid_coordinator.knowledge.code.excluded import SECRET_DIRECTORIES, file_reason
 from hybrid_coordinator.knowledge.code.read import SkipReason, SourceText, read_source
 from hybrid_coordinator.knowledge.code.walk import list_files
 
@@ -45,6 +45,8 @@ def _read(said: str, directory: Path, root: Path | None) -> Iterator[FileText]:
     path = _resolved(said, directory)
     if root is not None and not path.is_relative_to(root):
         raise InvalidArgumentError(_FIELD, f"{said} is outside the project {root}")
+    if any(part.lower() in SECRET_DIRECTORIES for part in path.parts):
+        raise InvalidArgumentError(_FIELD, f"{said} may hold secrets, so it is not read")
     name = said if root is None else str(path.relative_to(root))
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         yield FileText(name, _text(said, path))

@@ -65,16 +65,6 @@ passages that show it. No advice and no guesses. If nothing above bears on the q
 notes."""
 
 
-def too_large(request: AskRequest, choices: Sequence[ModelChoice]) -> bool:
-    """Whether the files and the prompt fit none of the models: then they are to be digested. A
-    model whose context is unknown is taken to hold them."""
-    files = sum(estimate_tokens(file.text) + estimate_tokens(file.path) for file in request.files)
-    tokens = _tokens(request) + estimate_tokens(request.context) + files + request.max_tokens
-    return bool(request.files) and all(
-        choice.context_length is not None and choice.context_length < tokens for choice in choices
-    )
-
-
 async def digest(ask: Ask, request: AskRequest, *, max_calls: int = MAX_CALLS) -> Answer:
     """The answer from the files of ``request``, read in parts by the best local model.
 

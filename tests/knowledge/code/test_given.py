@@ -45,6 +45,8 @@ def test_a_directory_is_all_that_would_be_indexed_of_it(tmp_path: Path) -> None:
         ("../outside.txt", "outside the project"),
         ("link.txt", "outside the project"),
         (".env", "may hold secrets"),
+        (".kube/config", "may hold secrets"),
+        (".aws", "may hold secrets"),
         ("nothing.py", "No such file"),
         ("pipe", "not a regular file"),
         ("binary", "not text"),
@@ -57,6 +59,9 @@ def test_what_is_refused_is_named(tmp_path: Path, said: str, words: str) -> None
     (tmp_path / "outside.txt").write_text("x")
     (root / "link.txt").symlink_to(tmp_path / "outside.txt")
     (root / ".env").write_text("KEY=1")
+    for folder in (".kube", ".aws"):
+        (root / folder).mkdir()
+        (root / folder / "config").write_text("token: 1")
     os.mkfifo(root / "pipe")
     (root / "binary").write_bytes(b"\0\1")
     (root / "self").symlink_to(root / "self")

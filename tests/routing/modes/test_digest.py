@@ -13,8 +13,7 @@ from hybrid_coordinator.domain.ask import AskRequest, FileText
 from hybrid_coordinator.domain.route import Tier
 from hybrid_coordinator.domain.tokens import estimate_tokens
 from hybrid_coordinator.errors import InvalidArgumentError, ModelUnavailableError
-from hybrid_coordinator.routing.modes.asking import ModelChoice
-from hybrid_coordinator.routing.modes.digest import digest, too_large
+from hybrid_coordinator.routing.modes.digest import digest
 from hybrid_coordinator.routing.modes.notes import Note, read_notes
 from hybrid_coordinator.routing.modes.passages import Source
 from tests.support.asking import Server, ServerAsk, answering
@@ -344,13 +343,3 @@ async def test_the_real_llama_server_reads_in_parts(tmp_path: Path, ask_to: AskT
     for start, end in re.findall(r"a\.py:(\d+)-(\d+)", answer.text):
         assert 1 <= int(start) <= int(end) <= 300
     assert answer.tokens_in > len(files[0].text)
-
-
-@pytest.mark.parametrize(
-    ("lengths", "expected"),
-    [((2048, 4096), True), ((2048, 200_000), False), ((2048, None), False)],
-)
-def test_what_fits_one_model_is_not_digested(lengths, expected):
-    choices = [ModelChoice("m", "http://h", Tier.LOCAL_FAST, length, 1) for length in lengths]
-    assert too_large(WANTED, choices) is expected
-    assert too_large(AskRequest("Hi"), choices) is False
