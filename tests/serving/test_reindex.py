@@ -124,7 +124,7 @@ def test_a_rebuild_whose_coordinator_is_killed_goes_on_and_questions_are_answere
 def test_two_reindex_commands_at_once_share_one_rebuild(filled: Path, project: Path) -> None:
     with session(filled, cwd=project) as opened:
         answered(opened)
-        for _ in range(5):  # the first may be done before the second has started
+        for _ in range(20):  # the first may be done before the second has started
             started = [
                 subprocess.Popen(
                     [sys.executable, "-m", "hybrid_coordinator.serving.cli", "reindex", "--json"],

@@ -15,6 +15,7 @@ CUT = "cut"
 """In a stream: close the connection without the last chunk."""
 
 _WAIT_SECONDS = 10.0
+_TURNS = 10
 _LAST_SECONDS = 1.0
 """What a client that sends nothing more is waited for at the end."""
 
@@ -84,7 +85,10 @@ class ModelServer:
         self.release()
         self._server.close()
         await self._server.wait_closed()
-        # Python 3.11 waits for the listening socket alone.
+        # Python 3.11 waits for the listening socket alone, and a connection that was just accepted
+        # takes a few turns of the loop to come here.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         if self._connections:
             await asyncio.wait(self._connections, timeout=_LAST_SECONDS)
         for task in self._connections:
