@@ -227,8 +227,11 @@ class _Reader:
 
     def _learned(self, answer: Answer, part: Sequence[Passage]) -> int:
         """How large a part may be, if its tokens are more than they were taken for."""
-        thought = sum(passage.tokens for passage in part) + _PROMPT_TOKENS + FORM_TOKENS
-        return max(_LEAST_TOKENS, int(self._plan.room * min(1.0, thought / answer.tokens_in)))
+        frame = estimate_tokens(self._question) + _PROMPT_TOKENS + FORM_TOKENS
+        thought = sum(passage.tokens for passage in part) + frame
+        # The frame takes its part of what was thought too little, and the same in every prompt.
+        room = (self._plan.room + frame) * min(1.0, thought / answer.tokens_in) - frame
+        return max(_LEAST_TOKENS, int(room))
 
 
 def _tokens(request: AskRequest) -> int:

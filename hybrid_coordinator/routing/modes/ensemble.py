@@ -45,10 +45,10 @@ class _Seat:
 async def ensemble(ask: Ask, request: AskRequest, voices: Sequence[Voice]) -> Answer:
     """One answer of up to three, asked at the same time as far as there are slots.
 
-    Different models sit first, remote ones only where such a one is best for the task. Where there
-    are fewer than three, the best one takes the other seats in ``voices`` that have something to
-    say to this kind of task. A schema is combined field by field, code by its syntax tree, short
-    answers by vote, prose by likeness; dissent is in the notices.
+    Different models sit first: remote ones alone where such a one is best for the task, or else
+    local ones alone. Where there are fewer than three, the best one takes the other seats in
+    ``voices`` that have something to say to this kind of task. A schema is combined field by field,
+    code by its syntax tree, short answers by vote, prose by likeness; dissent is in the notices.
 
     Raises:
         InvalidArgumentError: no model can hold the prompt, or the schema is none.
@@ -85,8 +85,9 @@ def _seats(
     choices: Sequence[ModelChoice], request: AskRequest, voices: Sequence[Voice]
 ) -> list[_Seat]:
     best = choices[0]
-    # What is best done on this machine is not worth the money of asking elsewhere as well.
-    asked = [each for each in choices if best.tier is _REMOTE or each.tier is not _REMOTE]
+    # What is best done on this machine is not worth the money of asking elsewhere as well; and
+    # where a remote model is best, weaker ones here would outvote what is paid for.
+    asked = [each for each in choices if (each.tier is _REMOTE) == (best.tier is _REMOTE)]
     models = list({choice.name: choice for choice in reversed(asked)}.values())[::-1]
     task_type = request.task_type or classify(request.prompt).task_type
     fitting = [voice for voice in voices if task_type in voice.task_types]

@@ -8,7 +8,7 @@ from hybrid_coordinator.domain.ask import AskRequest, FileText
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.route import TaskType
 from hybrid_coordinator.domain.templates import fenced
-from hybrid_coordinator.errors import ModelReplyError
+from hybrid_coordinator.errors import InvalidArgumentError, ModelReplyError
 from hybrid_coordinator.routing.modes.asking import (
     CALL_ERRORS,
     Answer,
@@ -22,9 +22,10 @@ MAX_CALLS = 6
 """A plan, an answer, and two rounds of criticism and correction."""
 
 _TOKENS = 4
-"""All steps together may generate this many times ``max_tokens``."""
+"""All answers together, corrected ones included, may take this many times ``max_tokens``."""
 _PLAN_TOKENS = 400
 _CRITIQUE_TOKENS = 500
+"""Of a plan and of a criticism: bounds of their own, since a short answer may need a long one."""
 _MOST_FAULTS = 5
 _LONGEST_QUOTE, _LONGEST_FAULT = 120, 240
 
@@ -99,8 +100,9 @@ async def reason(ask: Ask, request: AskRequest, *, max_calls: int = MAX_CALLS) -
     """One answer, by steps that the notices list.
 
     It ends as soon as the criticism finds nothing, after ``max_calls`` calls (2 at least), or
-    when four times ``max_tokens`` tokens are spent. Of answers before and after a correction, the
-    one is kept that its check is surer of.
+    when four times ``max_tokens`` tokens are spent on answers; plans and criticisms are bounded
+    by themselves. Of answers before and after a correction, the one is kept that its check is
+    surer of.
 
     Raises:
         InvalidArgumentError: no model can hold the prompt, or the schema is none.
@@ -132,18 +134,18 @@ class _Reasoning:
         return replace(whole, notices=(*course.told, *whole.notices))
 
     async def _plan(self) -> str | None:
-        tokens = min(_PLAN_TOKENS, self._request.max_tokens)
         prompt = _PLAN.format(task=self._request.prompt)
         request = replace(
             self._request,
             prompt=prompt,
             task_type=TaskType.PLANNING,
             json_schema=None,
-            max_tokens=tokens,
+            max_tokens=_PLAN_TOKENS,
         )
         try:
             answer = await self._step("plan", request)
-        except ModelReplyError as error:
+        except (InvalidArgumentError, ModelReplyError) as error:
+            # Where the task itself is at fault, solving it says so.
             self._course.told.append(f"no plan: {error}")
             return None
         self._course.step("plan", answer, first_line(answer.text))
@@ -153,7 +155,15 @@ class _Reasoning:
         request = self._request
         if plan is not None:
             request = _with(request, _SOLVE, plan=plan)
-        answer = await self._step("solve", request)
+        try:
+            answer = await self._step("solve", request)
+        except InvalidArgumentError as error:
+            if plan is None:
+                raise
+            # The task alone may fit where the task and the plan do not.
+            self._course.told.append(f"solved without the plan: {error}")
+            return await self._solve(None)
+        self._course.tokens_left -= answer.tokens_out
         self._course.step("solve", answer, first_line(answer.text))
         return answer
 
@@ -166,6 +176,7 @@ class _Reasoning:
             review = "\n".join(f"- {fault}" for fault in faults)
             request = _with(self._request, _CORRECT, answer=best.text, review=review)
             corrected = await self._step("correct", request)
+            self._course.tokens_left -= corrected.tokens_out
             better = corrected.confidence >= best.confidence
             kept = "kept" if better else "the answer before is surer, and kept"
             self._course.step("correct", corrected, f"{first_line(corrected.text)} ({kept})")
@@ -180,7 +191,7 @@ class _Reasoning:
             prompt=_CRITIQUE.format(task=self._request.prompt, answer=fenced(answer.text)),
             task_type=TaskType.ANALYSIS,
             json_schema=_VERDICT,
-            max_tokens=min(_CRITIQUE_TOKENS, self._request.max_tokens),
+            max_tokens=_CRITIQUE_TOKENS,
             temperature=0.0,
         )
         verdict = await self._step("criticise", request)
@@ -192,9 +203,7 @@ class _Reasoning:
     async def _step(self, title: str, request: AskRequest) -> Answer:
         number = len(self._course.answers) + 1
         self._ask.saying(f"step {number}: {title}")
-        answer = await self._ask.ask(request, step=f"reason: {title}")
-        self._course.tokens_left -= answer.tokens_out
-        return answer
+        return await self._ask.ask(request, step=f"reason: {title}")
 
     def _may_go_on(self, calls: int) -> bool:
         left = self._max_calls - len(self._course.answers)

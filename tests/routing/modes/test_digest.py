@@ -152,6 +152,36 @@ async def test_real_counts_of_tokens_keep_room_for_the_reply(ask_to: AskTo):
     assert max(sizes[1:]) + 1024 <= 4096
 
 
+async def test_a_long_question_leaves_the_parts_as_large_as_they_were_planned(ask_to: AskTo):
+    question = "Which rules hold? " * 660
+    assert estimate_tokens(question) > 3300
+    files = (FileText("big.py", body(facts={6000: "the needle"}, lines=6500)),)
+    async with answering(small_context(8192, characters_a_token=3.5)) as server:
+        ask = ask_to(Server(server.url, context_length=8192))
+        answer = await digest(ask, AskRequest(question, files=files), max_calls=110)
+    planned = int(ask.words[0].removeprefix("reading part 1 of "))
+    parts = sum(step.startswith("digest: part") for step in ask.steps)
+    assert answer.notices[0] == f"files: 1, read in {parts} parts, 100% of the text"
+    assert parts <= planned + 1
+    assert "the needle [big.py:" in answer.text
+
+
+async def test_a_long_question_of_more_tokens_than_was_thought_keeps_the_room(ask_to: AskTo):
+    """A quarter of the context is the reply's, the question's own tokens counted as they are."""
+    question = "Which rules hold? " * 560
+    files = (FileText("big.py", body(facts={}, lines=900)),)
+    async with answering(small_context(8192, characters_a_token=2.6)) as server:
+        ask = ask_to(Server(server.url, context_length=8192, slots=1))
+        answer = await digest(ask, AskRequest(question, files=files))
+        sizes = [
+            sum(len(message["content"]) for message in request.body["messages"]) / 2.6
+            for request in server.requests
+        ]
+    assert answer.notices[0].endswith("100% of the text")
+    assert sizes[0] > 8192 * 3 / 4
+    assert max(sizes[1:]) <= 8192 * 3 / 4
+
+
 async def test_notes_too_long_for_two_in_a_prompt_end_all_the_same(ask_to: AskTo):
     """A server that does not keep the model to the length of a note."""
 

@@ -90,9 +90,28 @@ async def test_a_remote_model_is_not_paid_for_what_is_best_done_here(ask_to: Ask
         await ensemble(ask, QUESTION, voices())
         assert elsewhere.requests == []
         assert [step.split()[-1] for step in ask.steps] == ["literal", "methodical", "sceptic"]
-        ask = ask_to(remote, local)
+
+
+async def test_local_models_do_not_outvote_the_remote_one_that_is_best(ask_to: AskTo):
+    async with answering(always("18")) as elsewhere, answering(always("20")) as here:
+        remote = Server(elsewhere.url, "large", tier=Tier.API_FALLBACK)
+        weak = Server(here.url, "qwen"), Server(here.url, "llama", tier=Tier.LOCAL_QUALITY)
+        ask = ask_to(remote, *weak)
+        answer = await ensemble(ask, QUESTION, voices())
+        assert here.requests == []
+    assert ask.steps == ["ensemble: literal", "ensemble: methodical", "ensemble: sceptic"]
+    assert (answer.text, answer.model) == ("18", "large")
+
+
+async def test_remote_models_sit_together_where_one_of_them_is_best(ask_to: AskTo):
+    async with answering(always("18")) as elsewhere, answering(always("20")) as here:
+        remote = [
+            Server(elsewhere.url, name, tier=Tier.API_FALLBACK) for name in ("large", "other")
+        ]
+        ask = ask_to(remote[0], Server(here.url, "qwen"), remote[1])
         await ensemble(ask, QUESTION, voices())
-        assert ask.steps == ["ensemble: large", "ensemble: qwen", "ensemble: literal"]
+        assert here.requests == []
+    assert ask.steps == ["ensemble: large", "ensemble: other", "ensemble: literal"]
 
 
 async def test_a_lost_voice_is_told_and_the_others_decide(ask_to: AskTo):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from hybrid_coordinator.domain.ask import AskRequest, FileText
-from hybrid_coordinator.errors import ModelReplyError, ModelUnavailableError
+from hybrid_coordinator.errors import InvalidArgumentError, ModelReplyError, ModelUnavailableError
 from hybrid_coordinator.routing.modes.reason import read_faults, reason
 from tests.support.asking import Server, ServerAsk, answering
 from tests.support.llama_server import MODEL, LlamaServer
@@ -129,8 +129,69 @@ async def test_tokens_are_bounded(ask_to: AskTo):
         answer = await reason(ask_to(Server(server.url)), AskRequest("Say it.", max_tokens=100))
     assert steps.names == ["plan", "solve"]
     assert answer.tokens_out < 400
-    for name, _, request in steps.seen:
-        assert request.body["max_tokens"] <= 100, name
+    assert [request.body["max_tokens"] for _, _, request in steps.seen] == [400, 100]
+
+
+async def test_a_short_answer_leaves_plan_and_criticism_their_room(ask_to: AskTo):
+    """As for a figure: neither fits what its answer may take, nor is it taken off that."""
+    plan = " ".join(f"step{number}" for number in range(300))
+    faults = {
+        "faults": [{"quote": "it is 41", "fault": "carry " * 40} for _ in range(5)],
+        "missing": ["unit " * 40],
+    }
+    steps = Steps(
+        plan=plan, solve="it is 41", criticise=[json.dumps(faults), NOTHING], correct=["it is 42"]
+    )
+    async with answering(steps) as server:
+        answer = await reason(ask_to(Server(server.url)), AskRequest("6 x 7?", max_tokens=64))
+    assert answer.text == "it is 42"
+    assert [(name, request.body["max_tokens"]) for name, _, request in steps.seen] == [
+        ("plan", 400),
+        ("solve", 64),
+        ("criticise", 500),
+        ("correct", 64),
+        ("criticise", 500),
+    ]
+
+
+def refusing(steps: Steps, *refused: str) -> Callable[[str, Request], str | Scripted]:
+    """As llama-server refuses a prompt with one of these texts in it, for being too long."""
+    error = {
+        "code": 400,
+        "message": "the request exceeds the available context size, try increasing it",
+        "type": "exceed_context_size_error",
+        "n_prompt_tokens": 4224,
+        "n_ctx": 4096,
+    }
+
+    def reply(prompt: str, request: Request) -> str | Scripted:
+        too_long = any(text in prompt for text in refused)
+        return as_json({"error": error}, 400) if too_long else steps(prompt, request)
+
+    return reply
+
+
+async def test_what_a_plan_leaves_no_room_for_is_solved_without_one(ask_to: AskTo):
+    steps = Steps(solve=RIGHT, criticise=[NOTHING])
+    async with answering(refusing(steps, "1. Recall it.")) as server:
+        ask = ask_to(Server(server.url))
+        answer = await reason(ask, TASK)
+    assert answer.text == RIGHT
+    assert ask.steps == ["reason: plan", "reason: solve", "reason: solve", "reason: criticise"]
+    assert answer.notices[1].startswith("solved without the plan: prompt: ")
+    assert "4224" in answer.notices[1]
+    assert answer.notices[2].startswith("step 2, solve: ")
+
+
+async def test_what_leaves_no_room_for_planning_is_solved_all_the_same(ask_to: AskTo):
+    steps = Steps(solve=RIGHT, criticise=[NOTHING])
+    async with answering(refusing(steps, "Write a plan")) as server:
+        answer = await reason(ask_to(Server(server.url)), TASK)
+    assert answer.text == RIGHT
+    assert answer.notices[0].startswith("no plan: prompt: ")
+    async with answering(refusing(Steps(), TASK.prompt)) as server:
+        with pytest.raises(InvalidArgumentError, match="4224"):
+            await reason(ask_to(Server(server.url)), TASK)
 
 
 async def test_a_failing_step_costs_no_answer(ask_to: AskTo):
