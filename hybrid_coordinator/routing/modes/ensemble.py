@@ -120,10 +120,13 @@ async def _in_one_voice(
         f"agree (agreement {combined.agreement:.2f}); the answer is nearest to {combined.best}'s"
     )
     dissent = tuple(f"dissent: {line}" for line in combined.dissent)
+    confidence = _OWN_CHECK * chosen.confidence + (1 - _OWN_CHECK) * combined.agreement
+    if isinstance(combined, prose.Likened):
+        confidence = min(confidence, chosen.confidence)
     return replace(
         whole,
         text=combined.text,
-        confidence=round(_OWN_CHECK * chosen.confidence + (1 - _OWN_CHECK) * combined.agreement, 4),
+        confidence=round(confidence, 4),
         notices=(agreed, *dissent, *lost, *whole.notices),
     )
 

@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hybrid_coordinator.domain.ask import AskRequest
+from hybrid_coordinator.domain.route import TaskType
 from hybrid_coordinator.routing.modes.combining.combined import Combined, Said
 from hybrid_coordinator.routing.modes.combining.votes import final_answer
-from hybrid_coordinator.routing.modes.ensemble import combine
+from hybrid_coordinator.routing.modes.ensemble import combine, ensemble
+from hybrid_coordinator.templating import voices
+from tests.support.asking import Server, answering
 
 SCHEMA = {
     "type": "object",
@@ -210,3 +214,127 @@ def test_of_prose_the_middle_is_taken_and_what_others_add_is_told():
     assert whole.agreement > 0.9
     (line,) = whole.dissent
     assert line.startswith("anna: The connection pool leaks handles")
+
+
+LOCKING = "The writer takes care of the cache on its own."
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The endpoint is vulnerable.", "The endpoint is not vulnerable."),
+        ("The endpoint is safe to call.", "The endpoint isn't safe to call."),
+        ("The number of retries is 3 here.", "The number of retries is 5 here."),
+        ("Delete the lock before the write.", "Delete the write before the lock."),
+    ],
+)
+def test_prose_that_contradicts_is_dissent(one, other):
+    whole = combined(f"{one} {LOCKING}", f"{other} {LOCKING}")
+    assert whole.agreement == 0
+    assert len(whole.agreeing) == 1
+    assert any(line.endswith((one, other)) for line in whole.dissent)
+
+
+def test_prose_that_is_only_worded_alike_does_not_agree_fully():
+    text = "The parser accepts numbers with a trailing comma and every {} request is logged."
+    whole = combined(text.format("incoming"), text.format("outgoing"))
+    assert 0.9 < whole.agreement < 1
+    assert len(whole.agreeing) == 1
+
+
+async def test_prose_worded_alike_makes_no_answer_surer_than_its_own_check(ask_to):
+    prose = f"I am not sure, but I think the retry limit is three. {LOCKING}"
+    async with answering(lambda _, __: prose) as server:
+        request = AskRequest("Explain how it is kept.", task_type=TaskType.QUESTION)
+        answer = await ensemble(ask_to(Server(server.url)), request, voices())
+    own = [attempt.confidence for attempt in answer.attempts]
+    assert len(own) == 3
+    assert max(own) < 1
+    assert answer.confidence <= max(own)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("O(n^2)", "O(2^n)"),
+        ("SHA-256", "AES-256"),
+        ("int32", "float32"),
+        ("5 km", "5 miles"),
+        ("x > 5", "x < 5"),
+        ("at least 3", "at most 3"),
+        ("false positive", "false negative"),
+        ("a.out", "a.py"),
+        ("C++", "C#"),
+        ("1,2,3", "123"),
+        ("12345678901", "12345678902"),
+        ("A, B", "A, C"),
+        ("No. 5", "No. 6"),
+        ("__init__", "init"),
+    ],
+)
+def test_different_short_answers_are_not_equal(one, other):
+    prompt = "Which one is it?"
+    assert final_answer(one, prompt) != final_answer(other, prompt)
+    assert combined(one, other, prompt=prompt).agreement == 0
+
+
+def test_symbols_count_in_prose():
+    text = "The whole service with all of its parts is written in {} and nothing else."
+    assert combined(text.format("C++"), text.format("C#")).agreement < 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The answer is 42 because 6*7=42.", "42"),
+        ("**Answer: $1,018.00**", "1018"),
+        ("The answer is **18**.", "\\(18\\)"),
+        ("50 %", "50%"),
+        ("18 eggs", "18"),
+        ("\"Paris\".", "paris"),
+        ("Option B", "(b)."),
+        ("Yes, it does.", "yes"),
+        ("`O(n  log n)`", "O(n log n)"),
+    ],
+)  # fmt: skip
+def test_the_same_short_answers_are_equal(one, other):
+    prompt = "How many eggs are left?"
+    assert final_answer(one, prompt) == final_answer(other, prompt) is not None
+
+
+def fenced(language: str, code: str) -> str:
+    return f"```{language}\n{code}\n```"
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [
+        ("js", 'get("http://one.org");', 'get("http://two.org");'),
+        ("go", "x := `/* a */`", "x := `/* b */`"),
+        ("css", "#top { color: red }", "#low { color: red }\n"),
+        ("c", "#pragma once", "#pragma pack"),
+        ("bash", "echo 'one\n# two'", "echo 'one\n# three'"),
+        ("ruby", 'x = "a #{b} # c"', 'x = "a #{b} # d"'),
+        ("js", "i--; go(1)", "i--; go(2)"),
+        ("sql", "select '-- a'", "select '-- b'"),
+        ("", "#top { color: red }", "#low { color: red }"),
+    ],
+)
+def test_what_only_looks_like_a_comment_is_compared(language, one, other):
+    assert combined(fenced(language, one), fenced(language, other)).agreement < 1
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [
+        ("js", 'f("a"); // it\'s "one"', 'f("a"); /* two */'),
+        ("css", "a { color: red } /* one */", "a { color: red }"),
+        ("bash", "ls -l # what's here", "ls -l"),
+        ("yaml", "a: 1 # one", "# two\na: 1"),
+        ("sql", "select 1 -- one", "select 1 /* two */"),
+        ("lua", "x = 1 --[[ one\ntwo ]]", "x = 1 -- three"),
+        ("haskell", "x = 1 -- one", "x = 1 {- two -}"),
+    ],
+)
+def test_comments_do_not_count(language, one, other):
+    assert combined(fenced(language, one), fenced(language, other)).agreement == 1

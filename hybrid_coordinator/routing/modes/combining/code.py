@@ -17,7 +17,30 @@ from hybrid_coordinator.routing.modes.combining.combined import Combined, Said, 
 _PYTHON = frozenset({"python", "py", "python3", ""})
 _DATA = frozenset({"json", "text", "txt", "output", "console", "diff", "markdown", "md"})
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|^[ \t]*#(?!include|define)[^\n]*", re.DOTALL | re.M)
+_STRING = (
+    r"\"\"\"(?:\\.|.)*?\"\"\"|'{3}(?:\\.|.)*?'{3}|\"(?:\\.|[^\"\\])*\"|`(?:\\.|[^`\\])*`"
+    r"|'(?:\\.|[^'\\\n])*'|\\."
+)
+_BLOCK = r"/\*.*?\*/"
+_SLASHES = rf"{_BLOCK}|(?<!:)//[^\n]*"
+_HASH = r"(?<!\S)#(?!!)[^\n]*"
+_COMMENTS = {
+    _SLASHES: "c h cpp c++ cc cxx hpp objc cs csharp c# java js javascript jsx mjs ts typescript"
+    " tsx go golang rust rs swift kotlin kt scala dart php groovy proto zig",
+    _BLOCK: "css scss less",
+    _HASH: "yaml yml toml r python py python3",
+    # Quotes of these go over lines.
+    rf"(?P<quoted>'[^']*')|{_HASH}": "sh bash shell zsh ruby rb perl pl",
+    rf"(?P<quoted>'[^']*')|{_BLOCK}|--[^\n]*": "sql",
+    r"--\[\[.*?\]\]|--[^\n]*": "lua",
+    r"\{-.*?-\}|--+(?![^\w\s\"'(){}\[\],;])[^\n]*": "haskell hs",
+}
+_COMMENT = {
+    language: re.compile(f"{comment}|(?P<string>{_STRING})", re.DOTALL)
+    for comment, languages in _COMMENTS.items()
+    for language in languages.split()
+}
+"""What is a comment in a language, or a string, which may hold what looks like one."""
 _SAME = 1.0
 
 
@@ -75,10 +98,19 @@ def _form(fence: Fence) -> str:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return _python_form(ast.parse(fence.text))
+                # A text of comments only may be of another language: "#top { color: red }".
+                if form := _python_form(ast.parse(fence.text)):
+                    return form
         except (SyntaxError, ValueError, MemoryError, RecursionError):
             pass  # compared as it stands
-    return " ".join(_TOKEN.findall(_COMMENT.sub("", fence.text)))
+    return " ".join(_TOKEN.findall(_without_comments(fence)))
+
+
+def _without_comments(fence: Fence) -> str:
+    comment = _COMMENT.get(fence.language)
+    if comment is None:
+        return fence.text
+    return comment.sub(lambda found: found[0] if found.lastgroup else " ", fence.text)
 
 
 def _python_form(tree: ast.Module) -> str:

@@ -20,9 +20,18 @@ _MARKED = re.compile(
 _QUANTITY = re.compile(r"\bhow (?:many|much|old|far|long|tall|fast)\b", re.IGNORECASE)
 _CALCULATED = re.compile(r"\d *= *(?:<<|\$)?\d|= *\$?\d[\d,.]*\S{0,12}\s*\Z")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
-_OPTION = re.compile(r"\A\(?([a-j])(?:[).:]|\Z)")
-_YES_NO = re.compile(r"\A(yes|no|true|false)\b")
-_DECORATION = re.compile(r"[*_`$\"'“”\\]|\A\W*(?:option|choice)\s+")
+_ONLY_NUMBER = re.compile(
+    r"(-?)[$€£¥]?\s?(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s?[%$€£¥]?(?:\s+(?P<unit>[^\W\d_]+))?"
+)
+_OPTION = re.compile(
+    r"\A(?:(?:option|choice)\s+)?\(?([a-j])"
+    r"(?:\)?\Z|\)?[).:]\s|\)\s|,\s+(?!(?:(?:and|or)\s+)?\(?[a-j]\b))"
+)
+_YES_NO = re.compile(r"\A(yes|no|true|false)(?:\Z|[).:]\s+(?!\d)|,\s+(?!(?:yes|no|true|false)\b))")
+_REASON = re.compile(r",?\s+because\b.*|(?<=\d)\.\s+(?=[A-Z]).*", re.DOTALL)
+_BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)(.+?)(?<=\S)\*\*(?![\w*])")
+_WRAPPED = re.compile(r"\A([*`\"'$])(.+)\1\Z|\A\\\((.+)\\\)\Z", re.DOTALL)
+_PLAIN_SIGNS = str.maketrans({"“": '"', "”": '"', "\u2212": "-"})
 
 
 def final_answer(text: str, prompt: str = "") -> str | None:
@@ -32,27 +41,48 @@ def final_answer(text: str, prompt: str = "") -> str | None:
     marks = [next(filter(None, found.groups())) for found in _MARKED.finditer(stripped)]
     marked = [mark for mark in marks if len(mark.split()) <= _FEW_WORDS]
     if marked:
-        return _comparable(marked[-1])
+        last = marked[-1]
+        # Half of a pair of bold marks is left where the other stands before the answer.
+        return _comparable(last.strip("* ") if last.count("**") % 2 else last, prompt)
     if len(stripped.split()) <= _FEW_WORDS and "\n" not in stripped:
-        return _comparable(stripped) if stripped else None
+        return _comparable(stripped, prompt)
     if _QUANTITY.search(prompt) or _CALCULATED.search(stripped):
         numbers = _NUMBER.findall(stripped.rsplit("\n", 1)[-1])
         return _number(numbers[-1]) if numbers else None
     return None
 
 
-def _comparable(answer: str) -> str | None:
-    plain = _DECORATION.sub("", answer.strip().casefold()).strip()
+def _comparable(answer: str, prompt: str) -> str | None:
+    """Equal only for equal answers: a number, an option and a yes or no stand for the whole answer
+    only where nothing else is said, and of everything else the symbols count as well."""
+    plain = _unwrapped(_REASON.sub("", answer.strip())).casefold()
     if found := _OPTION.match(plain) or _YES_NO.match(plain):
         return found.group(1)
-    numbers = _NUMBER.findall(plain)
-    if len(numbers) == 1:
-        return _number(numbers[0])
-    return " ".join(re.findall(r"\w+", plain)) or None
+    number = _ONLY_NUMBER.fullmatch(plain)
+    if number and (not number["unit"] or _asked_for(number["unit"], prompt)):
+        return _number(number[1] + number[2])
+    return " ".join(plain.split()) or None
+
+
+def _unwrapped(answer: str) -> str:
+    """An answer without quotes, emphasis and a full stop around it."""
+    plain = _BOLD.sub(r"\1", answer.translate(_PLAIN_SIGNS))
+    plain = plain.replace("\\$", "$").replace("\\%", "%").strip()
+    while True:
+        inner = _WRAPPED.sub(lambda found: found[2] or found[3], plain.rstrip(". \t\n")).strip()
+        if inner == plain:
+            return plain
+        plain = inner
+
+
+def _asked_for(unit: str, prompt: str) -> bool:
+    return re.search(rf"\bhow many\s+{re.escape(unit)}\b", prompt, re.IGNORECASE) is not None
 
 
 def _number(digits: str) -> str:
-    return f"{float(digits.replace(',', '')):.10g}"
+    whole, _, part = digits.lstrip("-").replace(",", "").partition(".")
+    value = ".".join(filter(None, (whole.lstrip("0") or "0", part.rstrip("0"))))
+    return f"-{value}" if digits.startswith("-") and value != "0" else value
 
 
 def combine(said: Sequence[Said], prompt: str) -> Combined:
