@@ -193,7 +193,7 @@ async def test_a_server_with_several_models_loads_the_one_that_is_asked(
     with running(models) as server:
         http = http_to(server.url)
         endpoint = Endpoint(EndpointKind.LLAMA_CPP, server.url)
-        before = await probe(http, endpoint, 5.0)
+        before = await probe(http, endpoint, 20.0)
         assert [(model.name, model.loaded, model.parameters) for model in before.models] == [
             ("one-1b", False, 1.0),
             ("two-7b", False, 7.0),
@@ -201,7 +201,7 @@ async def test_a_server_with_several_models_loads_the_one_that_is_asked(
         client = OpenAIChat(http, endpoint, before.models[1])
         answer = await generate(client, chat(max_tokens=3), name="two-7b", reply_seconds=20.0)
         assert answer.tokens_in == 22
-        after = await probe(http, endpoint, 5.0)
+        after = await probe(http, endpoint, 20.0)
         assert [(model.loaded, model.context_length) for model in after.models] == [
             (False, None),
             (True, CONTEXT),
