@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from tests.support.stdio import (
     StdioSession,
     ToolError,
     command,
-    environment,
     owner_of,
     session,
     wait_until,
@@ -29,6 +26,7 @@ from tests.support.stdio import (
 REFUSED = Answer(503, b'{"error": "loading model"}')
 LESSONS = 300
 """More than a batch of a rebuild."""
+_HELD_SECONDS = 20.0
 
 
 def proper(_: object) -> None:
@@ -121,28 +119,32 @@ def test_a_rebuild_whose_coordinator_is_killed_goes_on_and_questions_are_answere
             assert len(again) == len(set(again)) == LESSONS - state["done"]
 
 
-def test_two_reindex_commands_at_once_share_one_rebuild(filled: Path, project: Path) -> None:
-    with session(filled, cwd=project) as opened:
-        answered(opened)
-        for _ in range(20):  # the first may be done before the second has started
-            started = [
-                subprocess.Popen(
-                    [sys.executable, "-m", "hybrid_coordinator.serving.cli", "reindex", "--json"],
-                    env=environment(filled),
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-                for _ in range(2)
-            ]
-            ended = [process.communicate(timeout=60)[0] for process in started]
-            assert [process.returncode for process in started] == [0, 0]
-            if any(json.loads(text)["was_under_way"] for text in ended):
-                break
-        assert any(json.loads(text)["was_under_way"] for text in ended)
-        for text in ended:
-            points = {one["name"]: one["points"] for one in json.loads(text)["collections"]}
-            assert points["best-practices"] == LESSONS
-        answered(opened)
+def test_who_reindexes_while_another_does_waits_for_the_same_rebuild(
+    filled: Path, project: Path
+) -> None:
+    proceed = threading.Event()
+
+    def held(_: dict[str, Any]) -> None:
+        proceed.wait(_HELD_SECONDS)
+
+    with in_background(EmbeddingServer()) as running:
+        server = running.server
+        use(filled, server)
+        with session(filled, cwd=project) as opened:
+            server.faults.extend([proper] * 4 + [held])
+            first = opened.begin("hybrid/reindex", {})
+            wait_until(lambda: rebuild(opened) is not None, what="for the rebuild to begin")
+            second = opened.begin("hybrid/reindex", {})
+            assert rebuild(opened) is not None, "read after the second, and still under way"
+            proceed.set()
+            ended = [opened.result(number, 60.0) for number in (first, second)]
+            assert [one["was_under_way"] for one in ended] == [False, True]
+            for one in ended:
+                points = {each["name"]: each["points"] for each in one["collections"]}
+                assert points["best-practices"] == LESSONS
+            again = lessons(server)
+            assert len(again) == len(set(again)) == LESSONS
+            answered(opened)
 
 
 def test_the_index_moves_to_a_server_and_back_whatever_is_killed_or_down(
