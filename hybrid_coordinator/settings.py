@@ -99,9 +99,29 @@ class RoutingSettings(_Section):
 
 
 class LearningSettings(_Section):
-    """What counts as worth learning from."""
+    """What counts as worth learning from, and what is done with it.
+
+    ``rank_by_outcomes`` lets outcomes order what was learned, and holds one item back in
+    ``withhold_share`` of the calls, so that its worth can be told; ``seed`` makes both repeatable.
+    ``pattern_extraction`` has local models read interactions of high value; ``auto_finetune``
+    keeps a fresh dataset of them. ``retention_days`` deletes older interactions; None keeps all.
+    """
 
     high_value_threshold: Fraction = 0.7
+    rank_by_outcomes: bool = True
+    withhold_share: float = Field(default=0.08, ge=0, le=0.5)
+    seed: int | None = None
+    pattern_extraction: bool = True
+    auto_finetune: bool = False
+    retention_days: int | None = Field(default=None, ge=1)
+
+
+class CaptureSettings(_Section):
+    """What the hooks of a coding agent may do: put context of at most ``max_tokens`` tokens
+    before prompts (``inject``)."""
+
+    inject: bool = True
+    max_tokens: int = Field(default=1200, ge=100, le=8000)
 
 
 class ServingSettings(_Section):
@@ -119,6 +139,7 @@ class Settings(_Section):
     remote: RemoteSettings = RemoteSettings()
     routing: RoutingSettings = RoutingSettings()
     learning: LearningSettings = LearningSettings()
+    capture: CaptureSettings = CaptureSettings()
     serving: ServingSettings = ServingSettings()
 
 
@@ -134,6 +155,8 @@ _ESTABLISHED_NAMES: Mapping[str, tuple[str, str]] = {
     "OPENAI_API_KEY": ("remote", "openai_api_key"),
     "LOCAL_CONFIDENCE_THRESHOLD": ("inference", "confidence_threshold"),
     "HIGH_VALUE_THRESHOLD": ("learning", "high_value_threshold"),
+    "PATTERN_EXTRACTION_ENABLED": ("learning", "pattern_extraction"),
+    "AUTO_FINETUNE_ENABLED": ("learning", "auto_finetune"),
 }
 """Names that people's configurations already use."""
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from hybrid_coordinator.domain.turns import Action
+
 
 class AgentType(StrEnum):
     """Who did the work."""
@@ -23,12 +25,23 @@ class OutcomeKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+class OutcomeSource(StrEnum):
+    """Who says how an interaction ended: the agent or the user, or what was seen."""
+
+    STATED = "stated"
+    INFERRED = "inferred"
+
+
 @dataclass(frozen=True, slots=True)
 class NewInteraction:
     """An interaction as it is reported, before the record gives it an id.
 
     ``latency_ms`` is in milliseconds, ``tokens_used`` counts both directions.
     ``context_ids`` are the items that were shown, best first.
+
+    An observed turn has a ``turn_key``: one that is stored already is not stored again. It has the
+    ``actions`` that were taken in it, and ``created_at`` where it was not of just now.
+    ``showing_id`` names what `augment` showed for it, where that is known.
     """
 
     project: str
@@ -40,15 +53,22 @@ class NewInteraction:
     tokens_used: int = 0
     latency_ms: int = 0
     session_id: str | None = None
+    turn_key: str | None = None
+    created_at: datetime | None = None
+    actions: tuple[Action, ...] = ()
+    showing_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an interaction went; ``feedback`` is -1, 0 or 1, ``evidence`` says what showed it."""
+    """How an interaction went; ``feedback`` is -1, 0 or 1, ``evidence`` says what showed it.
+    ``confidence`` is in 0-1: how sure that is, 1 for what was stated."""
 
     kind: OutcomeKind
     feedback: int = 0
     evidence: str | None = None
+    source: OutcomeSource = OutcomeSource.STATED
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +92,19 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """An item that was shown in an interaction, at a 1-based rank."""
+    """An item that was shown in an interaction, or held back from it, at a 1-based rank.
+
+    ``score`` is the ranking's and ``propensity`` (0-1) the chance that it had to be shown once it
+    was chosen; None where the coordinator did not choose it. ``cited`` says that the answer made
+    use of it.
+    """
 
     item_id: str
     rank: int
+    score: float | None = None
+    propensity: float | None = None
+    withheld: bool = False
+    cited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

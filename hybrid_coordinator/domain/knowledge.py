@@ -21,6 +21,26 @@ class StoreAction(StrEnum):
     UNCHANGED = "unchanged"
 
 
+class Origin(StrEnum):
+    """Where an entry comes from: somebody stated it, or it was learned, or another machine sent
+    it."""
+
+    STATED = "stated"
+    PATTERN = "pattern"
+    FAILURE = "failure"
+    SKILL = "skill"
+    IMPORT = "import"
+
+
+class Delta(StrEnum):
+    """How a version of an entry came about. After DEPRECATE it is shown no more."""
+
+    ADD = "ADD"
+    UPDATE = "UPDATE"
+    MERGE = "MERGE"
+    DEPRECATE = "DEPRECATE"
+
+
 @dataclass(frozen=True, slots=True)
 class NewKnowledge:
     """An entry as it is offered; its id follows from collection, project and title."""
@@ -45,3 +65,11 @@ class KnowledgeItem:
     fields: Mapping[str, JsonValue]
     created_at: datetime
     updated_at: datetime
+    delta: Delta = Delta.ADD
+    origin: Origin = Origin.STATED
+    reason: str = ""
+
+    @property
+    def deprecated(self) -> bool:
+        """Whether it is out of use: a tombstone."""
+        return self.delta is Delta.DEPRECATE

@@ -25,13 +25,14 @@ from hybrid_coordinator.storage.vectors.protocol import IndexPoint, VectorIndex
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row to store, at the version that is to be marked when that is done. ``text`` is what
-    is searched."""
+    is searched. A row that is ``gone`` has no point."""
 
     id: str
     version: int
     collection: CollectionName
     text: str
     payload: Mapping[str, JsonValue]
+    gone: bool = False
 
     @property
     def key(self) -> tuple[str, int]:
@@ -57,7 +58,7 @@ class RowPoints:
         """The row of a knowledge entry."""
         definition = self._definitions[item.collection]
         text, payload = searched_knowledge(item, definition), knowledge_payload(item, definition)
-        return Row(item.id, item.version, item.collection, text, payload)
+        return Row(item.id, item.version, item.collection, text, payload, gone=item.deprecated)
 
     def of_interaction(self, interaction: Interaction, revision: int) -> Row:
         """The row of an interaction."""
@@ -67,13 +68,19 @@ class RowPoints:
 
     async def store(self, rows: Sequence[Row]) -> None:
         """Store the rows' points, without vectors before ``EmbedderUnavailableError`` is
-        raised."""
+        raised; delete those of rows that are gone."""
+        for row in rows:
+            if row.gone:
+                await self._index.delete(row.collection, [row.id])
+        here = [row for row in rows if not row.gone]
+        if not here:
+            return
         try:
-            vectors = await self._embedder.embed([row.text for row in rows])
+            vectors = await self._embedder.embed([row.text for row in here])
         except EmbedderUnavailableError:
-            await self._upsert(rows, [None] * len(rows))
+            await self._upsert(here, [None] * len(here))
             raise
-        await self._upsert(rows, vectors)
+        await self._upsert(here, vectors)
 
     async def _upsert(self, rows: Sequence[Row], vectors: Sequence[Vector | None]) -> None:
         weights = await asyncio.to_thread(lambda: [self._bm25.document(row.text) for row in rows])

@@ -114,6 +114,19 @@ async def test_a_merged_entry_replaces_the_older_version(
         assert await parts.index.count(SKILLS, {}) == 1
 
 
+async def test_a_retired_entry_is_found_no_more(database: Database, tmp_path: Path) -> None:
+    async with projecting(database, tmp_path) as parts:
+        first = await parts.learn("Bisect a flaky test", "Run it alone.")
+        kept = await parts.learn("Pin versions", "So that builds repeat.")
+        await payload(parts, first, SKILLS)
+        await parts.knowledge.deprecate(first, "it did harm")
+        parts.projector.wake()
+        await parts.projector.drain(PATIENCE)
+        found = await parts.index.get(SKILLS, [first, kept])
+        assert [point.id for point in found] == [kept]
+        assert await parts.knowledge.count_unprojected() == 0
+
+
 async def test_given_fields_win_over_title_and_content_and_all_of_it_is_found(
     database: Database, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from hybrid_coordinator.domain.interactions import (
     NewInteraction,
     Outcome,
     OutcomeKind,
+    OutcomeSource,
 )
 from hybrid_coordinator.domain.reply import AttemptLog
 from hybrid_coordinator.errors import NotFoundError
@@ -107,7 +108,17 @@ class InteractionRecords:
         """The items that were shown in an interaction, best first; none if it is unknown."""
         wanted = parse_id("interaction_id", interaction_id)
         rows = await self._database.fetch(self._queries.exposures, wanted)
-        return [Exposure(str(row["item_id"]), row["rank"]) for row in rows]
+        return [
+            Exposure(
+                str(row["item_id"]),
+                row["rank"],
+                row["score"],
+                row["propensity"],
+                row["withheld"],
+                row["cited"],
+            )
+            for row in rows
+        ]
 
     async def standing(self, interaction_id: str, recent: int) -> Standing:
         """The interaction, with its value and at most ``recent`` queries from before it.
@@ -131,8 +142,9 @@ class InteractionRecords:
         value_score: float,
         components: Mapping[str, float],
     ) -> bool:
-        """Append an outcome; False if the latest one has the same kind and feedback, and the
-        same evidence where some is given.
+        """Append an outcome; False if the latest one has the same kind, feedback, source and
+        confidence, and the same evidence where some is given, or if it was stated and the new one
+        is inferred.
 
         Durable when it returns. A value score that differs alone appends nothing.
 
@@ -147,6 +159,8 @@ class InteractionRecords:
             outcome.evidence,
             value_score,
             dict(components),
+            outcome.source,
+            outcome.confidence,
         )
         if appended is None:
             raise _unknown(interaction_id)
@@ -222,7 +236,13 @@ def _unknown(interaction_id: str) -> NotFoundError:
 def _interaction(row: Row) -> Interaction:
     outcome = None
     if row["outcome"] is not None:
-        outcome = Outcome(OutcomeKind(row["outcome"]), row["user_feedback"], row["evidence"])
+        outcome = Outcome(
+            OutcomeKind(row["outcome"]),
+            row["user_feedback"],
+            row["evidence"],
+            OutcomeSource(row["outcome_source"]),
+            row["outcome_confidence"],
+        )
     return Interaction(
         id=str(row["id"]),
         project=row["project"],

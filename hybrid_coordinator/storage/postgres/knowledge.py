@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.ids import knowledge_id
 from hybrid_coordinator.domain.items import CollectionName
-from hybrid_coordinator.domain.knowledge import KnowledgeItem, NewKnowledge, StoreAction
+from hybrid_coordinator.domain.knowledge import (
+    Delta,
+    JsonValue,
+    KnowledgeItem,
+    NewKnowledge,
+    Origin,
+    StoreAction,
+)
+from hybrid_coordinator.errors import NotFoundError
 from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.ids import parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
@@ -17,6 +25,10 @@ from hybrid_coordinator.storage.postgres.queries import load_queries
 class _Queries:
     lock: str
     store: str
+    support: str
+    evidence: str
+    change: str
+    deprecate: str
     get_many: str
     unprojected: str
     count_unprojected: str
@@ -34,14 +46,25 @@ class KnowledgeRecords:
         self._database = database
         self._queries = load_queries("knowledge", _Queries)
 
-    async def store(self, new: NewKnowledge) -> tuple[str, StoreAction]:
+    async def store(
+        self,
+        new: NewKnowledge,
+        *,
+        origin: Origin = Origin.STATED,
+        evidence: Sequence[str] = (),
+    ) -> tuple[str, StoreAction]:
         """Store an entry; returns its id and what happened. Durable when it returns.
 
         An entry of this id that differs gets a new version: the new title and content, and the
         fields of both, the new ones winning. Callers who store the same entry at once take
         turns, so nothing is lost.
+
+        What is learned (any other ``origin``) changes neither what was stated nor what was taken
+        out of use; ``evidence``, the interactions that it was learned from, is kept for it all
+        the same. What is stated takes up an entry that was out of use.
         """
         entry = knowledge_id(new.collection, new.project, new.title)
+        rests_on = parse_ids("evidence", evidence)
         async with self._database.transaction() as session:
             await session.execute(self._queries.lock, entry)
             version: int | None = await session.fetch_value(
@@ -52,13 +75,72 @@ class KnowledgeRecords:
                 new.title,
                 new.content,
                 dict(new.fields),
+                origin,
             )
+            if rests_on:
+                await session.execute(self._queries.support, parse_id("id", entry), rests_on, True)
         if version is None:
             return entry, StoreAction.UNCHANGED
         return entry, StoreAction.CREATED if version == 1 else StoreAction.MERGED
 
+    async def support(self, entry: str, interactions: Sequence[str], *, supports: bool) -> None:
+        """Note interactions that speak for an entry, or against it."""
+        await self._database.execute(
+            self._queries.support,
+            parse_id("id", entry),
+            parse_ids("interactions", interactions),
+            supports,
+        )
+
+    async def evidence(self, entry: str) -> list[tuple[str, bool]]:
+        """The interactions that an entry rests on, oldest first, and whether each speaks for
+        it."""
+        rows = await self._database.fetch(self._queries.evidence, parse_id("id", entry))
+        return [(str(row["interaction_id"]), row["supports"]) for row in rows]
+
+    async def change(
+        self,
+        entry: str,
+        *,
+        content: str | None = None,
+        fields: Mapping[str, JsonValue] | None = None,
+        reason: str,
+    ) -> KnowledgeItem:
+        """Give an entry another content or other fields (all of them); None leaves what is there.
+        Its title, which makes its id, stays.
+
+        Raises:
+            NotFoundError: there is no such entry in use.
+        """
+        async with self._database.transaction() as session:
+            await session.execute(self._queries.lock, entry)
+            rows = await session.fetch(
+                self._queries.change,
+                parse_id("id", entry),
+                content,
+                None if fields is None else dict(fields),
+                reason,
+            )
+        if not rows:
+            raise _unknown(entry)
+        return _item(rows[0])
+
+    async def deprecate(self, entry: str, reason: str) -> None:
+        """Take an entry out of use, and keep it as a tombstone, so that it is not learned anew.
+
+        Raises:
+            NotFoundError: there is no such entry in use.
+        """
+        async with self._database.transaction() as session:
+            await session.execute(self._queries.lock, entry)
+            version: int | None = await session.fetch_value(
+                self._queries.deprecate, parse_id("id", entry), reason
+            )
+        if version is None:
+            raise _unknown(entry)
+
     async def get_many(self, ids: Sequence[str]) -> list[KnowledgeItem]:
-        """The entries of these ids that exist, in the order of ``ids``."""
+        """The entries of these ids that exist, in the order of ``ids``, also those out of use."""
         wanted = parse_ids("ids", ids)
         rows = await self._database.fetch(self._queries.get_many, wanted)
         found = {row["id"]: row for row in rows}
@@ -101,10 +183,14 @@ class KnowledgeRecords:
         )
 
     async def page(self, after: str | None, limit: int) -> list[KnowledgeItem]:
-        """Entries in id order, the first ones or those behind the id ``after``."""
+        """Entries in use in id order, the first ones or those behind the id ``after``."""
         start = None if after is None else parse_id("after", after)
         rows = await self._database.fetch(self._queries.page, start, limit)
         return [_item(row) for row in rows]
+
+
+def _unknown(entry: str) -> NotFoundError:
+    return NotFoundError(f"there is no entry {entry} in use; use an id that a search returned")
 
 
 def _item(row: Row) -> KnowledgeItem:
@@ -118,4 +204,7 @@ def _item(row: Row) -> KnowledgeItem:
         fields=row["fields"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        delta=Delta(row["delta"]),
+        origin=Origin(row["origin"]),
+        reason=row["reason"],
     )

@@ -15,7 +15,9 @@ CREATE TABLE interactions (
     revision    integer NOT NULL DEFAULT 1,
     projected   integer NOT NULL DEFAULT 0,
     -- The revision that the generation of the index under construction has.
-    built       integer NOT NULL DEFAULT 0
+    built       integer NOT NULL DEFAULT 0,
+    -- What a turn of a coding session is known by, however often it is reported.
+    turn_key    text UNIQUE
 );
 CREATE INDEX interactions_created ON interactions (created_at, id);
 CREATE INDEX interactions_project_created ON interactions (project, created_at, id);
@@ -27,9 +29,38 @@ CREATE TABLE exposures (
     interaction_id uuid NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
     item_id        uuid NOT NULL,
     rank           smallint NOT NULL CHECK (rank >= 1),
-    PRIMARY KEY (interaction_id, item_id)
+    score          double precision,
+    -- How likely the item was to be shown once it was chosen; some are held back so that their
+    -- worth can be told.
+    propensity     double precision CHECK (propensity > 0 AND propensity <= 1),
+    withheld       boolean NOT NULL DEFAULT false,
+    -- Whether the answer made use of it.
+    cited          boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (interaction_id, item_id),
+    CHECK (NOT (withheld AND cited))
 );
 CREATE INDEX exposures_item ON exposures (item_id) INCLUDE (interaction_id);
+
+-- What `augment_query` showed, before it is known which interaction that was for.
+CREATE TABLE showings (
+    id         uuid PRIMARY KEY,
+    project    text NOT NULL,
+    session_id text,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX showings_created ON showings (created_at);
+CREATE TABLE shown_items (
+    showing_id uuid NOT NULL REFERENCES showings (id) ON DELETE CASCADE,
+    item_id    uuid NOT NULL,
+    rank       smallint NOT NULL CHECK (rank >= 1),
+    title      text NOT NULL,
+    source     text NOT NULL,
+    score      double precision NOT NULL,
+    propensity double precision NOT NULL CHECK (propensity > 0 AND propensity <= 1),
+    withheld   boolean NOT NULL,
+    PRIMARY KEY (showing_id, item_id)
+);
+CREATE INDEX shown_items_item ON shown_items (item_id);
 
 -- Append-only: the latest row of an interaction is its outcome.
 CREATE TABLE outcomes (
@@ -40,7 +71,12 @@ CREATE TABLE outcomes (
     evidence       text,
     value_score    double precision NOT NULL CHECK (value_score BETWEEN 0 AND 1),
     components     jsonb NOT NULL,
-    created_at     timestamptz NOT NULL DEFAULT now()
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    -- Whether the agent or the user stated it, or it was inferred from what was seen, and how
+    -- sure it is.
+    source         text NOT NULL DEFAULT 'stated' CHECK (source IN ('stated', 'inferred')),
+    confidence     double precision NOT NULL DEFAULT 1
+        CHECK (confidence > 0 AND confidence <= 1)
 );
 CREATE INDEX outcomes_interaction ON outcomes (interaction_id, id DESC) INCLUDE (outcome);
 
@@ -52,12 +88,15 @@ SELECT
     latest.user_feedback,
     latest.evidence,
     latest.value_score,
+    latest.source AS outcome_source,
+    latest.confidence AS outcome_confidence,
     (
-        SELECT count(*) FROM exposures WHERE exposures.interaction_id = interactions.id
+        SELECT count(*) FROM exposures
+        WHERE exposures.interaction_id = interactions.id AND NOT withheld
     ) AS context_provided
 FROM interactions
 LEFT JOIN LATERAL (
-    SELECT outcome, user_feedback, evidence, value_score
+    SELECT outcome, user_feedback, evidence, value_score, source, confidence
     FROM outcomes
     WHERE outcomes.interaction_id = interactions.id
     ORDER BY outcomes.id DESC
@@ -65,16 +104,19 @@ LEFT JOIN LATERAL (
 ) AS latest ON true;
 
 -- Append an outcome unless the latest one says as much: evidence that is not given again was
--- given once, and stays. True if appended, NULL if there is no such interaction. A function, since the comparison must see what a caller who held the
--- lock before has committed: each statement in here has its own snapshot, a single query has
--- the one from before it waited.
+-- given once, and stays. What was inferred never takes the place of what was stated. True if
+-- appended, NULL if there is no such interaction. A function, since the comparison must see what
+-- a caller who held the lock before has committed: each statement in here has its own snapshot,
+-- a single query has the one from before it waited.
 CREATE FUNCTION append_outcome(
     of_interaction uuid,
     new_outcome text,
     new_feedback smallint,
     new_evidence text,
     new_value_score double precision,
-    new_components jsonb
+    new_components jsonb,
+    new_source text,
+    new_confidence double precision
 ) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -84,20 +126,45 @@ BEGIN
     END IF;
     PERFORM FROM current_interactions
     WHERE id = of_interaction
-        AND outcome = new_outcome
-        AND user_feedback = new_feedback
-        AND (new_evidence IS NULL OR evidence IS NOT DISTINCT FROM new_evidence);
+        AND (
+            (new_source = 'inferred' AND outcome_source = 'stated')
+            OR (
+                outcome = new_outcome
+                AND user_feedback = new_feedback
+                AND outcome_source = new_source
+                AND outcome_confidence = new_confidence
+                AND (new_evidence IS NULL OR evidence IS NOT DISTINCT FROM new_evidence)
+            )
+        );
     IF FOUND THEN
         RETURN false;
     END IF;
     INSERT INTO outcomes
-        (interaction_id, outcome, user_feedback, evidence, value_score, components)
+        (interaction_id, outcome, user_feedback, evidence, value_score, components, source,
+         confidence)
     VALUES
-        (of_interaction, new_outcome, new_feedback, new_evidence, new_value_score, new_components);
+        (of_interaction, new_outcome, new_feedback, new_evidence, new_value_score,
+         new_components, new_source, new_confidence);
     UPDATE interactions SET revision = revision + 1 WHERE id = of_interaction;
     RETURN true;
 END
 $$;
+
+-- What an agent did in a turn: commands with their exit status, edits, calls of other tools.
+CREATE TABLE actions (
+    interaction_id uuid NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
+    position       integer NOT NULL CHECK (position >= 1),
+    kind           text NOT NULL CHECK (kind IN ('command', 'edit', 'tool')),
+    -- The command line, the path of the file, or the tool's name and arguments.
+    subject        text NOT NULL,
+    -- False where it failed.
+    ok             boolean NOT NULL,
+    exit_code      integer,
+    -- What it printed or changed: the part that says how it went.
+    detail         text NOT NULL,
+    at             timestamptz,
+    PRIMARY KEY (interaction_id, position)
+);
 
 -- Append-only deltas: the row of the highest version is what is known now.
 CREATE TABLE knowledge_items (
@@ -115,6 +182,10 @@ CREATE TABLE knowledge_items (
     updated_at timestamptz NOT NULL,
     projected  boolean NOT NULL DEFAULT false,
     built      boolean NOT NULL DEFAULT false,
+    -- Where the entry comes from, and why this change was made.
+    origin     text NOT NULL DEFAULT 'stated'
+        CHECK (origin IN ('stated', 'pattern', 'failure', 'skill', 'import')),
+    reason     text NOT NULL DEFAULT '',
     PRIMARY KEY (id, version)
 );
 CREATE INDEX knowledge_items_unprojected ON knowledge_items (updated_at, id) WHERE NOT projected;
@@ -123,6 +194,16 @@ CREATE VIEW current_knowledge AS
 SELECT DISTINCT ON (id) *
 FROM knowledge_items
 ORDER BY id, version DESC;
+
+-- The interactions that an entry was learned from, or that speak against it.
+CREATE TABLE knowledge_evidence (
+    item_id        uuid NOT NULL,
+    interaction_id uuid NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
+    supports       boolean NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (item_id, interaction_id)
+);
+CREATE INDEX knowledge_evidence_interaction ON knowledge_evidence (interaction_id);
 
 -- Generations of the index: one serves, and another may be built beside it.
 CREATE TABLE index_generations (

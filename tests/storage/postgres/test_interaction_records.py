@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -16,6 +16,7 @@ from hybrid_coordinator.domain.interactions import (
     NewInteraction,
     Outcome,
     OutcomeKind,
+    OutcomeSource,
 )
 from hybrid_coordinator.domain.reply import AnswerChecks, Attempt, AttemptLog
 from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
@@ -384,3 +385,18 @@ async def test_an_export_left_early_gives_its_connection_back(
             async for _interaction in export:
                 break
     assert await records.count_unprojected() == 3
+
+
+async def test_what_was_inferred_never_takes_the_place_of_what_was_stated(
+    records: InteractionRecords,
+) -> None:
+    stored = await records.add(new())
+    guess = Outcome(OutcomeKind.FAILURE, 0, "exit 1", OutcomeSource.INFERRED, 0.6)
+    assert await records.set_outcome(stored, guess, 0.1, {})
+    assert (await records.get(stored)).outcome == guess
+    surer = replace(guess, confidence=0.9)
+    assert await records.set_outcome(stored, surer, 0.1, {})
+    said = Outcome(OutcomeKind.FAILURE)
+    assert await records.set_outcome(stored, said, 0.1, {})
+    assert not await records.set_outcome(stored, guess, 0.1, {})
+    assert (await records.get(stored)).outcome == said

@@ -7,10 +7,12 @@ import asyncio
 import pytest
 
 from hybrid_coordinator.domain.ids import knowledge_id
+from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.domain.items import CollectionName
-from hybrid_coordinator.domain.knowledge import JsonValue, NewKnowledge, StoreAction
-from hybrid_coordinator.errors import InvalidArgumentError
+from hybrid_coordinator.domain.knowledge import JsonValue, NewKnowledge, Origin, StoreAction
+from hybrid_coordinator.errors import InvalidArgumentError, NotFoundError
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 
 SKILLS = CollectionName.SKILLS_PATTERNS
@@ -157,3 +159,63 @@ async def test_pages_cover_every_entry_once(records: KnowledgeRecords) -> None:
         after = page[-1].id
     assert [len(page) for page in pages] == [3, 3, 1]
     assert [uuid for page in pages for uuid in page] == stored
+
+
+async def test_what_was_learned_does_not_change_what_was_stated(records: KnowledgeRecords) -> None:
+    stored, _ = await records.store(entry())
+    learned = entry(content="give up")
+    assert await records.store(learned, origin=Origin.PATTERN) == (stored, StoreAction.UNCHANGED)
+    (item,) = await records.get_many([stored])
+    assert (item.content, item.origin) == ("back off", Origin.STATED)
+
+
+async def test_what_is_stated_takes_the_place_of_what_was_learned(
+    records: KnowledgeRecords,
+) -> None:
+    stored, _ = await records.store(entry(content="give up"), origin=Origin.PATTERN)
+    assert await records.store(entry()) == (stored, StoreAction.MERGED)
+    (item,) = await records.get_many([stored])
+    assert (item.content, item.origin) == ("back off", Origin.STATED)
+
+
+async def test_an_entry_keeps_the_interactions_that_it_rests_on(
+    records: KnowledgeRecords, database: Database
+) -> None:
+    interactions = InteractionRecords(database)
+    first, second = [
+        await interactions.add(NewInteraction("shop", "q", "a", AgentType.REMOTE, "m"))
+        for _ in range(2)
+    ]
+    stored, _ = await records.store(entry(), origin=Origin.PATTERN, evidence=[first])
+    await records.store(entry(), origin=Origin.PATTERN, evidence=[first, second])
+    await records.support(stored, [first], supports=False)
+    assert await records.evidence(stored) == [(first, False), (second, True)]
+
+
+async def test_an_entry_is_changed_by_a_version_of_its_own(records: KnowledgeRecords) -> None:
+    stored, _ = await records.store(entry(a=1), origin=Origin.SKILL)
+    changed = await records.change(stored, fields={"b": 2}, reason="a person edited it")
+    assert (changed.version, changed.content, changed.fields) == (2, "back off", {"b": 2})
+    assert (changed.origin, changed.reason) == (Origin.SKILL, "a person edited it")
+    unknown = knowledge_id(SKILLS, "shop", "none")
+    with pytest.raises(NotFoundError, match="there is no entry"):
+        await records.change(unknown, content="x", reason="")
+
+
+async def test_a_retired_entry_is_not_learned_anew_but_may_be_stated(
+    records: KnowledgeRecords,
+) -> None:
+    stored, _ = await records.store(entry(a=1), origin=Origin.PATTERN)
+    await records.deprecate(stored, "it did harm")
+    (item,) = await records.get_many([stored])
+    assert (item.deprecated, item.reason, item.version) == (True, "it did harm", 2)
+    assert await records.page(None, 10) == []
+    with pytest.raises(NotFoundError, match="in use"):
+        await records.deprecate(stored, "again")
+    with pytest.raises(NotFoundError, match="in use"):
+        await records.change(stored, content="x", reason="")
+    again = await records.store(entry(b=2), origin=Origin.PATTERN)
+    assert again == (stored, StoreAction.UNCHANGED)
+    assert (await records.store(entry(b=2)))[1] is StoreAction.MERGED
+    (item,) = await records.page(None, 10)
+    assert (item.deprecated, item.fields, item.version) == (False, {"b": 2}, 3)

@@ -33,7 +33,10 @@ FROM ROWS FROM (
 SELECT * FROM current_interactions WHERE id = ANY ($1::uuid[]);
 
 -- name: exposures
-SELECT item_id, rank FROM exposures WHERE interaction_id = $1 ORDER BY rank;
+SELECT item_id, rank, score, propensity, withheld, cited
+FROM exposures
+WHERE interaction_id = $1
+ORDER BY rank, item_id;
 
 -- name: standing
 -- All that an outcome is judged by, in one round trip.
@@ -57,7 +60,7 @@ CROSS JOIN LATERAL (
 WHERE stored.id = $1;
 
 -- name: set_outcome
-SELECT append_outcome($1, $2, $3, $4, $5, $6);
+SELECT append_outcome($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: unprojected
 SELECT * FROM current_interactions

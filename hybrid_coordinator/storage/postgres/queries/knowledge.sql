@@ -6,30 +6,83 @@ SELECT pg_advisory_xact_lock(hashtextextended('knowledge ' || $1, 0));
 
 -- name: store
 -- The next version, unless the entry says the same already. Fields are joined, new ones winning.
+-- What is stated takes up an entry that was out of use, as new; what was learned leaves it there,
+-- and leaves an entry that was stated as it is said.
 WITH known AS (
     SELECT * FROM current_knowledge WHERE id = $1
 ), offered AS (
-    SELECT $4::text AS title, $5::text AS content, $6::jsonb AS fields
+    SELECT
+        $4::text AS title,
+        $5::text AS content,
+        CASE
+            WHEN known.id IS NULL OR known.delta = 'DEPRECATE' THEN $6::jsonb
+            ELSE known.fields || $6::jsonb
+        END AS fields
+    FROM (SELECT 1) AS always
+    LEFT JOIN known ON true
 )
 INSERT INTO knowledge_items
-    (id, version, delta, collection, project, title, content, fields, created_at, updated_at)
+    (id, version, delta, collection, project, title, content, fields, origin, created_at,
+     updated_at)
 SELECT
     $1,
     coalesce(known.version, 0) + 1,
-    CASE WHEN known.id IS NULL THEN 'ADD' ELSE 'MERGE' END,
+    CASE WHEN known.id IS NULL OR known.delta = 'DEPRECATE' THEN 'ADD' ELSE 'MERGE' END,
     $2,
     $3,
     offered.title,
     offered.content,
-    coalesce(known.fields, '{}') || offered.fields,
+    offered.fields,
+    $7,
     coalesce(known.created_at, now()),
     now()
 FROM offered
 LEFT JOIN known ON true
 WHERE known.id IS NULL
-    OR known.title <> offered.title
-    OR known.content <> offered.content
-    OR known.fields <> known.fields || offered.fields
+    OR (
+        ($7 = 'stated' OR (known.delta <> 'DEPRECATE' AND known.origin <> 'stated'))
+        AND (
+            known.delta = 'DEPRECATE'
+            OR known.title <> offered.title
+            OR known.content <> offered.content
+            OR known.fields <> offered.fields
+        )
+    )
+RETURNING version;
+
+-- name: support
+-- What an entry rests on; the latest word of an interaction counts.
+INSERT INTO knowledge_evidence (item_id, interaction_id, supports)
+SELECT $1, interaction_id, $3 FROM unnest($2::uuid[]) AS given (interaction_id)
+ON CONFLICT (item_id, interaction_id) DO UPDATE SET supports = excluded.supports;
+
+-- name: evidence
+SELECT interaction_id, supports FROM knowledge_evidence
+WHERE item_id = $1
+ORDER BY interaction_id;
+
+-- name: change
+-- An UPDATE: what is given takes the place of what was there.
+INSERT INTO knowledge_items
+    (id, version, delta, collection, project, title, content, fields, origin, reason, created_at,
+     updated_at)
+SELECT
+    id, version + 1, 'UPDATE', collection, project, title, coalesce($2, content),
+    coalesce($3::jsonb, fields), origin, $4, created_at, now()
+FROM current_knowledge
+WHERE id = $1 AND delta <> 'DEPRECATE'
+RETURNING *;
+
+-- name: deprecate
+-- A tombstone: the entry as it was, out of use.
+INSERT INTO knowledge_items
+    (id, version, delta, collection, project, title, content, fields, origin, reason, created_at,
+     updated_at)
+SELECT
+    id, version + 1, 'DEPRECATE', collection, project, title, content, fields, origin, $2,
+    created_at, now()
+FROM current_knowledge
+WHERE id = $1 AND delta <> 'DEPRECATE'
 RETURNING version;
 
 -- name: get_many
@@ -79,4 +132,7 @@ WHERE knowledge_items.id = mark.id
     AND NOT knowledge_items.built;
 
 -- name: page
-SELECT * FROM current_knowledge WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2;
+SELECT * FROM current_knowledge
+WHERE delta <> 'DEPRECATE' AND ($1::uuid IS NULL OR id > $1)
+ORDER BY id
+LIMIT $2;

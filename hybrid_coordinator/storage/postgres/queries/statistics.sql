@@ -34,7 +34,10 @@ GROUP BY model, tier
 ORDER BY model, tier;
 
 -- name: knowledge
-SELECT collection, count(*) AS entries, count(*) FILTER (WHERE NOT projected) AS unprojected
+SELECT
+    collection,
+    count(*) FILTER (WHERE delta <> 'DEPRECATE') AS entries,
+    count(*) FILTER (WHERE NOT projected) AS unprojected
 FROM current_knowledge
 WHERE $1::text IS NULL OR project = $1
 GROUP BY collection

@@ -1,0 +1,57 @@
+"""A turn of a coding session as it was seen: what was asked, what was done, what was answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ActionKind(StrEnum):
+    """What an agent did: ran a command, changed a file, or called another tool."""
+
+    COMMAND = "command"
+    EDIT = "edit"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step of a turn.
+
+    ``subject`` is the command line, the path of the file, or the tool's name and arguments;
+    ``detail`` the part of what it printed or changed that says how it went. ``exit_code`` is that
+    of a command where it is known; ``ok`` is False where the step failed.
+    """
+
+    kind: ActionKind
+    subject: str
+    ok: bool
+    exit_code: int | None = None
+    detail: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """From a user's prompt to the end of the agent's answer.
+
+    ``key`` is the same however often, and by whichever way, the turn is reported. ``tokens_used``
+    counts both directions, ``latency_ms`` is in milliseconds. ``showing_id`` names the context that
+    was injected. A turn of a subagent names it in ``agent``; one that the user broke off is
+    ``interrupted``.
+    """
+
+    key: str
+    session_id: str
+    project: str
+    prompt: str
+    response: str
+    model: str
+    started_at: datetime
+    actions: tuple[Action, ...] = ()
+    tokens_used: int = 0
+    latency_ms: int = 0
+    showing_id: str | None = None
+    agent: str | None = None
+    interrupted: bool = False
