@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -20,7 +21,11 @@ _CI = bool(os.environ.get("CI"))
 
 def pytest_configure(config: pytest.Config) -> None:
     """A temporary directory of the run's own. Every start of pytest closes the common one to
-    other users, among them the one that Postgres runs as for root, in the midst of other runs."""
+    other users, among them the one that Postgres runs as for root, in the midst of other runs.
+
+    And interrupts that interrupt: what is run in the background of a script ignores them, and so
+    would every command that a test starts and interrupts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix="hybrid-tests-")
         config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp))
