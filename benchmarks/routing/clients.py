@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -25,6 +27,9 @@ from hybrid_coordinator.routing.course import Began
 from hybrid_coordinator.routing.delegate import Delegate
 from hybrid_coordinator.routing.planning import Planner
 from hybrid_coordinator.settings import InferenceSettings, RoutingSettings, Settings
+from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.embedded import EmbeddedPostgres
+from hybrid_coordinator.storage.postgres.migrate import migrate
 
 _OFF: dict[str, tuple[str, ...]] = {
     "llama_cpp": (),
@@ -145,13 +150,13 @@ class Router:
 
     @classmethod
     @asynccontextmanager
-    async def at(cls, *urls: str) -> AsyncIterator[Router]:
+    async def at(cls, *urls: str, record: Database | None = None) -> AsyncIterator[Router]:
         settings = Settings(
             inference=InferenceSettings(**_OFF, vllm=urls),
             routing=RoutingSettings(preset="strong", seed=1),
         )
         planner = Planner(lambda: settings.routing, None, None)
-        models = Delegate(settings, planner, Scrubber(), None)
+        models = Delegate(settings, planner, Scrubber(), record)
         try:
             yield cls(models)
         finally:
@@ -172,3 +177,23 @@ class Router:
             listen=hear,
         )
         return _timed(reply.response, began, first[0])
+
+
+class Recorded(Router):
+    """The whole way, with the answers that are kept: each is looked for, not found, and kept."""
+
+    name = "**ours: the router with a record**"
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, *urls: str) -> AsyncIterator[Router]:
+        with tempfile.TemporaryDirectory() as directory:
+            postgres = await EmbeddedPostgres.start(Path(directory) / "postgres")
+            database = await Database.connect(postgres.dsn, timeout=30)
+            try:
+                await migrate(database)
+                async with super().at(*urls, record=database) as router:
+                    yield cls(router.models)
+            finally:
+                await database.close()
+                await postgres.stop()

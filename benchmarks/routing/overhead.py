@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.routing.clients import Calls, Plain, Router, Timed
+from benchmarks.routing.clients import Calls, Plain, Recorded, Router, Timed
 from benchmarks.routing.loopback_server import loopback_server
 from benchmarks.routing.tables import Table
 
@@ -46,7 +46,7 @@ def measure(_: Path) -> Table:
             "added p50",
         ],
         rows,
-        f"{ROUNDS} calls each in turn, of a server on loopback that answers with 18 tokens at "
+        f"{ROUNDS} calls each in turn, of a server on loopback that answers with 22 tokens at "
         "once. 'Request at the server': what passes before the model has the request, by a clock "
         "that both processes read. CPU time is the client's own, and depends least on "
         "what else the machine does.",
@@ -55,14 +55,16 @@ def measure(_: Path) -> Table:
 
 async def _timings(url: str, rounds: int) -> dict[str, list[Timed]]:
     found: dict[str, list[Timed]] = {}
+    kinds = (Plain, Calls, Router, Recorded)
     async with AsyncExitStack() as stack:
-        ways = [await stack.enter_async_context(way.at(url)) for way in (Plain, Calls, Router)]
+        ways = [await stack.enter_async_context(way.at(url)) for way in kinds]
         for number in range(_WARM_UP + rounds):
+            prompt = f"{PROMPT} It is build {number}."
             for way in ways:
                 began = time.thread_time()
-                timed = await way.ask(PROMPT)
+                timed = await way.ask(prompt)
                 timed = replace(timed, cpu=time.thread_time() - began)
-                assert timed.text == PROMPT
+                assert timed.text == prompt
                 if number >= _WARM_UP:
                     found.setdefault(way.name, []).append(timed)
     return found
