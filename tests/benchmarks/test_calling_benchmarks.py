@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.routing import outage, overhead, semantic_cache
-from benchmarks.routing.clients import Calls, Plain, Router
+from benchmarks.routing.clients import Calls, Plain, Recorded, Router
 from benchmarks.routing.data import DataMissingError
 from benchmarks.routing.loopback_server import loopback_server
 
@@ -53,7 +53,7 @@ def test_without_the_data_it_says_where_they_are_from(tmp_path: Path):
 def test_every_way_gets_its_answer_and_is_timed():
     with loopback_server() as url:
         found = asyncio.run(overhead._timings(url, 3))
-    assert list(found) == [Plain.name, Calls.name, Router.name]
+    assert list(found) == [Plain.name, Calls.name, Router.name, Recorded.name]
     for timings in found.values():
         assert len(timings) == 3
         assert all(0 < timed.sent < timed.first < timed.total for timed in timings)
