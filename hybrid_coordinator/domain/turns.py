@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -55,3 +56,14 @@ class Turn:
     showing_id: str | None = None
     agent: str | None = None
     interrupted: bool = False
+
+
+def turn_key(session_id: str, prompt: str, occurrence: int) -> str:
+    """The key of a turn of Claude Code.
+
+    It is made of nothing but what both the hooks and the session file tell: the ``occurrence``-th
+    time, from 1, that this ``prompt`` was given in the session. White space around a prompt does
+    not count.
+    """
+    digest = hashlib.sha256(prompt.strip().encode(errors="surrogatepass")).hexdigest()[:16]
+    return f"claude-code:{session_id}:{digest}:{occurrence}"
