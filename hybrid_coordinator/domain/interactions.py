@@ -41,7 +41,8 @@ class NewInteraction:
 
     An observed turn has a ``turn_key``: one that is stored already is not stored again. It has the
     ``actions`` that were taken in it, and ``created_at`` where it was not of just now.
-    ``showing_id`` names what `augment` showed for it, where that is known.
+    ``showing_id`` names what `augment` showed for it, where that is known. A turn of a subagent
+    names it in ``agent``; one that the user broke off is ``interrupted``.
     """
 
     project: str
@@ -57,6 +58,8 @@ class NewInteraction:
     created_at: datetime | None = None
     actions: tuple[Action, ...] = ()
     showing_id: str | None = None
+    agent: str | None = None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hybrid_coordinator.errors import InvalidArgumentError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_id() -> UUID:
@@ -15,7 +18,16 @@ def new_id() -> UUID:
 
     The 12 bits after the millisecond hold its fraction, as section 6.2, method 3 has it.
     """
-    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    return _id_of(time.time_ns())
+
+
+def id_at(moment: datetime) -> UUID:
+    """The UUIDv7 of a moment, which has a time zone: for what happened then and is told now."""
+    return _id_of(max(0, round((moment - _EPOCH) / timedelta(microseconds=1)) * 1000))
+
+
+def _id_of(nanoseconds: int) -> UUID:
+    milliseconds, rest = divmod(nanoseconds, 1_000_000)
     fraction = rest * 4096 // 1_000_000
     return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | secrets.randbits(62))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import timedelta
 
 from hybrid_coordinator.domain.interactions import (
     AgentType,
@@ -17,11 +18,23 @@ from hybrid_coordinator.domain.interactions import (
     OutcomeSource,
 )
 from hybrid_coordinator.domain.reply import AttemptLog
+from hybrid_coordinator.domain.turns import Action
 from hybrid_coordinator.errors import NotFoundError
 from hybrid_coordinator.storage.postgres.attempts import attempt_rows
 from hybrid_coordinator.storage.postgres.database import Database, Row
-from hybrid_coordinator.storage.postgres.ids import new_id, parse_id, parse_ids
+from hybrid_coordinator.storage.postgres.ids import id_at, new_id, parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
+from hybrid_coordinator.storage.postgres.turns import (
+    RecordedTurn,
+    action,
+    action_rows,
+    recorded_turn,
+)
+
+_COPY_SECONDS = timedelta(seconds=10)
+"""A copied turn has the time of the first line of it; a live one that of its hook."""
+
+_SESSION_TURNS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,11 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class _Queries:
     add: str
+    complete: str
+    known_turns: str
+    same_elsewhere: str
+    actions: str
+    session_turns: str
     get_many: str
     exposures: str
     standing: str
@@ -65,26 +83,85 @@ class InteractionRecords:
     async def add(self, new: NewInteraction, tried: AttemptLog | None = None) -> str:
         """Store an interaction with what it was shown and the models tried; returns its id.
 
-        Durable when it returns. An item named twice counts once, at its better rank.
+        Durable when it returns. An item named twice counts once, at its better rank. A turn that
+        is stored already stays as it is; the id is that of its first report.
         """
-        interaction_id = new_id()
-        await self._database.execute(
-            self._queries.add,
-            interaction_id,
-            new.project,
-            new.session_id,
-            new.query,
+        interaction_id = new_id() if new.created_at is None else id_at(new.created_at)
+        while True:
+            added = await self._database.fetch_value(
+                self._queries.add,
+                interaction_id,
+                new.project,
+                new.session_id,
+                new.query,
+                new.response,
+                new.agent_type,
+                new.model_used,
+                new.tokens_used,
+                new.latency_ms,
+                parse_ids("context_ids", new.context_ids),
+                tried.task_type if tried else None,
+                tried.complexity if tried else None,
+                attempt_rows(tried),
+                new.turn_key,
+                new.created_at,
+                new.agent,
+                new.interrupted,
+                action_rows(new.actions),
+            )
+            if added is not None:
+                return str(added)
+            assert new.turn_key is not None  # nothing else can stand in its way
+            known = await self.known_turns([new.turn_key])
+            if new.turn_key in known:
+                return known[new.turn_key]
+            # It was deleted in between.
+
+    async def complete(self, new: NewInteraction) -> bool:
+        """Add to a stored turn what this report of it has more: steps, the rest of the answer,
+        that it was not broken off. False if it has nothing more, or if it is not stored."""
+        added: bool | None = await self._database.fetch_value(
+            self._queries.complete,
+            new.turn_key,
             new.response,
-            new.agent_type,
             new.model_used,
             new.tokens_used,
             new.latency_ms,
-            parse_ids("context_ids", new.context_ids),
-            tried.task_type if tried else None,
-            tried.complexity if tried else None,
-            attempt_rows(tried),
+            new.interrupted,
+            action_rows(new.actions),
         )
-        return str(interaction_id)
+        return added is not None
+
+    async def known_turns(self, keys: Sequence[str]) -> dict[str, str]:
+        """The ids of the stored turns among these, by their keys."""
+        rows = await self._database.fetch(self._queries.known_turns, list(keys))
+        return {row["turn_key"]: str(row["id"]) for row in rows}
+
+    async def same_elsewhere(self, new: NewInteraction) -> bool:
+        """Whether another session of its project holds this very turn: the same words within
+        seconds. A client that goes on with a session in a new one copies its history."""
+        found: bool = await self._database.fetch_value(
+            self._queries.same_elsewhere,
+            new.project,
+            new.session_id,
+            new.created_at,
+            new.query,
+            new.response,
+            _COPY_SECONDS,
+        )
+        return found
+
+    async def actions(self, interaction_id: str) -> list[Action]:
+        """What was done in an interaction, in order; nothing if it is unknown."""
+        wanted = parse_id("interaction_id", interaction_id)
+        return [action(row) for row in await self._database.fetch(self._queries.actions, wanted)]
+
+    async def session_turns(
+        self, project: str, session_id: str, limit: int = _SESSION_TURNS
+    ) -> list[RecordedTurn]:
+        """The latest ``limit`` turns of a session, its subagents' among them, oldest first."""
+        rows = await self._database.fetch(self._queries.session_turns, project, session_id, limit)
+        return [recorded_turn(row, _interaction(row).outcome) for row in rows]
 
     async def get(self, interaction_id: str) -> Interaction:
         """The interaction with its latest outcome.

@@ -17,10 +17,15 @@ CREATE TABLE interactions (
     -- The revision that the generation of the index under construction has.
     built       integer NOT NULL DEFAULT 0,
     -- What a turn of a coding session is known by, however often it is reported.
-    turn_key    text UNIQUE
+    turn_key    text UNIQUE,
+    -- The subagent whose turn it was; NULL for the session's own.
+    agent       text,
+    -- Whether the user broke it off.
+    interrupted boolean NOT NULL DEFAULT false
 );
 CREATE INDEX interactions_created ON interactions (created_at, id);
 CREATE INDEX interactions_project_created ON interactions (project, created_at, id);
+CREATE INDEX interactions_session ON interactions (project, session_id, created_at, id);
 CREATE INDEX interactions_unprojected ON interactions (created_at, id) WHERE projected < revision;
 
 -- Which item was shown in which interaction. Items live in several places (code on disk,

@@ -3,7 +3,12 @@
 
 ALTER TABLE interactions
     -- What a turn of a coding session is known by, however often it is reported.
-    ADD COLUMN turn_key text UNIQUE;
+    ADD COLUMN turn_key text UNIQUE,
+    -- The subagent whose turn it was; NULL for the session's own.
+    ADD COLUMN agent text,
+    -- Whether the user broke it off.
+    ADD COLUMN interrupted boolean NOT NULL DEFAULT false;
+CREATE INDEX interactions_session ON interactions (project, session_id, created_at, id);
 
 -- What the ledger knows of a showing: how likely the item was to be shown, whether it was held
 -- back so that its worth can be told, and whether the answer made use of it.

@@ -1,33 +1,135 @@
 -- Interactions, what they were shown, and how they went.
 
 -- name: add
--- One statement, so one round trip and one transaction.
+-- One statement, so one round trip and one transaction. A turn that is known adds nothing.
 WITH interaction AS (
     INSERT INTO interactions
-        (id, project, session_id, query, response, agent_type, model_used, tokens_used, latency_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        (id, project, session_id, query, response, agent_type, model_used, tokens_used, latency_ms,
+         turn_key, created_at, agent, interrupted)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $14, coalesce($15, now()), $16, $17)
+    ON CONFLICT (turn_key) DO NOTHING
+    RETURNING id
 ), shown AS (
     INSERT INTO exposures (interaction_id, item_id, rank)
-    SELECT $1, item_id, rank FROM unnest($10::uuid[]) WITH ORDINALITY AS item (item_id, rank)
-)
-INSERT INTO route_attempts
-    (interaction_id, project, task_type, complexity, position, model, endpoint, tier, latency_ms,
-     confidence, outcome, tokens_in, tokens_out, cost_usd, remote, first_token_ms,
-     tokens_per_second, checks, reason, rule)
-SELECT
-    $1, $2, $11, $12, position, model, endpoint, tier, latency, confidence, outcome, tokens_in,
-    tokens_out, cost_usd, remote, first_token, speed, checks, reason, rule
-FROM ROWS FROM (
-    jsonb_to_recordset($13::jsonb) AS (
-        model text, endpoint text, tier text, latency_ms integer, confidence double precision,
-        outcome text, tokens_in integer, tokens_out integer, cost_usd double precision,
-        remote boolean, first_token_ms integer, tokens_per_second double precision, checks jsonb,
-        reason text, rule text
+    SELECT interaction.id, item_id, rank
+    FROM interaction
+    CROSS JOIN unnest($10::uuid[]) WITH ORDINALITY AS item (item_id, rank)
+), acted AS (
+    INSERT INTO actions (interaction_id, position, kind, subject, ok, exit_code, detail, at)
+    SELECT interaction.id, position, kind, subject, ok, exit_code, detail, at
+    FROM interaction
+    CROSS JOIN ROWS FROM (
+        jsonb_to_recordset($18::jsonb) AS (
+            kind text, subject text, ok boolean, exit_code integer, detail text, at timestamptz
+        )
+    ) WITH ORDINALITY AS action (kind, subject, ok, exit_code, detail, at, position)
+), tried AS (
+    INSERT INTO route_attempts
+        (interaction_id, project, task_type, complexity, position, model, endpoint, tier,
+         latency_ms, confidence, outcome, tokens_in, tokens_out, cost_usd, remote, first_token_ms,
+         tokens_per_second, checks, reason, rule)
+    SELECT
+        interaction.id, $2, $11, $12, position, model, endpoint, tier, latency, confidence,
+        outcome, tokens_in, tokens_out, cost_usd, remote, first_token, speed, checks, reason, rule
+    FROM interaction
+    CROSS JOIN ROWS FROM (
+        jsonb_to_recordset($13::jsonb) AS (
+            model text, endpoint text, tier text, latency_ms integer, confidence double precision,
+            outcome text, tokens_in integer, tokens_out integer, cost_usd double precision,
+            remote boolean, first_token_ms integer, tokens_per_second double precision,
+            checks jsonb, reason text, rule text
+        )
+    ) WITH ORDINALITY AS attempt (
+        model, endpoint, tier, latency, confidence, outcome, tokens_in, tokens_out, cost_usd,
+        remote, first_token, speed, checks, reason, rule, position
     )
-) WITH ORDINALITY AS attempt (
-    model, endpoint, tier, latency, confidence, outcome, tokens_in, tokens_out, cost_usd,
-    remote, first_token, speed, checks, reason, rule, position
+)
+SELECT id FROM interaction;
+
+-- name: complete
+-- What a fuller report of a turn adds to the stored one: more steps, the rest of the answer, or
+-- that it was not broken off after all. True if it added something.
+WITH stored AS (
+    SELECT
+        id,
+        response,
+        interrupted,
+        (SELECT count(*) FROM actions WHERE interaction_id = interactions.id) AS steps
+    FROM interactions
+    WHERE turn_key = $1
+    FOR UPDATE
+), fuller AS (
+    SELECT id, jsonb_array_length($7::jsonb) > steps AS more_steps
+    FROM stored
+    WHERE jsonb_array_length($7::jsonb) > steps
+        OR (interrupted AND NOT $6::boolean)
+        OR (length($2::text) > length(response) AND starts_with($2, response))
+), acted AS (
+    INSERT INTO actions (interaction_id, position, kind, subject, ok, exit_code, detail, at)
+    SELECT fuller.id, position, kind, subject, ok, exit_code, detail, at
+    FROM fuller
+    CROSS JOIN ROWS FROM (
+        jsonb_to_recordset($7::jsonb) AS (
+            kind text, subject text, ok boolean, exit_code integer, detail text, at timestamptz
+        )
+    ) WITH ORDINALITY AS action (kind, subject, ok, exit_code, detail, at, position)
+    WHERE more_steps
+    ON CONFLICT (interaction_id, position) DO UPDATE SET
+        kind = excluded.kind,
+        subject = excluded.subject,
+        ok = excluded.ok,
+        exit_code = excluded.exit_code,
+        detail = excluded.detail,
+        at = excluded.at
+)
+UPDATE interactions
+SET
+    response = CASE WHEN $2 = '' THEN interactions.response ELSE $2 END,
+    model_used = CASE WHEN $3 = '' THEN interactions.model_used ELSE $3 END,
+    tokens_used = greatest(tokens_used, $4),
+    latency_ms = greatest(latency_ms, $5),
+    interrupted = interactions.interrupted AND $6,
+    revision = revision + 1
+FROM fuller
+WHERE interactions.id = fuller.id
+RETURNING true;
+
+-- name: known_turns
+SELECT turn_key, id FROM interactions WHERE turn_key = ANY ($1::text[]);
+
+-- name: same_elsewhere
+-- Whether another session of the project has this very turn: its history was copied.
+SELECT EXISTS (
+    SELECT FROM interactions
+    WHERE project = $1
+        AND session_id IS DISTINCT FROM $2
+        AND created_at BETWEEN $3::timestamptz - $6::interval AND $3::timestamptz + $6::interval
+        AND query = $4
+        AND response = $5
+        AND turn_key IS NOT NULL
 );
+
+-- name: actions
+SELECT kind, subject, ok, exit_code, detail, at
+FROM actions
+WHERE interaction_id = $1
+ORDER BY position;
+
+-- name: session_turns
+-- The latest turns of a session, oldest first, each with its steps.
+SELECT latest.*, steps.actions
+FROM (
+    SELECT * FROM current_interactions
+    WHERE project = $1 AND session_id = $2 AND turn_key IS NOT NULL
+    ORDER BY created_at DESC, id DESC
+    LIMIT $3
+) AS latest
+CROSS JOIN LATERAL (
+    SELECT jsonb_agg(to_jsonb(actions) ORDER BY position) AS actions
+    FROM actions
+    WHERE interaction_id = latest.id
+) AS steps
+ORDER BY latest.created_at, latest.id;
 
 -- name: get_many
 SELECT * FROM current_interactions WHERE id = ANY ($1::uuid[]);
