@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hybrid_coordinator.domain.estimates import estimate, excerpt
+from hybrid_coordinator.domain.estimates import estimate
 from hybrid_coordinator.domain.interactions import Interaction, Outcome
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.domain.task_words import excerpt
 from hybrid_coordinator.domain.value import (
     ValueComponents,
     feedback_component,

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_coordinator.domain.estimates import (
+from hybrid_coordinator.domain.estimates import estimate, generality
+from hybrid_coordinator.domain.recurrence import (
     RECURRENCE_THRESHOLD,
-    estimate,
-    generality,
     novelty,
     recurrence,
     similarities,
