@@ -1,0 +1,1 @@
+"""Skills found in what was done again and again: proposed by the machine, accepted by people."""
