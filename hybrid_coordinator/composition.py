@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,11 +44,18 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.locating import Wanted
     from hybrid_coordinator.knowledge.moving_index import MovingIndex
     from hybrid_coordinator.knowledge.rebuild import Rebuilder
+    from hybrid_coordinator.learning.jobs.kinds import JobKind
+    from hybrid_coordinator.learning.jobs.queue import Jobs
+    from hybrid_coordinator.learning.jobs.rules import OutcomeJobs
+    from hybrid_coordinator.learning.jobs.worker import JobWorker
+    from hybrid_coordinator.learning.patterns.sameness import Embed
     from hybrid_coordinator.routing.current import CurrentModels
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.storage.postgres.database import Database
     from hybrid_coordinator.storage.postgres.generations import Generations
+    from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+    from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
     from hybrid_coordinator.storage.vectors.engines import VectorEngines
@@ -194,6 +201,10 @@ class Running:
         )
         watched = ", ".join(self.coordinator.watches.directories()) or "no directory"
         parts.append(PartHealth("watching", ok=True, detail=watched, needed=False))
+        try:
+            parts.append(await self.coordinator.jobs.health())
+        except HybridError as error:
+            parts.append(PartHealth("jobs", False, str(error), _remedy(error), needed=False))
         return [*parts, *await _models_health(self.coordinator.models())]
 
     async def _ping_index(self) -> None:
@@ -333,6 +344,7 @@ async def _build(
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
     from hybrid_coordinator.knowledge.collections import load_collections
+    from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retriever
     from hybrid_coordinator.learning.datasets import TrainingData
@@ -352,13 +364,17 @@ async def _build(
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
-    models, reports = _routing(home, store, scrubber, database)
+    embed = StaticEmbedder().embed  # the model that thresholds of likeness were measured with
+    models, reports = _routing(home, store, scrubber, database, embed)
     stack.push_async_callback(models.close)
 
     def recorded() -> None:
         projector.wake()
         models.news()
 
+    jobs, worker, outcome_jobs = _jobs(
+        store, database, models, scrubber, interactions, knowledge, projector.wake, embed
+    )
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
     coordinator = Coordinator(
@@ -374,7 +390,9 @@ async def _build(
             lambda: store.current().learning.high_value_threshold,
             recorded,
             scrubber,
+            outcome_jobs,
         ),
+        jobs=jobs,
         training_data=TrainingData(interactions, Datasets(database), scrubber),
         interactions=interactions,
         knowledge=knowledge,
@@ -387,19 +405,9 @@ async def _build(
         rebuild_state=lambda: moving.rebuilder.state,
         datasets_dir=home.datasets_dir,
     )
-    running = Running(
-        coordinator,
-        settings,
-        database,
-        index,
-        embedder,
-        moving.generations,
-        moving.files,
-        setup,
-        moving.rebuilder,
-        definitions,
-    )
-    works = projector.run(), models.run(), refresher.run(), running.catch_up()
+    built = (moving.generations, moving.files, setup, moving.rebuilder, definitions)
+    running = Running(coordinator, settings, database, index, embedder, *built)
+    works = projector.run(), models.run(), refresher.run(), running.catch_up(), worker.run()
     for work in (*works, moving.rebuilder.run()):
         stack.push_async_callback(_cancel, asyncio.create_task(work))
     return running
@@ -417,20 +425,56 @@ def _follow(store: SettingsStore, scrubber: Scrubber) -> None:
 
 
 def _routing(
-    home: Home, store: SettingsStore, scrubber: Scrubber, database: Database
+    home: Home, store: SettingsStore, scrubber: Scrubber, database: Database, embed: Embed
 ) -> tuple[CurrentModels, Reports]:
     """The models, and what is said of how they did."""
-    from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
     from hybrid_coordinator.routing.current import CurrentModels
     from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.storage.postgres.spend import Spend
     from hybrid_coordinator.storage.postgres.usage import UsageRecords
 
-    # Requests are told apart by the shipped model, whichever one the index has.
-    embed = StaticEmbedder().embed
     models = CurrentModels(store, home.rules_file, scrubber, database, embed)
     reports = Reports(UsageRecords(database), Spend(database), lambda: store.current().remote)
     return models, reports
+
+
+def _jobs(
+    store: SettingsStore,
+    database: Database,
+    models: CurrentModels,
+    scrubber: Scrubber,
+    interactions: InteractionRecords,
+    knowledge: KnowledgeRecords,
+    wake: Callable[[], None],
+    embed: Embed,
+) -> tuple[Jobs, JobWorker, OutcomeJobs]:
+    """The queue of jobs, who does them, and what outcomes order. Kinds of jobs and rules of
+    outcomes are registered here; see ``learning.jobs``."""
+    from hybrid_coordinator.learning.jobs.queue import Jobs
+    from hybrid_coordinator.learning.jobs.rules import OutcomeJobs
+    from hybrid_coordinator.learning.jobs.worker import JobWorker
+    from hybrid_coordinator.learning.patterns.extraction import PatternExtraction, pattern_rule
+    from hybrid_coordinator.learning.patterns.shelf import PatternShelf
+    from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
+    from hybrid_coordinator.storage.postgres.jobs import JobRecords
+
+    records = JobRecords(database)
+
+    def high_value() -> float:
+        return store.current().learning.high_value_threshold
+
+    patterns = PatternExtraction(
+        models.current,
+        store.current,
+        interactions,
+        RouteAttempts(database),
+        PatternShelf(knowledge, interactions, records, embed, high_value, wake),
+        scrubber,
+    )
+    kinds: tuple[JobKind, ...] = (*patterns.kinds(),)
+    rules = (pattern_rule(store.current),)
+    worker = JobWorker(records, kinds)
+    return Jobs(records, worker), worker, OutcomeJobs(records, rules, worker.wake)
 
 
 def _moving_index(
@@ -530,6 +574,7 @@ _ROOMS = (
     "hybrid_coordinator.knowledge.code.watching",
     "hybrid_coordinator.learning.datasets",
     "hybrid_coordinator.learning.outcomes",
+    "hybrid_coordinator.learning.patterns.extraction",
     "hybrid_coordinator.routing.current",
 )
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retrieved, Retriever
     from hybrid_coordinator.learning.datasets import DatasetReport, TrainingData
+    from hybrid_coordinator.learning.jobs.queue import Jobs
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder, OutcomeResult
     from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.routing.delegate import Delegate
@@ -126,6 +127,7 @@ class Coordinator:
     watches: Watches
     tracker: Tracker
     outcomes: OutcomeRecorder
+    jobs: Jobs
     training_data: TrainingData
     interactions: InteractionRecords
     knowledge: KnowledgeRecords

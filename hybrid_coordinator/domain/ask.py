@@ -32,7 +32,8 @@ class AskRequest:
 
     ``task_type`` None means that it is worked out from the prompt. ``context`` is packed text
     with its sources, empty where there is none. ``max_tokens`` bounds the answer, thinking
-    included. ``temperature`` is in 0-2.
+    included. ``temperature`` is in 0-2. With ``local_only`` no remote model is asked, whatever else
+    says so.
     """
 
     prompt: str
@@ -46,3 +47,4 @@ class AskRequest:
     temperature: float = 0.2
     quality_critical: bool = False
     prefer_local: bool = True
+    local_only: bool = False

@@ -113,10 +113,15 @@ class Discovery:
         """The discovery's clock, in seconds."""
         return self._clock()
 
-    async def survey(self, *, begun_after: float = float("-inf")) -> Survey:
+    async def survey(
+        self, *, begun_after: float = float("-inf"), local_only: bool = False
+    ) -> Survey:
         """A survey that is at most a few seconds old, and begun after that reading of the clock.
-        Waits for every endpoint."""
-        await asyncio.gather(*(each.fresh(begun_after) for each in self._watched.values()))
+        Waits for every endpoint; with ``local_only``, for no remote one, nor asks it."""
+        wanted = [
+            each for each in self._watched.values() if not (local_only and each.endpoint.remote)
+        ]
+        await asyncio.gather(*(each.fresh(begun_after) for each in wanted))
         return self._reports()
 
     async def glance(self) -> Survey:

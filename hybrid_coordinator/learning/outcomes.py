@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from hybrid_coordinator.domain.estimates import estimate
 from hybrid_coordinator.domain.interactions import Interaction, Outcome
 from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.domain.jobs import JobChanges
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.domain.task_words import excerpt
 from hybrid_coordinator.domain.value import (
@@ -18,6 +19,7 @@ from hybrid_coordinator.domain.value import (
     value_score,
 )
 from hybrid_coordinator.errors import NotFoundError, StorageError, UnavailableError
+from hybrid_coordinator.learning.jobs.rules import OutcomeJobs
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords, Standing
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
@@ -37,7 +39,8 @@ _INDEX_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class OutcomeResult:
-    """What an outcome made of an interaction; ``queued`` names the jobs that it started."""
+    """What an outcome made of an interaction; ``queued`` names the jobs that it
+    ordered; said again, those that are not done yet."""
 
     interaction_id: str
     value_score: float
@@ -57,14 +60,17 @@ class OutcomeRecorder:
         high_value_threshold: Callable[[], float],
         wake: Callable[[], None],
         scrubber: Scrubber,
+        jobs: OutcomeJobs | None = None,
     ) -> None:
-        """``wake`` tells the projection into the index that there is something new."""
+        """``wake`` tells the projection into the index that there is something new; without
+        ``jobs`` nothing follows from an outcome."""
         self._records = records
         self._index = index
         self._bm25 = bm25
         self._high_value_threshold = high_value_threshold
         self._wake = wake
         self._scrubber = scrubber
+        self._jobs = jobs
 
     async def update(self, interaction_id: str, outcome: Outcome) -> OutcomeResult:
         """Set an outcome. The same one again, with the same evidence or none, changes nothing and
@@ -80,27 +86,39 @@ class OutcomeRecorder:
         if not _repeats(standing.interaction.outcome, outcome):
             components = await self._components(standing, outcome)
             score = value_score(components)
+            jobs = JobChanges()
+            if self._jobs is not None:
+                jobs = self._jobs.changes(standing.interaction, outcome, score)
             if await self._records.set_outcome(
-                standing.interaction.id, outcome, score, components.as_dict()
+                standing.interaction.id, outcome, score, components.as_dict(), jobs
             ):
                 self._wake()
-                return self._result(standing.interaction.id, score, components)
+                if self._jobs is not None:
+                    self._jobs.wake()
+                queued = tuple(order.kind for order in jobs.ordered)
+                return self._result(standing.interaction.id, score, components, queued)
             # Someone else has just said the same.
             standing = await self._records.standing(interaction_id, 0)
-        return self._stored(standing)
+        return await self._stored(standing)
 
-    def _stored(self, standing: Standing) -> OutcomeResult:
+    async def _stored(self, standing: Standing) -> OutcomeResult:
         score, components = standing.interaction.value_score, standing.components
         # An outcome is stored together with its value.
         assert score is not None
         assert components is not None
-        return self._result(standing.interaction.id, score, ValueComponents(**components))
+        found = standing.interaction.id
+        queued = () if self._jobs is None else await self._jobs.open(found)
+        return self._result(found, score, ValueComponents(**components), queued)
 
     def _result(
-        self, interaction_id: str, score: float, components: ValueComponents
+        self,
+        interaction_id: str,
+        score: float,
+        components: ValueComponents,
+        queued: tuple[str, ...],
     ) -> OutcomeResult:
         high_value = score >= self._high_value_threshold()
-        return OutcomeResult(interaction_id, score, components, high_value)
+        return OutcomeResult(interaction_id, score, components, high_value, queued)
 
     async def _components(self, standing: Standing, outcome: Outcome) -> ValueComponents:
         interaction = standing.interaction

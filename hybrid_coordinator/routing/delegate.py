@@ -114,6 +114,10 @@ class Delegate:
         """What was found at each endpoint a moment ago; the first look takes one."""
         return await self._gateway.glance()
 
+    async def local_obstacle(self) -> str | None:
+        """Why no local model can be asked now; None while one can."""
+        return None if await self._gateway.has_local_model() else "no local model answers"
+
     async def health(self) -> list[PartHealth]:
         """The rules in force, remote models and their budget, endpoints that are left alone."""
         return [
@@ -235,6 +239,7 @@ class Delegate:
             files=len(job.request.files),
             quality_critical=job.request.quality_critical,
             prefer_local=job.request.prefer_local,
+            local_only=job.request.local_only,
             allow_remote=self._budget is not None,
             budget_left=budget_left,
         )

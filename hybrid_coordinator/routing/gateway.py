@@ -73,6 +73,13 @@ class Gateway:
             self.breakers.heard(survey)
         return survey
 
+    async def has_local_model(self) -> bool:
+        """Whether a local model is ready now. No remote server is asked, and nothing is looked at
+        again because of it."""
+        survey = await (await self._opened()).discovery.survey(local_only=True)
+        self.breakers.heard(survey)
+        return any(report.models for report in survey if not report.endpoint.remote)
+
     async def caller(self) -> Caller:
         """What calls a model, by the limits of its endpoint."""
         return (await self._opened()).caller

@@ -104,6 +104,11 @@ def same_particulars(one: str, other: str) -> bool:
     )
 
 
+def opposed(one: str, other: str) -> bool:
+    """Whether a word of one text stands against its opposite in the other: add and remove."""
+    return _opposed(_words(one), _words(other))
+
+
 def nearest(
     vector: Sequence[float], others: Sequence[Sequence[float]], threshold: float = THRESHOLD
 ) -> list[int]:

@@ -43,6 +43,7 @@ TIER_OF = {
 
 NOT_ALLOWED = "no remote model is configured"
 _UNRECORDED = "what remote models cost is not recorded here, so none is asked"
+_LOCAL_ONLY = "this is asked of local models only"
 _SPENT = "today's budget for remote models is spent"
 
 
@@ -103,6 +104,7 @@ class Planner:
         files: int = 0,
         quality_critical: bool = False,
         prefer_local: bool = True,
+        local_only: bool = False,
         allow_remote: bool = False,
         budget_left: float | None = None,
     ) -> Plan:
@@ -115,6 +117,7 @@ class Planner:
             files,
             quality_critical=quality_critical,
             prefer_local=prefer_local,
+            local_only=local_only,
             allow_remote=allow_remote,
             budget_left=budget_left,
         )[0]
@@ -128,12 +131,15 @@ class Planner:
         *,
         quality_critical: bool = False,
         prefer_local: bool = True,
+        local_only: bool = False,
         allow_remote: bool,
         budget_left: float | None,
     ) -> tuple[Plan, Tier]:
         """The plan, and the tier that it begins with."""
         refused = None
-        if not allow_remote:
+        if local_only:
+            refused = _LOCAL_ONLY
+        elif not allow_remote:
             refused = _UNRECORDED if any(each.endpoint.remote for each in survey) else NOT_ALLOWED
         elif budget_left is not None and budget_left <= 0:
             refused = _SPENT

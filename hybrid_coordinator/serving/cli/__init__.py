@@ -18,6 +18,7 @@ _GROUPS = (
     "routes",
     "usage",
     "costs",
+    "jobs",
     "exports",
 )
 

@@ -42,6 +42,7 @@ def _stats(options: argparse.Namespace) -> int:
         print_json(totals)
         return 0
     rebuild, usage = totals.pop("rebuild"), totals.pop("usage")
+    totals["jobs"] = totals["jobs"]["words"]
     del totals["models"]  # a table below has them
     for name, value in totals.items():
         print(f"{name.replace('_', ' '):18} {_shown(value)}")

@@ -16,6 +16,7 @@ from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp import results
+from hybrid_coordinator.serving.mcp.jobs import job_methods
 from hybrid_coordinator.serving.mcp.models import model_methods
 from hybrid_coordinator.serving.mcp.server import internal_fault, progress_of
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS, Handler, usage_methods
@@ -79,7 +80,12 @@ def add_control_methods(
         coordinator = await engines.get()
         totals = await coordinator.stats(params.project)
         usage = await coordinator.usage(params.project, params.days)
-        return asdict(totals) | {"usage": results.plain(usage), "rebuild": _rebuild(engines)}
+        jobs = await coordinator.jobs.counts(params.project)
+        return asdict(totals) | {
+            "jobs": asdict(jobs),
+            "usage": results.plain(usage),
+            "rebuild": _rebuild(engines),
+        }
 
     async def collections(_: Context, __: types.RequestParams) -> Json:
         return await _collections(engines)
@@ -108,6 +114,7 @@ def add_control_methods(
         (stats, StatsParams),
         *usage_methods(engines),
         *model_methods(engines, session),
+        *job_methods(engines),
         (collections, types.RequestParams),
         (reindex, types.RequestParams),
         (unwatch, UnwatchParams),

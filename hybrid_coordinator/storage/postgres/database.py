@@ -92,6 +92,10 @@ class Session:
                     return
             yield row
 
+    def cut(self) -> None:
+        """Close the connection at once, and with it whatever the server holds for it."""
+        self._connection.terminate()
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """Commit at the end, roll back when the body raises."""

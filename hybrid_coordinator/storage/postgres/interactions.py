@@ -17,12 +17,14 @@ from hybrid_coordinator.domain.interactions import (
     OutcomeKind,
     OutcomeSource,
 )
+from hybrid_coordinator.domain.jobs import JobChanges
 from hybrid_coordinator.domain.reply import AttemptLog
 from hybrid_coordinator.domain.turns import Action
 from hybrid_coordinator.errors import NotFoundError
 from hybrid_coordinator.storage.postgres.attempts import attempt_rows
 from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.ids import id_at, new_id, parse_id, parse_ids
+from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from hybrid_coordinator.storage.postgres.queries import load_queries
 from hybrid_coordinator.storage.postgres.turns import (
     RecordedTurn,
@@ -79,6 +81,7 @@ class InteractionRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._queries = load_queries("interactions", _Queries)
+        self._jobs = JobRecords(database)
 
     async def add(self, new: NewInteraction, tried: AttemptLog | None = None) -> str:
         """Store an interaction with what it was shown and the models tried; returns its id.
@@ -218,18 +221,19 @@ class InteractionRecords:
         outcome: Outcome,
         value_score: float,
         components: Mapping[str, float],
+        jobs: JobChanges = JobChanges(),  # noqa: B008 - it is frozen
     ) -> bool:
         """Append an outcome; False if the latest one has the same kind, feedback, source and
         confidence, and the same evidence where some is given, or if it was stated and the new one
         is inferred.
 
-        Durable when it returns. A value score that differs alone appends nothing.
+        Durable when it returns. A value score that differs alone appends nothing. ``jobs`` are
+        changed with it: both or neither.
 
         Raises:
             NotFoundError: there is no interaction of this id.
         """
-        appended: bool | None = await self._database.fetch_value(
-            self._queries.set_outcome,
+        given = (
             parse_id("interaction_id", interaction_id),
             outcome.kind,
             outcome.feedback,
@@ -239,6 +243,14 @@ class InteractionRecords:
             outcome.source,
             outcome.confidence,
         )
+        appended: bool | None
+        if jobs:
+            async with self._database.transaction() as session:
+                appended = await session.fetch_value(self._queries.set_outcome, *given)
+                if appended:
+                    await self._jobs.apply(jobs, session)
+        else:  # in one round trip
+            appended = await self._database.fetch_value(self._queries.set_outcome, *given)
         if appended is None:
             raise _unknown(interaction_id)
         return appended

@@ -29,6 +29,9 @@ class _Queries:
     evidence: str
     change: str
     deprecate: str
+    restore: str
+    learned: str
+    resting_on: str
     get_many: str
     unprojected: str
     count_unprojected: str
@@ -138,6 +141,35 @@ class KnowledgeRecords:
             )
         if version is None:
             raise _unknown(entry)
+
+    async def restore(self, entry: str, reason: str) -> None:
+        """Take an entry that was out of use into use again, as it was.
+
+        Raises:
+            NotFoundError: there is no such entry out of use.
+        """
+        async with self._database.transaction() as session:
+            await session.execute(self._queries.lock, entry)
+            version: int | None = await session.fetch_value(
+                self._queries.restore, parse_id("id", entry), reason
+            )
+        if version is None:
+            raise NotFoundError(f"there is no entry {entry} out of use")
+
+    async def learned(
+        self, collection: CollectionName, project: str, origin: Origin
+    ) -> list[KnowledgeItem]:
+        """The entries in use that a project has from ``origin``."""
+        rows = await self._database.fetch(self._queries.learned, collection, project, origin)
+        return [_item(row) for row in rows]
+
+    async def resting_on(self, interaction_id: str, origin: Origin) -> list[str]:
+        """The ids of the entries from ``origin``, also those out of use, that an interaction
+        speaks for or against."""
+        rows = await self._database.fetch(
+            self._queries.resting_on, parse_id("interaction_id", interaction_id), origin
+        )
+        return [str(row["item_id"]) for row in rows]
 
     async def get_many(self, ids: Sequence[str]) -> list[KnowledgeItem]:
         """The entries of these ids that exist, in the order of ``ids``, also those out of use."""

@@ -85,6 +85,29 @@ FROM current_knowledge
 WHERE id = $1 AND delta <> 'DEPRECATE'
 RETURNING version;
 
+-- name: restore
+-- Into use again, as it was.
+INSERT INTO knowledge_items
+    (id, version, delta, collection, project, title, content, fields, origin, reason, created_at,
+     updated_at)
+SELECT
+    id, version + 1, 'ADD', collection, project, title, content, fields, origin, $2, created_at,
+    now()
+FROM current_knowledge
+WHERE id = $1 AND delta = 'DEPRECATE'
+RETURNING version;
+
+-- name: learned
+SELECT * FROM current_knowledge
+WHERE collection = $1 AND project = $2 AND origin = $3 AND delta <> 'DEPRECATE'
+ORDER BY id;
+
+-- name: resting_on
+SELECT item_id FROM knowledge_evidence
+WHERE interaction_id = $1
+    AND EXISTS (SELECT FROM knowledge_items WHERE id = item_id AND origin = $2)
+ORDER BY item_id;
+
 -- name: get_many
 SELECT * FROM current_knowledge WHERE id = ANY ($1::uuid[]);
 

@@ -1,0 +1,29 @@
+"""What a kind of job is to the worker, and what an outcome orders."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from hybrid_coordinator.domain.interactions import Interaction, Outcome
+from hybrid_coordinator.domain.jobs import Job, JobChanges
+
+Handler = Callable[[Job], Awaitable[None]]
+"""Does a job; raises if it cannot."""
+
+Obstacle = Callable[[], Awaitable[str | None]]
+"""Why no job of a kind can be done now, in a few words; None while they can."""
+
+OutcomeRule = Callable[[Interaction, Outcome, float], JobChanges]
+"""What an outcome does to the queue: given the interaction with the outcome that it had until now,
+the new one, and the value that it makes. Asks nobody: it is on the path of ``update_outcome``."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """A kind of job. ``noun`` is one of what it makes, for "3 patterns wait"."""
+
+    name: str
+    noun: str
+    run: Handler
+    obstacle: Obstacle | None = None
