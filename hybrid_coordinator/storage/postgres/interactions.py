@@ -60,6 +60,7 @@ class _Queries:
     same_elsewhere: str
     actions: str
     session_turns: str
+    turns_after: str
     get_many: str
     exposures: str
     standing: str
@@ -89,36 +90,40 @@ class InteractionRecords:
         Durable when it returns. An item named twice counts once, at its better rank. A turn that
         is stored already stays as it is; the id is that of its first report.
         """
-        interaction_id = new_id() if new.created_at is None else id_at(new.created_at)
         while True:
-            added = await self._database.fetch_value(
-                self._queries.add,
-                interaction_id,
-                new.project,
-                new.session_id,
-                new.query,
-                new.response,
-                new.agent_type,
-                new.model_used,
-                new.tokens_used,
-                new.latency_ms,
-                parse_ids("context_ids", new.context_ids),
-                tried.task_type if tried else None,
-                tried.complexity if tried else None,
-                attempt_rows(tried),
-                new.turn_key,
-                new.created_at,
-                new.agent,
-                new.interrupted,
-                action_rows(new.actions),
-            )
+            added = await self.add_if_new(new, tried)
             if added is not None:
-                return str(added)
+                return added
             assert new.turn_key is not None  # nothing else can stand in its way
             known = await self.known_turns([new.turn_key])
             if new.turn_key in known:
                 return known[new.turn_key]
             # It was deleted in between.
+
+    async def add_if_new(self, new: NewInteraction, tried: AttemptLog | None = None) -> str | None:
+        """Store an interaction as `add` does; None if it is a turn that is stored already."""
+        added = await self._database.fetch_value(
+            self._queries.add,
+            new_id() if new.created_at is None else id_at(new.created_at),
+            new.project,
+            new.session_id,
+            new.query,
+            new.response,
+            new.agent_type,
+            new.model_used,
+            new.tokens_used,
+            new.latency_ms,
+            parse_ids("context_ids", new.context_ids),
+            tried.task_type if tried else None,
+            tried.complexity if tried else None,
+            attempt_rows(tried),
+            new.turn_key,
+            new.created_at,
+            new.agent,
+            new.interrupted,
+            action_rows(new.actions),
+        )
+        return None if added is None else str(added)
 
     async def complete(self, new: NewInteraction) -> bool:
         """Add to a stored turn what this report of it has more: steps, the rest of the answer,
@@ -164,6 +169,20 @@ class InteractionRecords:
     ) -> list[RecordedTurn]:
         """The latest ``limit`` turns of a session, its subagents' among them, oldest first."""
         rows = await self._database.fetch(self._queries.session_turns, project, session_id, limit)
+        return [recorded_turn(row, _interaction(row).outcome) for row in rows]
+
+    async def turns_after(
+        self, project: str, session_id: str, after: RecordedTurn | None, limit: int
+    ) -> list[RecordedTurn]:
+        """Turns of a session in the order of their time: the first ones, or those after one."""
+        rows = await self._database.fetch(
+            self._queries.turns_after,
+            project,
+            session_id,
+            None if after is None else after.turn.started_at,
+            None if after is None else parse_id("after", after.id),
+            limit,
+        )
         return [recorded_turn(row, _interaction(row).outcome) for row in rows]
 
     async def get(self, interaction_id: str) -> Interaction:

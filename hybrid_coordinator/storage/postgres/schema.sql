@@ -399,3 +399,13 @@ CREATE TABLE cached_answers (
 CREATE INDEX cached_answers_created ON cached_answers (created_at);
 CREATE INDEX cached_answers_used ON cached_answers (used_at DESC, key) INCLUDE (bytes);
 CREATE INDEX cached_answers_family ON cached_answers (family, created_at);
+
+-- Session files of coding agents whose turns are in the record. A file that was changed since is
+-- read again; `since` is the time from which its turns were wanted, NULL for all of them.
+CREATE TABLE imported_files (
+    path        text PRIMARY KEY,
+    bytes       bigint NOT NULL,
+    modified_ns bigint NOT NULL,
+    since       timestamptz,
+    imported_at timestamptz NOT NULL DEFAULT now()
+);

@@ -154,3 +154,13 @@ CREATE TABLE knowledge_evidence (
     PRIMARY KEY (item_id, interaction_id)
 );
 CREATE INDEX knowledge_evidence_interaction ON knowledge_evidence (interaction_id);
+
+-- Session files of coding agents whose turns are in the record. A file that was changed since is
+-- read again; `since` is the time from which its turns were wanted, NULL for all of them.
+CREATE TABLE imported_files (
+    path        text PRIMARY KEY,
+    bytes       bigint NOT NULL,
+    modified_ns bigint NOT NULL,
+    since       timestamptz,
+    imported_at timestamptz NOT NULL DEFAULT now()
+);

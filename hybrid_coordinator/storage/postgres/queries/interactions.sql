@@ -131,6 +131,24 @@ CROSS JOIN LATERAL (
 ) AS steps
 ORDER BY latest.created_at, latest.id;
 
+-- name: turns_after
+SELECT first.*, steps.actions
+FROM (
+    SELECT * FROM current_interactions
+    WHERE project = $1
+        AND session_id = $2
+        AND turn_key IS NOT NULL
+        AND ($3::timestamptz IS NULL OR (created_at, id) > ($3, $4::uuid))
+    ORDER BY created_at, id
+    LIMIT $5
+) AS first
+CROSS JOIN LATERAL (
+    SELECT jsonb_agg(to_jsonb(actions) ORDER BY position) AS actions
+    FROM actions
+    WHERE interaction_id = first.id
+) AS steps
+ORDER BY first.created_at, first.id;
+
 -- name: get_many
 SELECT * FROM current_interactions WHERE id = ANY ($1::uuid[]);
 

@@ -1,0 +1,21 @@
+"""Long texts cut to their telling parts."""
+
+from __future__ import annotations
+
+import re
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def clipped(text: str, start: int, end: int = 0) -> str:
+    """``text``, or its first ``start`` and last ``end`` characters with a word on what was left
+    out between them."""
+    left_out = len(text) - start - end
+    if left_out <= 0:
+        return text
+    return f"{text[:start]}\n[... {left_out} characters ...]\n{text[len(text) - end :]}"
+
+
+def storable(text: str) -> str:
+    """``text`` without what Postgres cannot hold: NUL, and halves of surrogate pairs."""
+    return _UNSTORABLE.sub("\ufffd", text)

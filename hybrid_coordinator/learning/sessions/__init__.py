@@ -1,0 +1,1 @@
+"""Coding sessions: their turns recorded, how they went inferred, and old ones imported."""

@@ -1,0 +1,269 @@
+"""How a turn went, inferred from what was seen: checks, commits, errors, and the user's next words.
+
+Each sign is in log-odds of success, as if it were independent of the others; they are added, and
+the sum is a success or a failure where it is clear enough. Checks that passed beside checks that
+failed make a partial success, unless the user says otherwise. Nothing that the model says about
+itself is a sign. The weights are judgement, not fitted: docs/outcomes.md has their measure.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hybrid_coordinator.domain.checks_run import Check, CheckKind, checks_of, last_runs
+from hybrid_coordinator.domain.commits import kept_or_undone
+from hybrid_coordinator.domain.error_lines import error_lines
+from hybrid_coordinator.domain.interactions import Outcome, OutcomeKind, OutcomeSource
+from hybrid_coordinator.domain.turns import ActionKind, Turn
+from hybrid_coordinator.learning.sessions.user_words import RIGHT, verdict
+
+LATER_TURNS = 5
+"""Turns after one that can say something about it."""
+
+_ENOUGH = 0.8
+"""Log-odds from which an outcome is set: a confidence of 0.69."""
+
+_MOST = 3.5
+"""Log-odds that no evidence exceeds: a confidence of 0.97."""
+
+_PASSED = {CheckKind.TEST: 2.2, CheckKind.BUILD: 1.1, CheckKind.LINT: 0.7}
+_FAILED = {CheckKind.TEST: -2.2, CheckKind.BUILD: -1.7, CheckKind.LINT: -1.2}
+_FIXED = 0.6
+"""A check that failed before and passes now says more than one that always passed."""
+_NOT_OF_THE_CHANGE = 0.35
+"""The share that counts of a check that ran before the last edit, or with no edit at all."""
+_OF_THE_NEXT_TURN = 0.8
+"""The share that counts of a check that the next turn ran before it changed anything."""
+_MORE_OF_THE_SAME = 0.25
+"""The share that further checks that say the same add to the strongest one."""
+
+_KEPT, _COMMITTED, _UNDONE = 1.0, 0.5, -3.0
+_ERROR_BACK, _ERROR_GONE = -1.6, 0.9
+_ASKED_AGAIN = -0.9
+_INTERRUPTED = -0.9
+_REFUSED = -0.7
+_MIXED = 0.7
+"""Log-odds on either side from which passed and failed checks make a partial success."""
+
+_WANTS_FAILURE = re.compile(
+    r"\b(failing|red|broken) (unit )?tests?\b.{0,40}\b(first|that|which|to|for)\b"
+    r"|\b(write|add|create) an? failing|\breproduc(e|es|ing|tion)\b",
+    re.IGNORECASE,
+)
+_REFUSAL = "The user doesn't want to proceed with this tool use"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One piece of evidence: its name, its weight in log-odds of success, and what was seen."""
+
+    name: str
+    weight: float
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    """What the checks say: for, against, and whether they are of two minds."""
+
+    signs: tuple[Sign, ...]
+
+    @property
+    def good(self) -> float:
+        return sum(sign.weight for sign in self.signs if sign.weight > 0)
+
+    @property
+    def bad(self) -> float:
+        return sum(sign.weight for sign in self.signs if sign.weight < 0)
+
+    @property
+    def mixed(self) -> bool:
+        return self.good >= _MIXED and self.bad <= -_MIXED
+
+
+def infer(turn: Turn, later: Sequence[Turn]) -> Outcome | None:
+    """How ``turn`` went by its own steps and the turns of its session after it, oldest first;
+    None where nothing was seen that tells."""
+    following = _following(turn, later)
+    checks = _Checks(tuple(_check_signs(turn, following)))
+    others = [*_word_signs(turn, following), *_fate_signs(turn, following)]
+    feedback = _feedback(turn, following)
+    said = sum(sign.weight for sign in others if sign.name == "words")
+    total = checks.good + checks.bad + sum(sign.weight for sign in others)
+    signs = sorted((*checks.signs, *others), key=lambda sign: -abs(sign.weight))
+    if checks.mixed and abs(said) < RIGHT and all(s.weight > _UNDONE for s in others):
+        kind, weight = OutcomeKind.PARTIAL, min(checks.good, -checks.bad)
+    elif abs(total) >= _ENOUGH:
+        kind = OutcomeKind.SUCCESS if total > 0 else OutcomeKind.FAILURE
+        weight = abs(total)
+    else:
+        return None
+    return Outcome(
+        kind,
+        feedback,
+        "; ".join(sign.seen for sign in signs),
+        OutcomeSource.INFERRED,
+        confidence(weight),
+    )
+
+
+def signs_of(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
+    """Every sign that `infer` weighs, for a look at each by itself."""
+    following = _following(turn, later)
+    return [
+        *_check_signs(turn, following),
+        *_word_signs(turn, following),
+        *_fate_signs(turn, following),
+    ]
+
+
+def _following(turn: Turn, later: Sequence[Turn]) -> list[Turn]:
+    """The turns that can say something about ``turn``. A subagent is asked by a model, whose
+    words are no evidence."""
+    if turn.agent is not None:
+        return []
+    return [each for each in later if each.agent is None][:LATER_TURNS]
+
+
+def confidence(weight: float) -> float:
+    """Log-odds as a probability in 0-1, to two digits."""
+    return round(1 / (1 + math.exp(-min(abs(weight), _MOST))), 2)
+
+
+def _check_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
+    own = _weighed(turn, last_runs(checks_of(turn.actions)))
+    edited = _last_edit(turn)
+    if edited is not None and not any(sign.name == CheckKind.TEST for sign in own) and later:
+        own += _of_the_next(later[0])
+    return [*_diminishing(own, positive=True), *_diminishing(own, positive=False)]
+
+
+def _weighed(turn: Turn, runs: Sequence[tuple[Check, bool]]) -> list[Sign]:
+    wants_failure = _WANTS_FAILURE.search(turn.prompt) is not None
+    edited = _last_edit(turn)
+    signs = []
+    for check, failed_before in runs:
+        if not check.passed and wants_failure:
+            continue
+        weight = (_PASSED if check.passed else _FAILED)[check.kind]
+        if check.passed and failed_before:
+            weight += _FIXED
+        if edited is None or check.position < edited:
+            weight *= _NOT_OF_THE_CHANGE
+        signs.append(Sign(check.kind.value, weight, _told(check, failed_before)))
+    return signs
+
+
+def _of_the_next(after: Turn) -> list[Sign]:
+    """What the next turn's checks say, as far as they ran before it changed anything."""
+    first_edit = next(
+        (n for n, each in enumerate(after.actions) if each.kind is ActionKind.EDIT and each.ok),
+        len(after.actions),
+    )
+    runs = last_runs([one for one in checks_of(after.actions) if one.position < first_edit])
+    table = {True: _PASSED, False: _FAILED}
+    return [
+        Sign(
+            check.kind.value,
+            table[bool(check.passed)][check.kind] * _OF_THE_NEXT_TURN,
+            f"in the next turn {_told(check, failed_before=False)}",
+        )
+        for check, _ in runs
+    ]
+
+
+def _diminishing(signs: Sequence[Sign], *, positive: bool) -> list[Sign]:
+    """The signs of one side: the strongest whole, further ones by a share, as they mostly look at
+    the same thing."""
+    side = sorted(
+        (sign for sign in signs if (sign.weight > 0) is positive),
+        key=lambda sign: -abs(sign.weight),
+    )
+    return [
+        sign
+        if place == 0
+        else Sign(sign.name, round(sign.weight * _MORE_OF_THE_SAME, 3), sign.seen)
+        for place, sign in enumerate(side)
+    ]
+
+
+def _told(check: Check, failed_before: bool) -> str:
+    how = "passed" if check.passed else "failed"
+    code = "" if check.exit_code is None else f", exit code {check.exit_code}"
+    before = " after failing" if check.passed and failed_before else ""
+    command = " ".join(check.command.split())
+    return f"`{command[:80]}` {how}{before}{code}"
+
+
+def _last_edit(turn: Turn) -> int | None:
+    edits = [n for n, each in enumerate(turn.actions) if each.kind is ActionKind.EDIT and each.ok]
+    return edits[-1] if edits else None
+
+
+def _word_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
+    """What the user did and said about the answer."""
+    signs = []
+    if turn.interrupted:
+        signs.append(Sign("interrupted", _INTERRUPTED, "the user broke it off"))
+    if any(_REFUSAL in each.detail for each in turn.actions):
+        signs.append(Sign("refused", _REFUSED, "the user refused one of its steps"))
+    if not later:
+        return signs
+    said = verdict(later[0].prompt)
+    if _same_request(turn.prompt, later[0].prompt):
+        signs.append(Sign("asked again", _ASKED_AGAIN, "the user asked for the same again"))
+    elif said is not None and (said.feedback != 0 or not _asked_back(turn)):
+        signs.append(Sign("words", said.weight, f"the user went on with {said.words}"))
+    return signs
+
+
+def _feedback(turn: Turn, later: Sequence[Turn]) -> int:
+    if not later or _same_request(turn.prompt, later[0].prompt):
+        return 0
+    said = verdict(later[0].prompt)
+    return 0 if said is None else said.feedback
+
+
+def _asked_back(turn: Turn) -> bool:
+    """Whether the answer ends with a question: a "no" behind it answers that."""
+    return turn.response.rstrip().endswith(("?", "\uff1f"))
+
+
+def _same_request(first: str, second: str) -> bool:
+    """Whether two prompts ask for the same in almost the same words."""
+    one, two = (re.findall(r"\w+", text[:4000].casefold()) for text in (first, second))
+    if len(one) < 3 or len(two) < 3:
+        return False
+    if one == two:
+        return True
+    shared, either = set(one) & set(two), set(one) | set(two)
+    return len(one) >= 5 and len(shared) / len(either) >= 0.85
+
+
+def _fate_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
+    """What became of what the turn left: its commits and edits, and the errors it met."""
+    signs = []
+    fate = kept_or_undone(turn, later)
+    if fate is not None:
+        weight = {"kept": _KEPT, "committed": _COMMITTED, "undone": _UNDONE}[fate.kind]
+        signs.append(Sign(fate.kind, weight, fate.seen))
+    met = error_lines(turn.prompt).union(
+        *(error_lines(each.detail) for each in turn.actions if not each.ok)
+    )
+    if not met or _last_edit(turn) is None or not later:
+        return signs
+    again: set[str] = set()
+    active = False
+    for each in later:
+        again |= error_lines(each.prompt) & met
+        failed = [step for step in each.actions if not step.ok]
+        again |= met.intersection(*[set().union(*(error_lines(s.detail) for s in failed))])
+        active = active or any(step.kind is ActionKind.COMMAND for step in each.actions)
+    if again:
+        signs.append(Sign("error back", _ERROR_BACK, f"the error came back: {min(again)[:100]}"))
+    elif active:
+        signs.append(Sign("error gone", _ERROR_GONE, f"the error is gone: {min(met)[:100]}"))
+    return signs

@@ -1,0 +1,102 @@
+"""Calls of Claude Code's tools, as its session files tell them, as actions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from hybrid_coordinator.domain.clipping import clipped
+from hybrid_coordinator.domain.turns import Action, ActionKind
+
+Json = Mapping[str, Any]
+"""A JSON object as it came; nothing is known of its values."""
+
+_COMMANDS = ("Bash", "PowerShell")
+_EDITS = {
+    "Edit": "file_path",
+    "MultiEdit": "file_path",
+    "Write": "file_path",
+    "NotebookEdit": "notebook_path",
+}
+_EXIT_CODE = re.compile(r"(?:Error: )?Exit code (-?\d{1,9})\n?")
+_READ = 50_000
+"""Characters of a result that are read; the recorder keeps less."""
+_SUBJECT = 4_000
+
+
+def action_of(name: str, given: Json, result: Json | None, told: object, at: datetime) -> Action:
+    """The action of one call.
+
+    Args:
+        given: the call's arguments.
+        result: its ``tool_result`` block; None where there is none, as it was broken off.
+        told: the line's ``toolUseResult``: what the tool itself gave back.
+    """
+    failed = result is None or result.get("is_error") is True
+    text = "" if result is None else clipped(text_of(result.get("content")), _READ // 2, _READ // 2)
+    if name in _COMMANDS:
+        exit_code, printed = _ended(text, told, failed=failed)
+        subject = _string(given.get("command"))
+        return Action(
+            ActionKind.COMMAND,
+            clipped(subject, _SUBJECT),
+            not failed,
+            None if result is None else exit_code,
+            printed,
+            at,
+        )
+    if name in _EDITS:
+        detail = text if failed else _change(given, told)
+        return Action(
+            ActionKind.EDIT, _string(given.get(_EDITS[name])), not failed, None, detail, at
+        )
+    arguments = json.dumps(given, ensure_ascii=False) if given else ""
+    subject = clipped(f"{name} {arguments}".strip(), _SUBJECT)
+    # What a tool found is in the files, or came from this program.
+    return Action(ActionKind.TOOL, subject, not failed, None, text if failed else "", at)
+
+
+def text_of(content: object) -> str:
+    """The text of a message's or a result's content: a string, or a list of blocks."""
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else []
+    texts = (block.get("text") for block in blocks if isinstance(block, dict))
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def _ended(text: str, told: object, *, failed: bool) -> tuple[int | None, str]:
+    """The exit status of a command, where it is known, and what it printed."""
+    if failed:
+        code = _EXIT_CODE.match(text)
+        return (int(code[1]), text[code.end() :]) if code else (None, text)
+    if not isinstance(told, dict):
+        return 0, text
+    printed = "\n".join(filter(None, (_string(told.get(name)) for name in ("stdout", "stderr"))))
+    # What goes on in the background or was cut off has no status yet, and of some programs
+    # Claude Code takes another status than 0 for an answer.
+    names = ("backgroundTaskId", "interrupted", "returnCodeInterpretation")
+    unknown = any(told.get(name) for name in names)
+    return None if unknown else 0, clipped(printed or text, _READ // 2, _READ // 2)
+
+
+def _change(given: Json, told: object) -> str:
+    """What an edit changed: the lines of its patch, else the text that was put there."""
+    patch = told.get("structuredPatch") if isinstance(told, dict) else None
+    lines: list[str] = []
+    for hunk in patch if isinstance(patch, list) else []:
+        of_hunk = hunk.get("lines") if isinstance(hunk, dict) else None
+        lines += map(_string, of_hunk if isinstance(of_hunk, list) else [])
+    if lines:
+        return clipped("\n".join(lines), _READ // 2, _READ // 2)
+    written = (given.get(name) for name in ("new_string", "content", "new_source"))
+    return clipped(next((text for text in written if isinstance(text, str)), ""), _READ // 2)
+
+
+def _string(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
