@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,18 +44,12 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.locating import Wanted
     from hybrid_coordinator.knowledge.moving_index import MovingIndex
     from hybrid_coordinator.knowledge.rebuild import Rebuilder
-    from hybrid_coordinator.learning.jobs.kinds import JobKind
-    from hybrid_coordinator.learning.jobs.queue import Jobs
-    from hybrid_coordinator.learning.jobs.rules import OutcomeJobs
-    from hybrid_coordinator.learning.jobs.worker import JobWorker
-    from hybrid_coordinator.learning.patterns.sameness import Embed
+    from hybrid_coordinator.routing.caching import Embed
     from hybrid_coordinator.routing.current import CurrentModels
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.storage.postgres.database import Database
     from hybrid_coordinator.storage.postgres.generations import Generations
-    from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
-    from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
     from hybrid_coordinator.storage.vectors.engines import VectorEngines
@@ -350,6 +344,7 @@ async def _build(
     from hybrid_coordinator.learning.datasets import TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder
     from hybrid_coordinator.learning.tracking import Tracker
+    from hybrid_coordinator.learning.wiring import Parts, build_jobs
     from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
@@ -372,8 +367,8 @@ async def _build(
         projector.wake()
         models.news()
 
-    jobs, worker, outcome_jobs = _jobs(
-        store, database, models, scrubber, interactions, knowledge, projector.wake, embed
+    jobs, worker, outcome_jobs = build_jobs(
+        Parts(store, database, models, scrubber, interactions, knowledge, projector.wake, embed)
     )
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
@@ -436,45 +431,6 @@ def _routing(
     models = CurrentModels(store, home.rules_file, scrubber, database, embed)
     reports = Reports(UsageRecords(database), Spend(database), lambda: store.current().remote)
     return models, reports
-
-
-def _jobs(
-    store: SettingsStore,
-    database: Database,
-    models: CurrentModels,
-    scrubber: Scrubber,
-    interactions: InteractionRecords,
-    knowledge: KnowledgeRecords,
-    wake: Callable[[], None],
-    embed: Embed,
-) -> tuple[Jobs, JobWorker, OutcomeJobs]:
-    """The queue of jobs, who does them, and what outcomes order. Kinds of jobs and rules of
-    outcomes are registered here; see ``learning.jobs``."""
-    from hybrid_coordinator.learning.jobs.queue import Jobs
-    from hybrid_coordinator.learning.jobs.rules import OutcomeJobs
-    from hybrid_coordinator.learning.jobs.worker import JobWorker
-    from hybrid_coordinator.learning.patterns.extraction import PatternExtraction, pattern_rule
-    from hybrid_coordinator.learning.patterns.shelf import PatternShelf
-    from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
-    from hybrid_coordinator.storage.postgres.jobs import JobRecords
-
-    records = JobRecords(database)
-
-    def high_value() -> float:
-        return store.current().learning.high_value_threshold
-
-    patterns = PatternExtraction(
-        models.current,
-        store.current,
-        interactions,
-        RouteAttempts(database),
-        PatternShelf(knowledge, interactions, records, embed, high_value, wake),
-        scrubber,
-    )
-    kinds: tuple[JobKind, ...] = (*patterns.kinds(),)
-    rules = (pattern_rule(store.current),)
-    worker = JobWorker(records, kinds)
-    return Jobs(records, worker), worker, OutcomeJobs(records, rules, worker.wake)
 
 
 def _moving_index(
@@ -574,7 +530,7 @@ _ROOMS = (
     "hybrid_coordinator.knowledge.code.watching",
     "hybrid_coordinator.learning.datasets",
     "hybrid_coordinator.learning.outcomes",
-    "hybrid_coordinator.learning.patterns.extraction",
+    "hybrid_coordinator.learning.wiring",
     "hybrid_coordinator.routing.current",
 )
 

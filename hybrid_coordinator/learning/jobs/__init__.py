@@ -10,9 +10,9 @@ How another kind of job is added:
    was ordered again), also at the same time in two processes if a connection is cut: what it
    stores must come out the same, as evidence does that is a set of interactions. It reads what it
    works on from the record, by ``job.subject``: between the order and its turn things change.
-3. Register ``JobKind(name, noun, handler, obstacle)`` in ``composition._jobs``. ``obstacle``
-   says why no job of the kind can be done now ("no local model answers"), None while it can:
-   until then jobs wait and use up no try.
+3. Register ``JobKind(name, noun, handler, obstacle)`` in ``learning.wiring.build_jobs``, and the
+   rule beside it. ``obstacle`` says why no job of the kind can be done now ("no local model
+   answers"), None while it can: until then jobs wait and use up no try.
 
 A handler fails by raising. It is tried again after growing rests, and parked with the error's
 words after the last. ``UnavailableError`` of the record, the index or the embedder, and a busy

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hybrid_coordinator.domain.words import words
+from hybrid_coordinator.routing.caching import Embed
 from hybrid_coordinator.routing.likeness import opposed
-
-Embed = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
-"""Makes vectors of length 1, by the shipped model, which the thresholds are for."""
 
 SAME_PROBLEM = 0.25
 """Least cosine of the problems. People name a problem in few words, and never in the same ones, so

@@ -9,7 +9,8 @@ from hybrid_coordinator.domain.interactions import Interaction, OutcomeKind
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue, KnowledgeItem, NewKnowledge, Origin
 from hybrid_coordinator.learning.patterns.pattern import Pattern
-from hybrid_coordinator.learning.patterns.sameness import Embed, Gist, same_as
+from hybrid_coordinator.learning.patterns.sameness import Gist, same_as
+from hybrid_coordinator.routing.caching import Embed
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords

@@ -94,7 +94,8 @@ class Session:
 
     def cut(self) -> None:
         """Close the connection at once, and with it whatever the server holds for it."""
-        self._connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # the pool has let go of it: it is closed
+            self._connection.terminate()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

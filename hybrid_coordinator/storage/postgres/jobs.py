@@ -79,15 +79,20 @@ class JobRecords:
 
     async def finish(self, job: Job) -> None:
         """It is done."""
-        await self._database.execute(self._queries.finish, job.id, job.claim, job.asked)
+        await self._say(self._queries.finish, job.id, job.claim, job.asked)
 
     async def fail(self, job: Job, reason: str, *, rest: float, park: bool) -> None:
         """It failed; try again after ``rest`` seconds, or give it up."""
-        await self._database.execute(self._queries.fail, job.id, job.claim, park, reason, rest)
+        await self._say(self._queries.fail, job.id, job.claim, park, reason, rest)
 
     async def give_back(self, job: Job, reason: str, *, rest: float = 0.0) -> None:
         """It could not be tried; not for ``rest`` seconds at least."""
-        await self._database.execute(self._queries.give_back, job.id, job.claim, reason, rest)
+        await self._say(self._queries.give_back, job.id, job.claim, reason, rest)
+
+    async def _say(self, sql: str, *args: object) -> None:
+        # In a transaction of ours, which waits for others in whatever isolation they work.
+        async with self._database.transaction() as session:
+            await session.execute(sql, *args)
 
     async def due(self, kinds: Sequence[str]) -> bool:
         """Whether a job of these kinds may be there to take."""
