@@ -32,6 +32,9 @@ _UNSPACED = (
 # Vowel signs and accents that \w leaves out, though they stand inside words.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0981-\u109f\u1780-\u17d3"
 
+_BEGINNING = 5
+"""Letters by which a word is known, whatever its ending."""
+
 _PUNCTUATION = ".,;:!?()[]{}<>'\"*\u2026"
 _CHUNK = re.compile(rf"[{_UNSPACED}]+|[^\s{_UNSPACED}]+")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
@@ -63,6 +66,16 @@ def literal_words(text: str) -> list[tuple[str, bool]]:
     """The folded words of the whole text in order, instance-specific ones as they are written;
     True marks those."""
     return list(_read(text))
+
+
+def content_words(text: str) -> frozenset[str]:
+    """The beginnings of the words that say what a text is about, so that "divide" and "division"
+    give the same; of scripts without spaces, pairs of characters."""
+    return frozenset(
+        word[:_BEGINNING]
+        for word in task_words(text)
+        if len(word) >= _BEGINNING - 1 or is_unspaced(word)
+    )
 
 
 def is_unspaced(word: str) -> bool:

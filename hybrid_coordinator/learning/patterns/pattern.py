@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from hybrid_coordinator.domain.knowledge import JsonValue
+from hybrid_coordinator.domain.task_words import content_words
 from hybrid_coordinator.domain.words import words
 from hybrid_coordinator.errors import ModelReplyError
 from hybrid_coordinator.routing.checking.coherence import coherence
@@ -16,14 +17,13 @@ from hybrid_coordinator.routing.modes.asking import read_json
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1200)]
 _Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=160)]
-_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+
+_LONGEST_NAME, _MOST_NAMES = 60, 8
 
 _PROSE = ("solution_approach", "generalisable_pattern", "when_to_use", "when_not_to_use")
 _FEWEST_WORDS = 3
 _LEAST_COHERENCE = 0.5
 
-_CONTENT = 4
-"""Characters from which a word says what a text is about."""
 _SHARED_WORDS = 2
 """Content words that the answer must have from the interaction. One that was read out of it has
 many, one that a model made up without reading has none."""
@@ -46,6 +46,15 @@ _AS_A_MODEL = re.compile(
 )
 
 
+def _names(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that can be names, each once. A poor list is no reason to refuse what it comes with."""
+    names = dict.fromkeys(" ".join(each.split()) for each in given)
+    kept = (
+        each for each in names if len(each) <= _LONGEST_NAME and not _PLACEHOLDER.fullmatch(each)
+    )
+    return tuple(kept)[:_MOST_NAMES]
+
+
 class Pattern(BaseModel):
     """A way of solving a kind of problem. All texts are plain prose; ``skills_used`` are names."""
 
@@ -53,7 +62,7 @@ class Pattern(BaseModel):
 
     problem_type: _Label
     solution_approach: _Text
-    skills_used: tuple[_Name, ...] = Field(max_length=12)
+    skills_used: Annotated[tuple[str, ...], AfterValidator(_names)]
     generalisable_pattern: _Text
     when_to_use: _Text
     when_not_to_use: _Text
@@ -99,7 +108,8 @@ def read_pattern(answer: str, clean: Callable[[str], str], task: str, work: str)
 
 def _cleaned(value: JsonValue, clean: Callable[[str], str]) -> JsonValue:
     if isinstance(value, str):
-        return clean(value.replace("\0", " "))
+        # Without what Postgres has no place for: NUL, and half of a surrogate pair.
+        return clean(value.replace("\0", " ").encode("utf-8", "replace").decode())
     if isinstance(value, list):
         return [_cleaned(each, clean) for each in value]
     return value
@@ -115,6 +125,8 @@ def _emptiness(pattern: Pattern, task: str, work: str) -> str | None:
             return f"{name} speaks of the model"
         if not _is_language(text):
             return f"{name} is no language"
+    if _repeats(pattern.generalisable_pattern, task):
+        return "it repeats the task"
     for name in _PROSE:
         if len(words(fields[name])) < _FEWEST_WORDS and fields[name].isascii():
             return f"{name} is too short"
@@ -122,11 +134,9 @@ def _emptiness(pattern: Pattern, task: str, work: str) -> str | None:
             return f"{name} does not hang together"
     if len({" ".join(words(text)) for text in fields.values()}) < len(fields):
         return "two fields say the same"
-    said = _content(" ".join(fields.values()))
-    if len(said & _content(f"{task} {work}")) < _SHARED_WORDS:
+    said = content_words(" ".join(fields.values()))
+    if len(said & content_words(f"{task} {work}")) < _SHARED_WORDS:
         return "it has nothing of the task or of what was done"
-    if _repeats(pattern.generalisable_pattern, task):
-        return "it repeats the task"
     return None
 
 
@@ -135,11 +145,7 @@ def _is_language(text: str) -> bool:
     return sum(sign.isalpha() for sign in signs) >= _WORDLIKE * len(signs)
 
 
-def _content(text: str) -> frozenset[str]:
-    return frozenset(word for word in words(text) if len(word) >= _CONTENT or not word.isascii())
-
-
 def _repeats(rule: str, task: str) -> bool:
-    one, other = _content(rule), _content(task)
+    one, other = content_words(rule), content_words(task)
     shared = len(one & other)
     return bool(shared) and shared >= _REPEATED * len(one) and shared >= _REPEATED * len(other)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hybrid_coordinator.domain.words import words
+from hybrid_coordinator.domain.task_words import content_words
 from hybrid_coordinator.routing.caching import Embed
 from hybrid_coordinator.routing.likeness import opposed
 
@@ -19,8 +19,6 @@ SAME_APPROACH = 0.5
 SAME_WORDS = 0.4
 """Least share of the shorter approach's content words that the other has too. A cosine alone cannot
 tell a rewording from another way out of the same trouble."""
-_CONTENT = 4
-"""Characters from which a word says what a text is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,6 @@ async def same_as(gist: Gist, others: Sequence[Gist], embed: Embed) -> int | Non
 
 
 def _shared(one: str, other: str) -> float:
-    first, second = (
-        {word for word in words(text) if len(word) >= _CONTENT or not word.isascii()}
-        for text in (one, other)
-    )
+    first, second = content_words(one), content_words(other)
     fewer = min(len(first), len(second))
     return len(first & second) / fewer if fewer else 0.0
