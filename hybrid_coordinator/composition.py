@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hybrid_coordinator.coordinator import Coordinator, Progress
+from hybrid_coordinator.domain.captured import CaptureState
 from hybrid_coordinator.domain.health import CollectionState, PartHealth
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import (
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.locating import Wanted
     from hybrid_coordinator.knowledge.moving_index import MovingIndex
     from hybrid_coordinator.knowledge.rebuild import Rebuilder
+    from hybrid_coordinator.learning.outcomes import OutcomeRecorder
+    from hybrid_coordinator.learning.sessions.importing import SessionImporter
+    from hybrid_coordinator.learning.sessions.recording import TurnRecorder
+    from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.routing.caching import Embed
     from hybrid_coordinator.routing.current import CurrentModels
     from hybrid_coordinator.routing.delegate import Delegate
@@ -85,6 +90,12 @@ class Engines:
         if task is None or not task.done() or task.cancelled() or task.exception() is not None:
             return None
         return task.result().rebuilder.state
+
+    async def captured(self) -> CaptureState | None:
+        """What came of the sessions of coding agents; None while the engines are not up."""
+        if self.state() != "up":
+            return None
+        return await (await self.get()).capture.state()
 
     def settings_notice(self) -> str | None:
         """What a user should know of hybrid.yaml as it is now; None mostly."""
@@ -193,6 +204,7 @@ class Running:
         parts.append(
             PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
         )
+        parts.append(_capture_health(await self.coordinator.capture.state()))
         watched = ", ".join(self.coordinator.watches.directories()) or "no directory"
         parts.append(PartHealth("watching", ok=True, detail=watched, needed=False))
         try:
@@ -246,6 +258,17 @@ class Running:
                 await self.coordinator.indexer.index_again(root, project)
             except (InvalidArgumentError, NotFoundError) as error:
                 _log.warning("%s cannot be indexed again: %s", root, error)
+
+
+def _capture_health(state: CaptureState) -> PartHealth:
+    aside = f"{state.unreadable} files of the inbox hold no whole event"
+    return PartHealth(
+        "capture",
+        ok=not state.unreadable,
+        detail=f"{state.words}; {aside}" if state.unreadable else state.words,
+        remedy="look at them in inbox/unreadable of the home, and delete them",
+        needed=False,
+    )
 
 
 async def _models_health(models: Delegate) -> list[PartHealth]:
@@ -341,11 +364,14 @@ async def _build(
     from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retriever
+    from hybrid_coordinator.learning.capture.capturing import Capture
+    from hybrid_coordinator.learning.capture.inbox import Inbox
     from hybrid_coordinator.learning.datasets import TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder
     from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.learning.wiring import Parts, build_jobs
     from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
+    from hybrid_coordinator.storage.postgres.captured import CapturedEvents
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
@@ -372,21 +398,28 @@ async def _build(
     )
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
+    tracker = Tracker(interactions, recorded, scrubber)
+    outcomes = OutcomeRecorder(
+        interactions,
+        index,
+        bm25,
+        lambda: store.current().learning.high_value_threshold,
+        recorded,
+        scrubber,
+        outcome_jobs,
+    )
+    turns, importer = _sessions(database, interactions, tracker, outcomes)
+    capture = Capture(CapturedEvents(database), turns, Inbox(home.inbox_dir), scrubber.scrub)
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),
         projector=projector,
         indexer=moving.indexer,
         watches=watches,
-        tracker=Tracker(interactions, recorded, scrubber),
-        outcomes=OutcomeRecorder(
-            interactions,
-            index,
-            bm25,
-            lambda: store.current().learning.high_value_threshold,
-            recorded,
-            scrubber,
-            outcome_jobs,
-        ),
+        tracker=tracker,
+        capture=capture,
+        outcomes=outcomes,
+        turns=turns,
+        importer=importer,
         jobs=jobs,
         training_data=TrainingData(interactions, Datasets(database), scrubber),
         interactions=interactions,
@@ -403,7 +436,7 @@ async def _build(
     built = (moving.generations, moving.files, setup, moving.rebuilder, definitions)
     running = Running(coordinator, settings, database, index, embedder, *built)
     works = projector.run(), models.run(), refresher.run(), running.catch_up(), worker.run()
-    for work in (*works, moving.rebuilder.run()):
+    for work in (*works, moving.rebuilder.run(), capture.run()):
         stack.push_async_callback(_cancel, asyncio.create_task(work))
     return running
 
@@ -431,6 +464,23 @@ def _routing(
     models = CurrentModels(store, home.rules_file, scrubber, database, embed)
     reports = Reports(UsageRecords(database), Spend(database), lambda: store.current().remote)
     return models, reports
+
+
+def _sessions(
+    database: Database,
+    interactions: InteractionRecords,
+    tracker: Tracker,
+    outcomes: OutcomeRecorder,
+) -> tuple[TurnRecorder, SessionImporter]:
+    """What takes turns of coding sessions in: live ones, and those in session files."""
+    from hybrid_coordinator.learning.sessions.importing import SessionImporter
+    from hybrid_coordinator.learning.sessions.inference import OutcomeInference
+    from hybrid_coordinator.learning.sessions.recording import TurnRecorder
+    from hybrid_coordinator.storage.postgres.imported_files import ImportedFiles
+
+    inference = OutcomeInference(interactions, outcomes)
+    turns = TurnRecorder(tracker, inference)
+    return turns, SessionImporter(ImportedFiles(database), turns, inference)
 
 
 def _moving_index(
@@ -528,8 +578,10 @@ _ROOMS = (
     "hybrid_coordinator.knowledge.projection",
     "hybrid_coordinator.knowledge.retrieval",
     "hybrid_coordinator.knowledge.code.watching",
+    "hybrid_coordinator.learning.capture.capturing",
     "hybrid_coordinator.learning.datasets",
     "hybrid_coordinator.learning.outcomes",
+    "hybrid_coordinator.learning.sessions.importing",
     "hybrid_coordinator.learning.wiring",
     "hybrid_coordinator.routing.current",
 )

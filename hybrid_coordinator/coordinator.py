@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hybrid_coordinator.domain.ask import AskRequest, Mode
+from hybrid_coordinator.domain.captured import CapturedEvent, EventKind
 from hybrid_coordinator.domain.context import Augmentation
 from hybrid_coordinator.domain.injected import own_words, prompt, without_injected
 from hybrid_coordinator.domain.interactions import (
@@ -44,9 +45,12 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retrieved, Retriever
+    from hybrid_coordinator.learning.capture.capturing import Capture
     from hybrid_coordinator.learning.datasets import DatasetReport, TrainingData
     from hybrid_coordinator.learning.jobs.queue import Jobs
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder, OutcomeResult
+    from hybrid_coordinator.learning.sessions.importing import SessionImporter
+    from hybrid_coordinator.learning.sessions.recording import TurnRecorder
     from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.routing.reporting import Reports
@@ -66,6 +70,11 @@ _PER_COLLECTION = 6
 needs a few more since one answer often spans several chunks."""
 
 _ASK_CONTEXT_TOKENS = 1000
+
+_MOST_INJECTED_TOKENS = 2800
+"""9,800 bytes: of what a hook gives, Claude Code shows its model 10,000 characters, and of more
+than that only the beginning."""
+
 _PAGE = 500
 _PAGE_CHARACTERS = 4_000_000
 """A page of long rows ends here: all of it is one line on the wire."""
@@ -126,7 +135,10 @@ class Coordinator:
     indexer: CodeIndexer
     watches: Watches
     tracker: Tracker
+    capture: Capture
     outcomes: OutcomeRecorder
+    turns: TurnRecorder
+    importer: SessionImporter
     jobs: Jobs
     training_data: TrainingData
     interactions: InteractionRecords
@@ -170,6 +182,24 @@ class Coordinator:
             route=await models.route(query, agent_type=agent_type, context_tokens=packed.tokens),
             notices=notices,
         )
+
+    async def inject(self, event: CapturedEvent) -> tuple[str, str | None] | None:
+        """The context for a prompt of a live session, marked as ours, and the id of its showing;
+        None where there is nothing relevant, or nothing is to be injected."""
+        settings = self.settings.current().capture
+        query = str(event.content.get("prompt", ""))
+        if event.kind is not EventKind.PROMPT or not settings.inject or not query.strip():
+            return None
+        given = await self.augment(
+            query,
+            agent_type=AgentType.REMOTE,
+            project=event.project,
+            collections=None,
+            max_tokens=min(settings.max_tokens, _MOST_INJECTED_TOKENS),
+        )
+        if not given.items:
+            return None
+        return given.augmented_prompt.removesuffix(prompt("", query)), None
 
     async def search(
         self, query: str, *, collection: CollectionName | None, project: str, limit: int

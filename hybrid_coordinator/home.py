@@ -50,6 +50,11 @@ class Home:
         return self.root / "datasets"
 
     @property
+    def inbox_dir(self) -> Path:
+        """Where hooks leave what the coordinator did not take in time."""
+        return self.root / "inbox"
+
+    @property
     def log_file(self) -> Path:
         return self.root / "logs" / "coordinator.log"
 

@@ -65,5 +65,14 @@ def turn_key(session_id: str, prompt: str, occurrence: int) -> str:
     time, from 1, that this ``prompt`` was given in the session. White space around a prompt does
     not count.
     """
-    digest = hashlib.sha256(prompt.strip().encode(errors="surrogatepass")).hexdigest()[:16]
+    return digest_turn_key(session_id, prompt_digest(prompt), occurrence)
+
+
+def prompt_digest(prompt: str) -> str:
+    """What a prompt is known by in a key: the prompt itself may hold a secret."""
+    return hashlib.sha256(prompt.strip().encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def digest_turn_key(session_id: str, digest: str, occurrence: int) -> str:
+    """`turn_key` where only the digest of the prompt is left."""
     return f"claude-code:{session_id}:{digest}:{occurrence}"

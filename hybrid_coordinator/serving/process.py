@@ -16,6 +16,7 @@ from hybrid_coordinator import __version__
 from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.hooks.receiving import receive
 from hybrid_coordinator.serving.launch import MAX_LINE_BYTES
 from hybrid_coordinator.serving.mcp.control import add_control_methods
 from hybrid_coordinator.serving.mcp.server import build_server
@@ -90,6 +91,9 @@ class Process:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         caller, first = await greet(reader, writer)
+        if caller.captures:
+            await receive(self._engines, first, reader, writer)
+            return
         directory = Path(caller.directory) if caller.directory else Path.home()
         session = Session.at(uuid.uuid4().hex, directory, notices=_skew(caller.version))
         server = build_server(self._engines, session)

@@ -60,6 +60,7 @@ def add_control_methods(
     """Teach ``server`` the ``hybrid/...`` requests."""
 
     async def status(_: Context, __: types.RequestParams) -> Json:
+        captured = await engines.captured()
         return {
             "version": __version__,
             "project": session.project,
@@ -67,6 +68,7 @@ def add_control_methods(
             "engines": engines.state(),
             "settings": engines.settings_notice() or "as in the file",
             "rebuild": _rebuild(engines),
+            "capture": None if captured is None else results.plain(captured),
         }
 
     async def stop(_: Context, __: types.RequestParams) -> Json:

@@ -26,10 +26,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who opened a connection. ``directory`` is where the agent works, None if not told."""
+    """Who opened a connection. ``directory`` is where the agent works, None if not told.
+    ``captures``: a hook, that has an event to tell and speaks no MCP."""
 
     version: str | None
     directory: str | None
+    captures: bool = False
 
 
 async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[Caller, bytes]:
@@ -50,6 +52,7 @@ async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> t
     caller = Caller(
         version if isinstance(version, str) else None,
         directory if isinstance(directory, str) else None,
+        greeting.get("captures") is True,
     )
     writer.write(json.dumps({"hybrid_coordinator": {"version": __version__}}).encode() + b"\n")
     await writer.drain()

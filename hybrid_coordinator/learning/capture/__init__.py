@@ -1,0 +1,1 @@
+"""Capturing live sessions: from the events that hooks tell to turns."""
