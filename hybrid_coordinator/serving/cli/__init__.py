@@ -20,6 +20,7 @@ _GROUPS = (
     "costs",
     "jobs",
     "exports",
+    "install",
 )
 
 

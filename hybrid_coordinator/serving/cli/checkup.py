@@ -21,6 +21,7 @@ from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.cli.live import printable
 from hybrid_coordinator.serving.cli.output import add_json_flag, print_json
 from hybrid_coordinator.serving.client import Client, connected
+from hybrid_coordinator.serving.hooks.installation import Installation
 
 _LOW_DISK_BYTES = 1_000_000_000
 _LEAST_DISK_BYTES = 200_000_000
@@ -68,6 +69,7 @@ def _check(home: Home) -> Iterator[PartHealth]:
         yield _privacy(home)
         yield from _coordinator(home)
     yield _claude_code()
+    yield _plugin(home)
 
 
 def _python() -> PartHealth:
@@ -196,6 +198,22 @@ def _claude_code() -> PartHealth:
             needed=False,
         )
     return PartHealth("claude code", ok=True, detail=f"starts {command_line}", needed=False)
+
+
+def _plugin(home: Home) -> PartHealth:
+    """Whether sessions of Claude Code are captured."""
+    installation = Installation.of_user(home)
+    try:
+        installed = installation.installed()
+    except HybridError as error:
+        return PartHealth("claude code plugin", ok=False, detail=str(error), needed=False)
+    return PartHealth(
+        "claude code plugin",
+        ok=installed,
+        detail=f"{'loaded' if installed else 'not loaded'} by {installation.settings}",
+        remedy="hybrid-coordinator install claude-code",
+        needed=False,
+    )
 
 
 def _configured_command(content: object) -> str | None:

@@ -12,10 +12,11 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from hybrid_coordinator.errors import OwnershipError
+from hybrid_coordinator.errors import HybridError, OwnershipError
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.cli.output import add_json_flag, print_json
 from hybrid_coordinator.serving.client import connected_if_running
+from hybrid_coordinator.serving.hooks.installation import Installation
 
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.01
@@ -142,6 +143,15 @@ def _alive(process: psutil.Process) -> bool:
         return False
 
 
+def _plugin(home: Home) -> str:
+    """Whether the plugin for Claude Code is installed."""
+    try:
+        installed = Installation.of_user(home).installed()
+    except HybridError as error:
+        return str(error)
+    return "installed in Claude Code" if installed else "not installed in Claude Code"
+
+
 def _status(options: argparse.Namespace) -> int:
     home = Home.from_environment()
     state: dict[str, object] = {"running": False, "home": str(home.root)}
@@ -150,6 +160,7 @@ def _status(options: argparse.Namespace) -> int:
             state |= {"running": True, "socket": str(home.socket_path)}
             state |= client.request("hybrid/status")
             state["connections"] = int(str(state["connections"])) - 1  # ours
+    state["plugin"] = _plugin(home)
     silent = None if state["running"] else _silent_owner(home)
     if silent is not None:
         state["silent_owner"] = silent.pid
@@ -166,7 +177,12 @@ def _status(options: argparse.Namespace) -> int:
         print(f"  socket       {state['socket']}")
         print(f"  connections  {state['connections']}")
         print(f"  settings     {state['settings']}")
+        captured = state["capture"]
+        if isinstance(captured, dict):
+            print(f"  capture      {captured['words']}")
         rebuild = state["rebuild"]
         if isinstance(rebuild, dict):
             print(f"  rebuild      {rebuild['words']}")
+    if not options.json:
+        print(f"  plugin       {state['plugin']}")
     return 0 if state["running"] else 1

@@ -68,7 +68,7 @@ def add_control_methods(
             "engines": engines.state(),
             "settings": engines.settings_notice() or "as in the file",
             "rebuild": _rebuild(engines),
-            "capture": None if captured is None else results.plain(captured),
+            "capture": captured and results.plain(captured) | {"words": captured.words},
         }
 
     async def stop(_: Context, __: types.RequestParams) -> Json:
