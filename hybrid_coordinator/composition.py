@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.storage.postgres.database import Database
     from hybrid_coordinator.storage.postgres.generations import Generations
+    from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
     from hybrid_coordinator.storage.vectors.engines import VectorEngines
