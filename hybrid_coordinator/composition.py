@@ -25,6 +25,7 @@ from hybrid_coordinator.errors import (
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.settings import (
     EmbeddingSettings,
+    LearningSettings,
     Settings,
     SettingsStore,
     configured_secrets,
@@ -369,12 +370,15 @@ async def _build(
     from hybrid_coordinator.learning.capture.inbox import Inbox
     from hybrid_coordinator.learning.datasets import TrainingData
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder
+    from hybrid_coordinator.learning.selection import Selector
+    from hybrid_coordinator.learning.showing import Shower
     from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.learning.wiring import Parts, build_jobs
     from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
     from hybrid_coordinator.storage.postgres.captured import CapturedEvents
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+    from hybrid_coordinator.storage.postgres.showings import Showings
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 
     settings = store.current()
@@ -397,9 +401,15 @@ async def _build(
     jobs, worker, outcome_jobs = build_jobs(
         Parts(store, database, models, scrubber, interactions, knowledge, projector.wake, embed)
     )
+
+    def learning() -> LearningSettings:
+        return store.current().learning
+
+    showings = Showings(database)
+    quotas = {name: one.ranking.quota for name, one in definitions.items()}
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
-    tracker = Tracker(interactions, recorded, scrubber)
+    tracker = Tracker(interactions, showings, recorded, scrubber)
     outcomes = OutcomeRecorder(
         interactions,
         index,
@@ -416,6 +426,7 @@ async def _build(
         projector=projector,
         indexer=moving.indexer,
         watches=watches,
+        shower=Shower(Selector(learning, quotas), showings),
         tracker=tracker,
         capture=capture,
         outcomes=outcomes,
@@ -584,6 +595,7 @@ _ROOMS = (
     "hybrid_coordinator.learning.outcomes",
     "hybrid_coordinator.learning.sessions.importing",
     "hybrid_coordinator.learning.wiring",
+    "hybrid_coordinator.learning.showing",
     "hybrid_coordinator.routing.current",
 )
 

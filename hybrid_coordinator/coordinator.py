@@ -28,7 +28,6 @@ from hybrid_coordinator.domain.knowledge import (
 )
 from hybrid_coordinator.domain.route import TaskType, Tier
 from hybrid_coordinator.errors import InvalidArgumentError
-from hybrid_coordinator.knowledge.packing import pack
 from hybrid_coordinator.knowledge.projects import Project, project_of
 
 # The rooms are built by the composition root while the handshake is already being answered:
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.learning.outcomes import OutcomeRecorder, OutcomeResult
     from hybrid_coordinator.learning.sessions.importing import SessionImporter
     from hybrid_coordinator.learning.sessions.recording import TurnRecorder
+    from hybrid_coordinator.learning.showing import Shower
     from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.routing.reporting import Reports
@@ -134,6 +134,7 @@ class Coordinator:
     projector: Projector
     indexer: CodeIndexer
     watches: Watches
+    shower: Shower
     tracker: Tracker
     capture: Capture
     outcomes: OutcomeRecorder
@@ -160,18 +161,25 @@ class Coordinator:
         project: str,
         collections: Sequence[CollectionName] | None,
         max_tokens: int,
+        session_id: str | None = None,
     ) -> Augmentation:
         """The question with the context that bears on it, in at most ``max_tokens`` tokens.
-        Context that the question brings along from an earlier call is not a part of it."""
+        Context that the question brings along from an earlier call is not a part of it.
+        ``session_id`` is whom it is shown to."""
         query = own_words("query", query)
         models = self.models()
         # The first look at the endpoints takes a moment.
         found, _ = await asyncio.gather(
             self._find(query, project, collections, _PER_COLLECTION), models.glance()
         )
-        packed = pack(found.items, max_tokens, found.read_lines)
-        notices = found.notices
-        if found.items and not packed.items:
+        shown = self.shower.show(found, max_tokens)
+        packed = shown.packed
+        route, (showing_id, unnoted) = await asyncio.gather(
+            models.route(query, agent_type=agent_type, context_tokens=packed.tokens),
+            self.shower.note(shown, project, session_id),
+        )
+        notices = (*found.notices, *unnoted)
+        if found.items and not shown.noted:
             many = f"{len(found.items)} relevant items do not fit max_tokens={max_tokens}"
             notices = (*notices, f"{many}; allow more, or use search_knowledge")
         return Augmentation(
@@ -179,8 +187,9 @@ class Coordinator:
             items=packed.items,
             tokens=packed.tokens,
             abstained=not found.items,
-            route=await models.route(query, agent_type=agent_type, context_tokens=packed.tokens),
+            route=route,
             notices=notices,
+            showing_id=showing_id,
         )
 
     async def inject(self, event: CapturedEvent) -> tuple[str, str | None] | None:
@@ -196,10 +205,11 @@ class Coordinator:
             project=event.project,
             collections=None,
             max_tokens=min(settings.max_tokens, _MOST_INJECTED_TOKENS),
+            session_id=event.session_id,
         )
         if not given.items:
             return None
-        return given.augmented_prompt.removesuffix(prompt("", query)), None
+        return given.augmented_prompt.removesuffix(prompt("", query)), given.showing_id
 
     async def search(
         self, query: str, *, collection: CollectionName | None, project: str, limit: int
@@ -225,6 +235,7 @@ class Coordinator:
             collections or list(CollectionName),
             limit,
             only_relevant=only_relevant,
+            by_outcomes=self.settings.current().learning.rank_by_outcomes,
         )
         rebuild = self.rebuild_state()
         problems = [
@@ -259,10 +270,12 @@ class Coordinator:
         )
         context = ""
         context_ids: tuple[str, ...] = ()
+        showing_id: str | None = None
         if options.use_context:
             found = await self._find(options.prompt, project, None, _PER_COLLECTION)
-            packed = pack(found.items, _ASK_CONTEXT_TOKENS, found.read_lines)
-            context, context_ids = packed.text, shown_ids(packed.items)
+            shown = self.shower.show(found, _ASK_CONTEXT_TOKENS)
+            context, context_ids = shown.packed.text, shown_ids(shown.packed.items)
+            showing_id, _ = await self.shower.note(shown, project, session.id)
 
         async def waiting(elapsed: float, words: str) -> None:
             await progress(elapsed, None, words)
@@ -297,6 +310,7 @@ class Coordinator:
                 tokens_used=reply.tokens_in + reply.tokens_out,
                 latency_ms=reply.latency_ms,
                 session_id=session.id,
+                showing_id=showing_id if tried.context_seen else None,
             ),
             tried,
         )
@@ -305,10 +319,12 @@ class Coordinator:
             reply = replace(reply, notices=(*reply.notices, problem))
         return reply, interaction_id
 
-    async def track(self, new: NewInteraction) -> str:
-        """Record an interaction; returns its id once it is durable."""
+    async def track(self, new: NewInteraction, connection: str | None = None) -> str:
+        """Record an interaction; returns its id once it is durable. ``connection`` is the session
+        that reports it, whichever one it is reported to be of."""
         query, response = own_words("query", new.query), own_words("response", new.response)
-        return await self.tracker.track(replace(new, query=query, response=response))
+        new = replace(new, query=query, response=response)
+        return await self.tracker.track(new, connection=connection)
 
     async def update_outcome(self, interaction_id: str, outcome: Outcome) -> OutcomeResult:
         """Record how an interaction went, and what that makes it worth."""

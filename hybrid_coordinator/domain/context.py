@@ -26,6 +26,7 @@ class Augmentation:
 
     ``tokens`` counts the context in ``augmented_prompt``, not the question itself.
     ``abstained`` says that nothing relevant was found and the prompt is the bare question.
+    ``showing_id`` is what the record calls it; None where nothing was shown or held back.
     """
 
     augmented_prompt: str
@@ -34,3 +35,4 @@ class Augmentation:
     abstained: bool
     route: Route
     notices: tuple[str, ...] = ()
+    showing_id: str | None = None

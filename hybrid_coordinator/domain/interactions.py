@@ -99,7 +99,7 @@ class Exposure:
 
     ``score`` is the ranking's and ``propensity`` (0-1) the chance that it had to be shown once it
     was chosen; None where the coordinator did not choose it. ``cited`` says that the answer made
-    use of it.
+    use of it. Whatever was shown and not named as context by whoever did the work is not ``used``.
     """
 
     item_id: str
@@ -108,15 +108,19 @@ class Exposure:
     propensity: float | None = None
     withheld: bool = False
     cited: bool = False
+    used: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ItemStats:
-    """How often an item was shown and how the interactions that showed it went.
+    """How often an item was used and how the interactions that used it went.
 
     ``success_rate`` is in 0-1 over interactions with a known outcome (a partial counts half),
-    None while there is none.
+    None while there is none. ``gained`` and ``lost`` are the successes and failures that are put
+    down to it: by whether the answer made use of it and how sure the outcome is, older ones less.
     """
 
     uses: int = 0
     success_rate: float | None = None
+    gained: float = 0.0
+    lost: float = 0.0

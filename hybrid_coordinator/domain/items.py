@@ -39,7 +39,9 @@ class SourceLines:
 class ContextItem:
     """One piece of context, with its reason for being there.
 
-    ``score`` is the ranking's (higher is better, comparable within one collection and query).
+    ``score`` is the ranking's (higher is better, comparable within one collection and query);
+    ``relevance`` in 0-1 is the share of the question's words that it holds, comparable within a
+    query.
     ``success_rate`` is in 0-1, None until an outcome is known.
 
     ``lines`` says where code stands, None for what was learned. ``signature`` is one line that
@@ -61,6 +63,12 @@ class ContextItem:
     signature: str = ""
     enclosing: tuple[str, ...] = ()
     merged_ids: tuple[str, ...] = ()
+    relevance: float = 1.0
+
+    @property
+    def learned(self) -> bool:
+        """Whether it is of one of the four collections of what was learned, and no code."""
+        return self.collection is not CollectionName.CODEBASE_CONTEXT
 
 
 def shown_ids(items: Iterable[ContextItem]) -> tuple[str, ...]:

@@ -24,7 +24,12 @@ from hybrid_coordinator.knowledge.explaining import explain
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
 from hybrid_coordinator.knowledge.ranking.asked import Asked, Kind, read_question
 from hybrid_coordinator.knowledge.ranking.code import CodeWeights, defined_names, rank_code
-from hybrid_coordinator.knowledge.ranking.learned import rank_learned
+from hybrid_coordinator.knowledge.ranking.learned import (
+    RELEVANCE,
+    SEARCHED,
+    LearnedWeights,
+    rank_learned,
+)
 from hybrid_coordinator.knowledge.relevance import (
     CALIBRATED_MODELS,
     EVIDENCE,
@@ -63,10 +68,14 @@ _EMBED_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Items, best first: the best of each collection, then the second of each, and so on."""
+    """Items, best first: the best of each collection, then the second of each, and so on.
+
+    ``stats`` are by the ids of items that were used.
+    """
 
     items: tuple[ContextItem, ...]
     notices: tuple[str, ...] = ()
+    stats: Mapping[str, ItemStats] = field(default_factory=dict)
     files: Mapping[tuple[str, str], FileNow] = field(default_factory=dict)
 
     def read_lines(self, lines: SourceLines) -> str | None:
@@ -87,6 +96,7 @@ class _Query:
     project: str
     limit: int
     only_relevant: bool
+    weights: LearnedWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +142,15 @@ class Retriever:
         limit: int,
         *,
         only_relevant: bool = True,
+        by_outcomes: bool = True,
     ) -> Retrieved:
-        """What the project (or every project) knows about ``query``, at most ``limit`` items of
-        each collection.
+        """What the project (or every project) knows about ``query``.
 
-        With ``only_relevant``, a collection's quota bounds its items too, and what does not
-        speak of the question is left out, so there may be nothing. Without it, the best items
-        come whatever they are worth: a search lists, and the reader judges.
+        With ``only_relevant``, what does not speak of the question is left out, so there may be
+        nothing. Of code there are at most ``limit`` items, and as many as its quota; of what was
+        learned there are all candidates in the order of their relevance, for the caller to choose
+        from. Without it, the ``limit`` best items of each collection come whatever they are worth:
+        a search lists, and the reader judges. How they did counts there, if ``by_outcomes``.
 
         A degraded answer (no embedder, a collection that does not answer) says so in
         ``notices``.
@@ -149,7 +161,9 @@ class Retriever:
             UnavailableError, StorageError: none of the collections can be searched.
         """
         async with self._setup.asking():
-            return await self._find(_bounded(query), project, collections, limit, only_relevant)
+            return await self._find(
+                _bounded(query), project, collections, limit, only_relevant, by_outcomes
+            )
 
     async def _find(
         self,
@@ -158,6 +172,7 @@ class Retriever:
         collections: Sequence[CollectionName],
         limit: int,
         only_relevant: bool,
+        by_outcomes: bool,
     ) -> Retrieved:
         question, asked = Question(text), read_question(text)
         if not question and asked.kind is not Kind.SYMBOL:
@@ -172,6 +187,7 @@ class Retriever:
             project=project,
             limit=limit,
             only_relevant=only_relevant,
+            weights=SEARCHED if by_outcomes and not only_relevant else RELEVANCE,
         )
         hits = await self._search_all(collections, prepared, notices)
         if hits.get(_CODE) == []:
@@ -185,7 +201,7 @@ class Retriever:
             hits[_CODE] = code
         similarity = await self._similarity(code, prepared)
         found = {name: self._chosen(name, hits[name], prepared, stats, similarity) for name in hits}
-        return Retrieved(_in_order(found, prepared.asked, stats), tuple(notices), files)
+        return Retrieved(_in_order(found, prepared.asked, stats), tuple(notices), stats, files)
 
     async def _vector(self, text: str, notices: list[str]) -> Vector | None:
         try:
@@ -311,13 +327,15 @@ class Retriever:
         stats: Mapping[str, ItemStats],
         similarity: float | None,
     ) -> list[_Found]:
-        """The best items of one collection: only relevant ones, or these first."""
+        """The items of one collection that come into question: only relevant ones, or these
+        first."""
         definition = self._definitions[name]
-        ordered = hits if name is _CODE else rank_learned(hits, query.asked, stats)
+        ordered = hits if name is _CODE else rank_learned(hits, query.asked, stats, query.weights)
         found = [_weigh(hit, definition, query.question) for hit in ordered]
         relevant = _relevant(name, found, query, similarity)
         if query.only_relevant:
-            return relevant[: min(query.limit, definition.ranking.quota)]
+            most = min(query.limit, definition.ranking.quota) if name is _CODE else _CANDIDATES
+            return relevant[:most]
         ids = {one.hit.id for one in relevant}
         judged = [replace(one, relevant=one.hit.id in ids) for one in found]
         return sorted(judged, key=lambda one: not one.relevant)[: query.limit]
@@ -413,6 +431,7 @@ def _item(name: CollectionName, found: _Found, asked: Asked, stats: ItemStats) -
         lines=_lines(found.hit.payload),
         signature=_text(found.hit.payload, "signature"),
         enclosing=_strings(found.hit.payload.get("context")) if name is _CODE else (),
+        relevance=found.coverage,
     )
 
 

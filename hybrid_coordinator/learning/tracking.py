@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from hybrid_coordinator.domain.citations import Citable, cited
 from hybrid_coordinator.domain.clipping import clipped
 from hybrid_coordinator.domain.injected import without_injected
-from hybrid_coordinator.domain.interactions import NewInteraction
+from hybrid_coordinator.domain.interactions import Exposure, NewInteraction
 from hybrid_coordinator.domain.reply import AttemptLog
 from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.domain.showings import Showing
+from hybrid_coordinator.storage.postgres.ids import parse_ids
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+from hybrid_coordinator.storage.postgres.showings import Showings
+
+_QUICK_CHARACTERS = 8_000
+"""What an answer of this many characters cites is told in some 0.2 ms, so no thread is asked to."""
 
 
 class TurnReport(StrEnum):
@@ -38,43 +45,75 @@ class Tracker:
     context that was put into their prompts: that is known already."""
 
     def __init__(
-        self, records: InteractionRecords, wake: Callable[[], None], scrubber: Scrubber
+        self,
+        records: InteractionRecords,
+        showings: Showings,
+        wake: Callable[[], None],
+        scrubber: Scrubber,
     ) -> None:
         """``wake`` tells the projection into the index that there is something new."""
         self._records = records
+        self._showings = showings
         self._wake = wake
         self._scrubber = scrubber
 
-    async def track(self, new: NewInteraction, tried: AttemptLog | None = None) -> str:
+    async def track(
+        self, new: NewInteraction, tried: AttemptLog | None = None, connection: str | None = None
+    ) -> str:
         """Record an interaction; returns its id once it is durable.
+
+        What was shown for it is that of its ``showing_id``, or else the showing that its context
+        ids were most likely taken from, first of all one to its session or its ``connection``.
 
         Raises:
             InvalidArgumentError: a context id is no UUID.
         """
-        interaction_id = await self._records.add(
-            await asyncio.to_thread(self._scrubbed, new), tried
-        )
+        clean, exposures = await self._seen(new, connection)
+        interaction_id = await self._records.add(clean, tried, exposures)
         self._wake()
         return interaction_id
 
     async def track_turn(self, new: NewInteraction) -> TrackedTurn:
         """Record an observed turn, or what this report of it has more than the stored one."""
-        new = await asyncio.to_thread(lambda: _clipped(self._scrubbed(new)))
-        assert new.turn_key is not None
-        known = (await self._records.known_turns([new.turn_key])).get(new.turn_key)
+        clean, exposures = await self._seen(new, None)
+        clean = _clipped(clean)
+        assert clean.turn_key is not None
+        known = (await self._records.known_turns([clean.turn_key])).get(clean.turn_key)
         if known is None:
-            if await self._records.same_elsewhere(new):
+            if await self._records.same_elsewhere(clean):
                 return TrackedTurn(None, TurnReport.COPY)
-            added = await self._records.add_if_new(new)
+            added = await self._records.add_if_new(clean, exposures=exposures)
             if added is not None:
                 self._wake()
                 return TrackedTurn(added, TurnReport.NEW)
             # Someone else has just reported it.
-            known = (await self._records.known_turns([new.turn_key])).get(new.turn_key)
-        if not await self._records.complete(new):
+            known = (await self._records.known_turns([clean.turn_key])).get(clean.turn_key)
+        if not await self._records.complete(clean):
             return TrackedTurn(known, TurnReport.KNOWN)
         self._wake()
         return TrackedTurn(known, TurnReport.COMPLETED)
+
+    async def _seen(
+        self, new: NewInteraction, connection: str | None
+    ) -> tuple[NewInteraction, Sequence[Exposure] | None]:
+        """The interaction without secrets, and what is known of what was shown for it."""
+        clean, showing = await asyncio.gather(
+            asyncio.to_thread(self._scrubbed, new), self._showing(new, connection)
+        )
+        if showing is None:
+            return replace(clean, showing_id=None), None
+        clean, whole = replace(clean, showing_id=showing.id), new.showing_id is not None
+        if len(clean.response) <= _QUICK_CHARACTERS:
+            return clean, _exposures(clean, showing, whole=whole)
+        return clean, await asyncio.to_thread(_exposures, clean, showing, whole=whole)
+
+    async def _showing(self, new: NewInteraction, connection: str | None) -> Showing | None:
+        if new.showing_id is not None:
+            return await self._showings.get(new.showing_id)
+        if not new.context_ids:
+            return None
+        sessions = [each for each in (new.session_id, connection) if each is not None]
+        return await self._showings.of_items(new.project, sessions, new.context_ids)
 
     def _scrubbed(self, new: NewInteraction) -> NewInteraction:
         scrub = self._scrubber.scrub
@@ -113,3 +152,37 @@ def _clipped(new: NewInteraction) -> NewInteraction:
             for each in new.actions
         ),
     )
+
+
+def _exposures(new: NewInteraction, showing: Showing, *, whole: bool) -> list[Exposure]:
+    """What the interaction was shown, by its context ids and by the showing; all of the showing
+    was used if it is known to be the ``whole``.
+
+    A showing counts as one throw of the dice: an interaction after the first one that came of it
+    is not compared again with what was held back.
+    """
+    named = [str(each) for each in parse_ids("context_ids", new.context_ids)]
+    known = {item.item_id for item in showing.items}
+    items = [Citable(each.item_id, each.title, each.source) for each in showing.items]
+    items += [Citable(item) for item in named if item not in known]
+    made_use_of = cited(new.response, items, new.query)
+
+    def every() -> Iterator[Exposure]:
+        for item in showing.items:
+            used = (whole or item.item_id in named) and not item.withheld
+            if showing.spent and not used:
+                continue
+            yield Exposure(
+                item.item_id,
+                item.rank,
+                item.score,
+                None if showing.spent else item.propensity,
+                item.withheld,
+                used and item.item_id in made_use_of,
+                used,
+            )
+        for rank, one in enumerate(named, 1):
+            if one not in known:
+                yield Exposure(one, rank, cited=one in made_use_of)
+
+    return sorted(every(), key=lambda exposure: exposure.rank)

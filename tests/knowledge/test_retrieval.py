@@ -15,7 +15,7 @@ from hybrid_coordinator.domain.interactions import (
 )
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName
 from hybrid_coordinator.errors import EmbedderUnavailableError
-from hybrid_coordinator.knowledge.collections import load_collections, load_seeds
+from hybrid_coordinator.knowledge.collections import load_seeds
 from hybrid_coordinator.knowledge.embedding.protocol import Vector
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.knowledge.packing import pack
@@ -228,19 +228,21 @@ async def test_a_pasted_log_finds_the_error_at_its_end(database: Database, tmp_p
         assert await parts.found(asked) == [solution]
 
 
-async def test_quotas_bound_what_is_given(database: Database, tmp_path: Path) -> None:
+async def test_all_that_was_learned_of_it_comes_into_question(
+    database: Database, tmp_path: Path
+) -> None:
     async with projecting(database, tmp_path) as parts:
         for number in range(12):
             await parts.track(f"Rename the invoice column, attempt {number}")
             await parts.learn(f"Rename a column, way {number}", "Rename the invoice column.")
-        definitions = load_collections()
+        await parts.learn("Order of the invoice columns", "Sorted by name, as people look for it.")
 
         found = await parts.find("rename the invoice column")
 
         for name in (CollectionName.INTERACTION_HISTORY, CollectionName.SKILLS_PATTERNS):
             given = [item for item in found.items if item.collection is name]
-            assert len(given) == definitions[name].ranking.quota
-        assert len((await parts.find("rename the invoice column", limit=1)).items) == 2
+            assert len(given) == 12
+            assert all(item.relevance == 1 for item in given)
 
 
 async def test_what_is_found_fits_the_budget(

@@ -15,6 +15,7 @@ from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.learning.tracking import Tracker
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+from hybrid_coordinator.storage.postgres.showings import Showings
 from tests.learning.conftest import interaction
 
 
@@ -22,7 +23,7 @@ async def test_what_was_tracked_is_in_the_record_and_announced(
     records: InteractionRecords, database: Database
 ) -> None:
     woken: list[None] = []
-    tracker = Tracker(records, lambda: woken.append(None), Scrubber())
+    tracker = Tracker(records, Showings(database), lambda: woken.append(None), Scrubber())
     items = (content_id("a"), content_id("b"))
     attempt = Attempt("small", "http://127.0.0.1:8080", Tier.LOCAL_FAST, 12, 0.8, "ok")
 
@@ -36,8 +37,8 @@ async def test_what_was_tracked_is_in_the_record_and_announced(
     assert len(woken) == 1
 
 
-async def test_secrets_are_not_written(records: InteractionRecords) -> None:
-    tracker = Tracker(records, lambda: None, Scrubber(["configured-value"]))
+async def test_secrets_are_not_written(records: InteractionRecords, database: Database) -> None:
+    tracker = Tracker(records, Showings(database), lambda: None, Scrubber(["configured-value"]))
     token = "ghp_" + "a1B2" * 9
     tracked = await tracker.track(
         replace(
@@ -57,7 +58,7 @@ async def test_a_context_id_that_is_no_uuid_is_named_and_nothing_is_written(
     records: InteractionRecords, database: Database
 ) -> None:
     woken: list[None] = []
-    tracker = Tracker(records, lambda: woken.append(None), Scrubber())
+    tracker = Tracker(records, Showings(database), lambda: woken.append(None), Scrubber())
     with pytest.raises(InvalidArgumentError, match=r"context_ids.*not-an-id"):
         await tracker.track(replace(interaction("ask"), context_ids=("not-an-id",)))
     assert await database.fetch_value("SELECT count(*) FROM interactions") == 0

@@ -14,6 +14,7 @@ ENTRY = {
     "title": "Retry a network call with exponential backoff",
     "content": "Double the delay after each failed network call, with jitter, and give up after 5.",
 }
+STATED = {"source": "stated", "confidence": 1.0}
 RATES = {"success": 1.0, "partial": 0.5, "failure": 0.0, "unknown": None}
 
 
@@ -80,7 +81,7 @@ def test_outcomes_count_once_replace_each_other_and_survive_a_restart(
         assert seen(opened, item) == (1, 1.0)
         rows, totals = record(opened)
         assert [row["outcome"] for row in rows] == [
-            {"kind": "success", "feedback": 0, "evidence": "pytest: exit code 0"}
+            {"kind": "success", "feedback": 0, "evidence": "pytest: exit code 0", **STATED}
         ]
         assert rows[0]["value_score"] == scored["value_score"]
         assert (counts(totals), totals["success_rate"]) == ({"success": 1}, 1.0)
@@ -145,7 +146,7 @@ def test_feedback_alone_is_a_new_outcome(shared_home: Path, project: Path) -> No
         assert liked["value_score"] > plain["value_score"]
         rows, totals = record(opened)
         assert [row["outcome"] for row in rows] == [
-            {"kind": "success", "feedback": 1, "evidence": "user: thanks"}
+            {"kind": "success", "feedback": 1, "evidence": "user: thanks", **STATED}
         ]
         assert counts(totals) == {"success": 1}
         assert seen(opened, item) == (1, 1.0)

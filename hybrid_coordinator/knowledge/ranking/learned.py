@@ -32,6 +32,10 @@ class LearnedWeights:
     """Times how fresh it is: 1 now, a half after ``HALF_LIFE``."""
 
 
+SEARCHED = LearnedWeights()
+RELEVANCE = LearnedWeights(helped=0.0)
+"""For who lets outcomes choose among what is relevant."""
+
 HALF_LIFE = timedelta(days=90)
 """In which half of a project's habits change: what was learned then still counts, but less than
 the same learned today."""

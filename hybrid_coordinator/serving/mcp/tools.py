@@ -36,6 +36,7 @@ async def augment_query(
         project=given.project or session.project,
         collections=None if chosen is None else [CollectionName(name) for name in chosen],
         max_tokens=given.max_tokens,
+        session_id=session.id,
     )
     shown = results.augmentation(found)
     return shown | {"notices": [*shown["notices"], *session.notices]}
@@ -87,7 +88,8 @@ async def track_interaction(
             tokens_used=given.tokens_used,
             latency_ms=given.latency_ms,
             session_id=given.session_id or session.id,
-        )
+        ),
+        connection=session.id,
     )
     return {"interaction_id": interaction_id}
 

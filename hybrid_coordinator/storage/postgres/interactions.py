@@ -84,14 +84,20 @@ class InteractionRecords:
         self._queries = load_queries("interactions", _Queries)
         self._jobs = JobRecords(database)
 
-    async def add(self, new: NewInteraction, tried: AttemptLog | None = None) -> str:
+    async def add(
+        self,
+        new: NewInteraction,
+        tried: AttemptLog | None = None,
+        exposures: Sequence[Exposure] | None = None,
+    ) -> str:
         """Store an interaction with what it was shown and the models tried; returns its id.
 
-        Durable when it returns. An item named twice counts once, at its better rank. A turn that
-        is stored already stays as it is; the id is that of its first report.
+        Durable when it returns. ``exposures`` are what is known of its showing; without them its
+        context ids are all. An item named twice counts once, at its better rank. A turn that is
+        stored already stays as it is; the id is that of its first report.
         """
         while True:
-            added = await self.add_if_new(new, tried)
+            added = await self.add_if_new(new, tried, exposures)
             if added is not None:
                 return added
             assert new.turn_key is not None  # nothing else can stand in its way
@@ -100,8 +106,16 @@ class InteractionRecords:
                 return known[new.turn_key]
             # It was deleted in between.
 
-    async def add_if_new(self, new: NewInteraction, tried: AttemptLog | None = None) -> str | None:
+    async def add_if_new(
+        self,
+        new: NewInteraction,
+        tried: AttemptLog | None = None,
+        exposures: Sequence[Exposure] | None = None,
+    ) -> str | None:
         """Store an interaction as `add` does; None if it is a turn that is stored already."""
+        if exposures is None:
+            named = parse_ids("context_ids", new.context_ids)
+            exposures = [Exposure(str(uuid), rank) for rank, uuid in enumerate(named, 1)]
         added = await self._database.fetch_value(
             self._queries.add,
             new_id() if new.created_at is None else id_at(new.created_at),
@@ -113,7 +127,14 @@ class InteractionRecords:
             new.model_used,
             new.tokens_used,
             new.latency_ms,
-            parse_ids("context_ids", new.context_ids),
+            [parse_id("context_ids", each.item_id) for each in exposures],
+            [each.rank for each in exposures],
+            [each.score for each in exposures],
+            [each.propensity for each in exposures],
+            [each.withheld for each in exposures],
+            [each.cited for each in exposures],
+            [each.used for each in exposures],
+            None if new.showing_id is None else parse_id("showing_id", new.showing_id),
             tried.task_type if tried else None,
             tried.complexity if tried else None,
             attempt_rows(tried),
@@ -204,7 +225,8 @@ class InteractionRecords:
         return [_interaction(found[uuid]) for uuid in wanted if uuid in found]
 
     async def exposures(self, interaction_id: str) -> list[Exposure]:
-        """The items that were shown in an interaction, best first; none if it is unknown."""
+        """The items that were shown in an interaction or held back from it, best first; none if it
+        is unknown."""
         wanted = parse_id("interaction_id", interaction_id)
         rows = await self._database.fetch(self._queries.exposures, wanted)
         return [
@@ -215,6 +237,7 @@ class InteractionRecords:
                 row["propensity"],
                 row["withheld"],
                 row["cited"],
+                row["used"],
             )
             for row in rows
         ]
@@ -313,9 +336,14 @@ class InteractionRecords:
         )
 
     async def item_stats(self, item_ids: Sequence[str]) -> dict[str, ItemStats]:
-        """How often each item was shown, and how that went; items never shown are left out."""
+        """How often each item was used, and how that went; items never used are left out."""
         rows = await self._database.fetch(self._queries.item_stats, parse_ids("item_ids", item_ids))
-        return {str(row["item_id"]): ItemStats(row["uses"], row["success_rate"]) for row in rows}
+        return {
+            str(row["item_id"]): ItemStats(
+                row["uses"], row["success_rate"], row["gained"], row["lost"]
+            )
+            for row in rows
+        }
 
     async def page(self, after: str | None, limit: int) -> list[Interaction]:
         """Interactions in id order, the first ones or those behind the id ``after``."""

@@ -41,19 +41,28 @@ CREATE TABLE exposures (
     withheld       boolean NOT NULL DEFAULT false,
     -- Whether the answer made use of it.
     cited          boolean NOT NULL DEFAULT false,
+    -- Counts the uses of the item from 1. NULL where this is none: it was held back, or was shown
+    -- and not named as context by whoever did the work.
+    use_number     bigint CHECK (use_number >= 1),
     PRIMARY KEY (interaction_id, item_id),
-    CHECK (NOT (withheld AND cited))
+    CHECK (NOT (withheld AND cited)),
+    CHECK (NOT (withheld AND use_number IS NOT NULL))
 );
 CREATE INDEX exposures_item ON exposures (item_id) INCLUDE (interaction_id);
+-- Where chance decided whether the item was shown.
+CREATE INDEX exposures_randomised ON exposures (interaction_id) WHERE propensity < 1;
 
 -- What `augment_query` showed, before it is known which interaction that was for.
 CREATE TABLE showings (
     id         uuid PRIMARY KEY,
     project    text NOT NULL,
     session_id text,
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    -- The first interaction that it was for.
+    interaction_id uuid REFERENCES interactions (id) ON DELETE CASCADE
 );
 CREATE INDEX showings_created ON showings (created_at);
+CREATE INDEX showings_interaction ON showings (interaction_id);
 CREATE TABLE shown_items (
     showing_id uuid NOT NULL REFERENCES showings (id) ON DELETE CASCADE,
     item_id    uuid NOT NULL,
@@ -97,7 +106,7 @@ SELECT
     latest.confidence AS outcome_confidence,
     (
         SELECT count(*) FROM exposures
-        WHERE exposures.interaction_id = interactions.id AND NOT withheld
+        WHERE exposures.interaction_id = interactions.id AND use_number IS NOT NULL
     ) AS context_provided
 FROM interactions
 LEFT JOIN LATERAL (
@@ -107,6 +116,189 @@ LEFT JOIN LATERAL (
     ORDER BY outcomes.id DESC
     LIMIT 1
 ) AS latest ON true;
+
+-- What the ledger says of each item that was used, kept by the functions below. `successes` and
+-- `failures` count outcomes, a partial one half as each. `gained` and `lost` weigh them by how much
+-- they say of the item and how sure they are, and each use ages the ones before it, slowly; with
+-- `_lately` quickly, and unweighted by what they say of the item.
+CREATE TABLE item_stats (
+    item_id       uuid PRIMARY KEY,
+    uses          bigint NOT NULL,
+    -- The number of the latest use, also when that is deleted: ages are counted from it.
+    last_use      bigint NOT NULL,
+    successes     double precision NOT NULL DEFAULT 0,
+    failures      double precision NOT NULL DEFAULT 0,
+    gained        double precision NOT NULL DEFAULT 0,
+    lost          double precision NOT NULL DEFAULT 0,
+    gained_lately double precision NOT NULL DEFAULT 0,
+    lost_lately   double precision NOT NULL DEFAULT 0
+);
+
+-- How much of a success an outcome is; NULL where that is not known.
+CREATE FUNCTION success_share(outcome text) RETURNS double precision
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE outcome WHEN 'success' THEN 1.0 WHEN 'partial' THEN 0.5 WHEN 'failure' THEN 0.0 END
+$$;
+
+-- What part of an outcome is put down to an item: an answer that made use of it says much about
+-- it, one to which it was merely shown says less.
+CREATE FUNCTION credit_weight(cited boolean) RETURNS double precision
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN cited THEN 1.0 ELSE 0.3 END
+$$;
+
+-- What is left of a use after so many later ones of the same item: in the long run, and of late.
+CREATE FUNCTION aged(later_uses bigint) RETURNS double precision
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT 0.995 ^ later_uses::double precision
+$$;
+CREATE FUNCTION aged_fast(later_uses bigint) RETURNS double precision
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT 0.9 ^ later_uses::double precision
+$$;
+
+-- Put an outcome down to the items that were used, in place of the one before; NULL is none. Who
+-- changes several rows of item_stats locks them in the order of their ids, so that nobody waits
+-- for someone who waits for him.
+CREATE FUNCTION move_credit(
+    of_interaction uuid,
+    old_outcome text,
+    old_confidence double precision,
+    new_outcome text,
+    new_confidence double precision
+) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    old_success double precision := coalesce(success_share(old_outcome), 0);
+    new_success double precision := coalesce(success_share(new_outcome), 0);
+    old_failure double precision := coalesce(1 - success_share(old_outcome), 0);
+    new_failure double precision := coalesce(1 - success_share(new_outcome), 0);
+    -- Of what is as sure as the outcomes are.
+    gain double precision := coalesce(new_success * new_confidence, 0)
+        - coalesce(old_success * old_confidence, 0);
+    loss double precision := coalesce(new_failure * new_confidence, 0)
+        - coalesce(old_failure * old_confidence, 0);
+BEGIN
+    IF old_success = new_success AND old_failure = new_failure AND gain = 0 AND loss = 0 THEN
+        RETURN;
+    END IF;
+    PERFORM FROM item_stats
+    WHERE item_id IN (
+        SELECT item_id FROM exposures
+        WHERE interaction_id = of_interaction AND use_number IS NOT NULL
+    )
+    ORDER BY item_id
+    FOR NO KEY UPDATE;
+    UPDATE item_stats
+    SET
+        successes = successes + new_success - old_success,
+        failures = failures + new_failure - old_failure,
+        -- What is taken back is what was given, but for the last digit.
+        gained = greatest(0, gained + gain * credit_weight(cited) * aged(last_use - use_number)),
+        lost = greatest(0, lost + loss * credit_weight(cited) * aged(last_use - use_number)),
+        gained_lately = greatest(0, gained_lately + gain * aged_fast(last_use - use_number)),
+        lost_lately = greatest(0, lost_lately + loss * aged_fast(last_use - use_number))
+    FROM exposures
+    WHERE exposures.interaction_id = of_interaction
+        AND exposures.use_number IS NOT NULL
+        AND exposures.item_id = item_stats.item_id;
+END
+$$;
+
+-- Make item_stats anew from exposures and outcomes.
+CREATE FUNCTION rebuild_item_stats() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE item_stats IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM item_stats
+    WHERE NOT EXISTS (
+        SELECT FROM exposures
+        WHERE exposures.item_id = item_stats.item_id AND use_number IS NOT NULL
+    );
+    WITH clocks AS (
+        SELECT
+            exposures.item_id,
+            greatest(max(exposures.use_number), max(item_stats.last_use)) AS last_use
+        FROM exposures
+        LEFT JOIN item_stats USING (item_id)
+        WHERE use_number IS NOT NULL
+        GROUP BY exposures.item_id
+    )
+    INSERT INTO item_stats
+    SELECT
+        item_id,
+        count(*),
+        last_use,
+        coalesce(sum(share), 0),
+        coalesce(sum(1 - share), 0),
+        coalesce(sum(share * sure * aged(last_use - use_number)), 0),
+        coalesce(sum((1 - share) * sure * aged(last_use - use_number)), 0),
+        coalesce(sum(share * confidence * aged_fast(last_use - use_number)), 0),
+        coalesce(sum((1 - share) * confidence * aged_fast(last_use - use_number)), 0)
+    FROM clocks
+    JOIN exposures USING (item_id)
+    LEFT JOIN LATERAL (
+        SELECT
+            success_share(outcome) AS share,
+            confidence,
+            confidence * credit_weight(cited) AS sure
+        FROM outcomes
+        WHERE outcomes.interaction_id = exposures.interaction_id
+        ORDER BY outcomes.id DESC
+        LIMIT 1
+    ) AS latest ON true
+    WHERE use_number IS NOT NULL
+    GROUP BY item_id, last_use
+    ON CONFLICT (item_id) DO UPDATE
+    SET
+        uses = excluded.uses,
+        last_use = excluded.last_use,
+        successes = excluded.successes,
+        failures = excluded.failures,
+        gained = excluded.gained,
+        lost = excluded.lost,
+        gained_lately = excluded.gained_lately,
+        lost_lately = excluded.lost_lately;
+END
+$$;
+
+-- What is deleted is counted no more. The table is locked first, as `append_outcome` does, since
+-- the rows of one statement come in any order.
+CREATE FUNCTION lock_item_stats() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE item_stats IN SHARE ROW EXCLUSIVE MODE;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION take_back_uses() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    latest outcomes%ROWTYPE;
+BEGIN
+    SELECT * INTO latest FROM outcomes
+    WHERE interaction_id = OLD.id
+    ORDER BY id DESC
+    LIMIT 1;
+    PERFORM move_credit(OLD.id, latest.outcome, latest.confidence, NULL, NULL);
+    UPDATE item_stats
+    SET uses = uses - 1
+    FROM exposures
+    WHERE exposures.interaction_id = OLD.id
+        AND exposures.use_number IS NOT NULL
+        AND exposures.item_id = item_stats.item_id;
+    DELETE FROM item_stats
+    USING exposures
+    WHERE exposures.interaction_id = OLD.id
+        AND exposures.item_id = item_stats.item_id
+        AND item_stats.uses = 0;
+    RETURN OLD;
+END
+$$;
+CREATE TRIGGER lock_item_stats BEFORE DELETE ON interactions
+    FOR EACH STATEMENT EXECUTE FUNCTION lock_item_stats();
+CREATE TRIGGER take_back_uses BEFORE DELETE ON interactions
+    FOR EACH ROW EXECUTE FUNCTION take_back_uses();
 
 -- Append an outcome unless the latest one says as much: evidence that is not given again was
 -- given once, and stays. What was inferred never takes the place of what was stated. True if
@@ -124,7 +316,10 @@ CREATE FUNCTION append_outcome(
     new_confidence double precision
 ) RETURNS boolean
 LANGUAGE plpgsql AS $$
+DECLARE
+    before outcomes%ROWTYPE;
 BEGIN
+    LOCK TABLE item_stats IN ROW EXCLUSIVE MODE;
     PERFORM FROM interactions WHERE id = of_interaction FOR UPDATE;
     IF NOT FOUND THEN
         RETURN NULL;
@@ -144,6 +339,13 @@ BEGIN
     IF FOUND THEN
         RETURN false;
     END IF;
+    SELECT * INTO before FROM outcomes
+    WHERE interaction_id = of_interaction
+    ORDER BY id DESC
+    LIMIT 1;
+    PERFORM move_credit(
+        of_interaction, before.outcome, before.confidence, new_outcome, new_confidence
+    );
     INSERT INTO outcomes
         (interaction_id, outcome, user_feedback, evidence, value_score, components, source,
          confidence)

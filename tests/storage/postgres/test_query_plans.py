@@ -14,6 +14,7 @@ from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.database import Database, Session
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+from hybrid_coordinator.storage.postgres.showings import Showings
 
 FILL = """
 INSERT INTO interactions
@@ -21,8 +22,14 @@ INSERT INTO interactions
 SELECT
     md5(n::text)::uuid, 'p' || n % 50, 'q', 'r', 'remote', 'm', 0, 0, (n > 100)::integer
 FROM generate_series(1, 20000) AS n;
-INSERT INTO exposures (interaction_id, item_id, rank)
-SELECT md5(n::text)::uuid, md5('item' || n % 2000 || '-' || rank)::uuid, rank
+INSERT INTO exposures (interaction_id, item_id, rank, use_number)
+SELECT md5(n::text)::uuid, md5('item' || n % 2000 || '-' || rank)::uuid, rank, n / 2000 + 1
+FROM generate_series(1, 20000) AS n, generate_series(1, 3) AS rank;
+SELECT rebuild_item_stats();
+INSERT INTO showings (id, project)
+SELECT md5(n::text)::uuid, 'p' || n % 50 FROM generate_series(1, 20000) AS n;
+INSERT INTO shown_items (showing_id, item_id, rank, title, source, score, propensity, withheld)
+SELECT md5(n::text)::uuid, md5('item' || n % 2000 || '-' || rank)::uuid, rank, 't', 's', 1, 1, false
 FROM generate_series(1, 20000) AS n, generate_series(1, 3) AS rank;
 INSERT INTO outcomes (interaction_id, outcome, user_feedback, value_score, components)
 SELECT md5(n::text)::uuid, 'success', 0, 0.5, '{}'
@@ -38,7 +45,8 @@ INSERT INTO route_attempts
 SELECT
     md5(n::text)::uuid, 1, 'm', 'e', 'LOCAL_FAST', 1, 0.5, 'ok', 1, 1, 'p', 'edit', 'simple'
 FROM generate_series(1, 20000) AS n;
-ANALYZE interactions, exposures, outcomes, knowledge_items, route_attempts;
+ANALYZE interactions, exposures, item_stats, showings, shown_items, outcomes, knowledge_items,
+    route_attempts;
 """
 
 
@@ -113,7 +121,14 @@ async def test_hot_queries_read_no_table_from_end_to_end(
 
     stats = await explain(session, interactions.item_stats, one * 5)
     assert stats.scanned == frozenset()
-    assert stats.indexes == {"exposures_item", "outcomes_interaction"}
+    assert stats.indexes == {"item_stats_pkey"}
+
+    showings = Showings(database)._queries
+    named = await explain(session, showings.of_items, "p", ["s"], one * 3)
+    assert named.scanned == frozenset()
+    assert named.indexes == {"shown_items_item", "showings_pkey", "shown_items_pkey"}
+    shown = await explain(session, showings.get, one[0])
+    assert (shown.scanned, shown.indexes) == (frozenset(), {"showings_pkey", "shown_items_pkey"})
 
     waiting = await explain(session, interactions.unprojected, 64)
     assert waiting.scanned == frozenset()

@@ -1,25 +1,53 @@
 -- Interactions, what they were shown, and how they went.
 
 -- name: add
--- One statement, so one round trip and one transaction. A turn that is known adds nothing.
+-- One statement, so one round trip and one transaction. A turn that is known adds nothing. Uses are
+-- counted in the order of the item ids: two who add the same items at once wait for each other at
+-- the first that both have.
 WITH interaction AS (
     INSERT INTO interactions
         (id, project, session_id, query, response, agent_type, model_used, tokens_used, latency_ms,
          turn_key, created_at, agent, interrupted)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $14, coalesce($15, now()), $16, $17)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $21, coalesce($22, now()), $23, $24)
     ON CONFLICT (turn_key) DO NOTHING
     RETURNING id
+), given AS (
+    SELECT interaction.id AS interaction_id, item.*
+    FROM
+        interaction,
+        unnest(
+            $10::uuid[], $11::smallint[], $12::double precision[], $13::double precision[],
+            $14::boolean[], $15::boolean[], $16::boolean[]
+        ) AS item (item_id, rank, score, propensity, withheld, cited, used)
+), counted AS (
+    INSERT INTO item_stats (item_id, uses, last_use)
+    SELECT item_id, 1, 1 FROM given WHERE used ORDER BY item_id
+    ON CONFLICT (item_id) DO UPDATE
+    SET
+        uses = item_stats.uses + 1,
+        last_use = item_stats.last_use + 1,
+        gained = item_stats.gained * aged(1),
+        lost = item_stats.lost * aged(1),
+        gained_lately = item_stats.gained_lately * aged_fast(1),
+        lost_lately = item_stats.lost_lately * aged_fast(1)
+    RETURNING item_id, last_use
 ), shown AS (
-    INSERT INTO exposures (interaction_id, item_id, rank)
-    SELECT interaction.id, item_id, rank
+    INSERT INTO exposures
+        (interaction_id, item_id, rank, score, propensity, withheld, cited, use_number)
+    SELECT interaction_id, item_id, rank, score, propensity, withheld, cited, last_use
+    FROM given
+    LEFT JOIN counted USING (item_id)
+), led_here AS (
+    UPDATE showings
+    SET interaction_id = interaction.id
     FROM interaction
-    CROSS JOIN unnest($10::uuid[]) WITH ORDINALITY AS item (item_id, rank)
+    WHERE showings.id = $17 AND showings.interaction_id IS NULL
 ), acted AS (
     INSERT INTO actions (interaction_id, position, kind, subject, ok, exit_code, detail, at)
     SELECT interaction.id, position, kind, subject, ok, exit_code, detail, at
     FROM interaction
     CROSS JOIN ROWS FROM (
-        jsonb_to_recordset($18::jsonb) AS (
+        jsonb_to_recordset($25::jsonb) AS (
             kind text, subject text, ok boolean, exit_code integer, detail text, at timestamptz
         )
     ) WITH ORDINALITY AS action (kind, subject, ok, exit_code, detail, at, position)
@@ -29,11 +57,11 @@ WITH interaction AS (
          latency_ms, confidence, outcome, tokens_in, tokens_out, cost_usd, remote, first_token_ms,
          tokens_per_second, checks, reason, rule)
     SELECT
-        interaction.id, $2, $11, $12, position, model, endpoint, tier, latency, confidence,
+        interaction.id, $2, $18, $19, position, model, endpoint, tier, latency, confidence,
         outcome, tokens_in, tokens_out, cost_usd, remote, first_token, speed, checks, reason, rule
     FROM interaction
     CROSS JOIN ROWS FROM (
-        jsonb_to_recordset($13::jsonb) AS (
+        jsonb_to_recordset($20::jsonb) AS (
             model text, endpoint text, tier text, latency_ms integer, confidence double precision,
             outcome text, tokens_in integer, tokens_out integer, cost_usd double precision,
             remote boolean, first_token_ms integer, tokens_per_second double precision,
@@ -153,7 +181,7 @@ ORDER BY first.created_at, first.id;
 SELECT * FROM current_interactions WHERE id = ANY ($1::uuid[]);
 
 -- name: exposures
-SELECT item_id, rank, score, propensity, withheld, cited
+SELECT item_id, rank, score, propensity, withheld, cited, use_number IS NOT NULL AS used
 FROM exposures
 WHERE interaction_id = $1
 ORDER BY rank, item_id;
@@ -216,21 +244,16 @@ WHERE interactions.id = mark.id AND interactions.built < mark.revision;
 
 -- name: item_stats
 SELECT
-    exposures.item_id,
-    count(*) AS uses,
-    avg(
-        CASE latest.outcome WHEN 'success' THEN 1.0 WHEN 'partial' THEN 0.5 WHEN 'failure' THEN 0.0 END
-    )::double precision AS success_rate
-FROM exposures
-LEFT JOIN LATERAL (
-    SELECT outcome
-    FROM outcomes
-    WHERE outcomes.interaction_id = exposures.interaction_id
-    ORDER BY outcomes.id DESC
-    LIMIT 1
-) AS latest ON true
-WHERE exposures.item_id = ANY ($1::uuid[])
-GROUP BY exposures.item_id;
+    item_id,
+    uses,
+    -- The denominator is 0 while no outcome is known.
+    CASE
+        WHEN successes + failures > 0 THEN successes / (successes + failures)
+    END AS success_rate,
+    gained,
+    lost
+FROM item_stats
+WHERE item_id = ANY ($1::uuid[]);
 
 -- name: with_outcome
 SELECT * FROM current_interactions

@@ -1,0 +1,85 @@
+"""What was shown as context, kept until it is told what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hybrid_coordinator.domain.showings import Showing, ShownItem
+from hybrid_coordinator.storage.postgres.database import Database, Row
+from hybrid_coordinator.storage.postgres.ids import new_id, parse_id, parse_ids
+from hybrid_coordinator.storage.postgres.queries import load_queries
+
+
+@dataclass(frozen=True, slots=True)
+class _Queries:
+    add: str
+    get: str
+    of_items: str
+    delete_older: str
+
+
+class Showings:
+    """Contexts that were shown. Ids are UUID strings."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queries = load_queries("showings", _Queries)
+
+    async def add(self, project: str, session_id: str | None, items: Sequence[ShownItem]) -> str:
+        """Note what was shown; returns the showing's id. A crash may lose the last moment's."""
+        showing_id = new_id()
+        await self._database.execute(
+            self._queries.add,
+            showing_id,
+            project,
+            session_id,
+            [parse_id("item_id", item.item_id) for item in items],
+            [item.rank for item in items],
+            [item.title for item in items],
+            [item.source for item in items],
+            [item.score for item in items],
+            [item.propensity for item in items],
+            [item.withheld for item in items],
+        )
+        return str(showing_id)
+
+    async def get(self, showing_id: str) -> Showing | None:
+        """The showing of this id; None if it was never noted, or is too long ago."""
+        wanted = parse_id("showing_id", showing_id)
+        return _showing(await self._database.fetch(self._queries.get, wanted))
+
+    async def of_items(
+        self, project: str, sessions: Sequence[str], items: Sequence[str]
+    ) -> Showing | None:
+        """The showing of the last day in ``project`` that ``items`` were named from: one to these
+        sessions before others, one that nothing came of yet before others, the one that has most of
+        the items, the latest. None where none has any of them."""
+        rows = await self._database.fetch(
+            self._queries.of_items, project, list(sessions), parse_ids("context_ids", items)
+        )
+        return _showing(rows)
+
+    async def delete_older(self, age: timedelta) -> None:
+        """Forget what was shown longer ago."""
+        await self._database.execute(self._queries.delete_older, age)
+
+
+def _showing(rows: Sequence[Row]) -> Showing | None:
+    if not rows:
+        return None
+    items = tuple(
+        ShownItem(
+            str(row["item_id"]),
+            row["rank"],
+            row["title"],
+            row["source"],
+            row["score"],
+            row["propensity"],
+            row["withheld"],
+        )
+        for row in rows
+    )
+    first = rows[0]
+    return Showing(str(first["showing_id"]), items, first["interaction_id"] is not None)
