@@ -25,7 +25,6 @@ from hybrid_coordinator.errors import (
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.settings import (
     EmbeddingSettings,
-    LearningSettings,
     Settings,
     SettingsStore,
     configured_secrets,
@@ -46,17 +45,12 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.locating import Wanted
     from hybrid_coordinator.knowledge.moving_index import MovingIndex
     from hybrid_coordinator.knowledge.rebuild import Rebuilder
-    from hybrid_coordinator.learning.outcomes import OutcomeRecorder
-    from hybrid_coordinator.learning.sessions.importing import SessionImporter
-    from hybrid_coordinator.learning.sessions.recording import TurnRecorder
-    from hybrid_coordinator.learning.tracking import Tracker
     from hybrid_coordinator.routing.caching import Embed
     from hybrid_coordinator.routing.current import CurrentModels
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.storage.postgres.database import Database
     from hybrid_coordinator.storage.postgres.generations import Generations
-    from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
     from hybrid_coordinator.storage.vectors.engines import VectorEngines
@@ -206,11 +200,11 @@ class Running:
         parts.append(
             PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
         )
-        parts.append(_capture_health(await self.coordinator.capture.state()))
+        parts.append(_capture_health(await self.coordinator.learning.capture.state()))
         watched = ", ".join(self.coordinator.watches.directories()) or "no directory"
         parts.append(PartHealth("watching", ok=True, detail=watched, needed=False))
         try:
-            parts.append(await self.coordinator.jobs.health())
+            parts.append(await self.coordinator.learning.jobs.health())
         except HybridError as error:
             parts.append(PartHealth("jobs", False, str(error), _remedy(error), needed=False))
         return [*parts, *await _models_health(self.coordinator.models())]
@@ -366,19 +360,10 @@ async def _build(
     from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retriever
-    from hybrid_coordinator.learning.capture.capturing import Capture
-    from hybrid_coordinator.learning.capture.inbox import Inbox
-    from hybrid_coordinator.learning.datasets import TrainingData
-    from hybrid_coordinator.learning.outcomes import OutcomeRecorder
-    from hybrid_coordinator.learning.selection import Selector
-    from hybrid_coordinator.learning.showing import Shower
-    from hybrid_coordinator.learning.tracking import Tracker
-    from hybrid_coordinator.learning.wiring import Parts, build_jobs
-    from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
-    from hybrid_coordinator.storage.postgres.captured import CapturedEvents
+    from hybrid_coordinator.learning.wiring import Parts, build_learning
+    from hybrid_coordinator.storage.postgres.bookkeeping import Statistics
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
-    from hybrid_coordinator.storage.postgres.showings import Showings
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 
     settings = store.current()
@@ -393,47 +378,30 @@ async def _build(
     embed = StaticEmbedder().embed  # the model that thresholds of likeness were measured with
     models, reports = _routing(home, store, scrubber, database, embed)
     stack.push_async_callback(models.close)
-
-    def recorded() -> None:
-        projector.wake()
-        models.news()
-
-    jobs, worker, outcome_jobs = build_jobs(
-        Parts(store, database, models, scrubber, interactions, knowledge, projector.wake, embed)
+    learning = build_learning(
+        Parts(
+            store,
+            database,
+            interactions,
+            knowledge,
+            definitions,
+            index,
+            bm25,
+            projector,
+            models,
+            scrubber,
+            embed,
+            home.inbox_dir,
+        )
     )
-
-    def learning() -> LearningSettings:
-        return store.current().learning
-
-    showings = Showings(database)
-    quotas = {name: one.ranking.quota for name, one in definitions.items()}
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
-    tracker = Tracker(interactions, showings, recorded, scrubber)
-    outcomes = OutcomeRecorder(
-        interactions,
-        index,
-        bm25,
-        lambda: store.current().learning.high_value_threshold,
-        recorded,
-        scrubber,
-        outcome_jobs,
-    )
-    turns, importer = _sessions(database, interactions, tracker, outcomes)
-    capture = Capture(CapturedEvents(database), turns, Inbox(home.inbox_dir), scrubber.scrub)
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),
         projector=projector,
         indexer=moving.indexer,
         watches=watches,
-        shower=Shower(Selector(learning, quotas), showings),
-        tracker=tracker,
-        capture=capture,
-        outcomes=outcomes,
-        turns=turns,
-        importer=importer,
-        jobs=jobs,
-        training_data=TrainingData(interactions, Datasets(database), scrubber),
+        learning=learning,
         interactions=interactions,
         knowledge=knowledge,
         definitions=definitions,
@@ -447,8 +415,9 @@ async def _build(
     )
     built = (moving.generations, moving.files, setup, moving.rebuilder, definitions)
     running = Running(coordinator, settings, database, index, embedder, *built)
-    works = projector.run(), models.run(), refresher.run(), running.catch_up(), worker.run()
-    for work in (*works, moving.rebuilder.run(), capture.run()):
+    works = projector.run(), models.run(), refresher.run(), running.catch_up()
+    behind = (work() for work in (*learning.works, moving.rebuilder.run))
+    for work in (*works, *behind):
         stack.push_async_callback(_cancel, asyncio.create_task(work))
     return running
 
@@ -476,23 +445,6 @@ def _routing(
     models = CurrentModels(store, home.rules_file, scrubber, database, embed)
     reports = Reports(UsageRecords(database), Spend(database), lambda: store.current().remote)
     return models, reports
-
-
-def _sessions(
-    database: Database,
-    interactions: InteractionRecords,
-    tracker: Tracker,
-    outcomes: OutcomeRecorder,
-) -> tuple[TurnRecorder, SessionImporter]:
-    """What takes turns of coding sessions in: live ones, and those in session files."""
-    from hybrid_coordinator.learning.sessions.importing import SessionImporter
-    from hybrid_coordinator.learning.sessions.inference import OutcomeInference
-    from hybrid_coordinator.learning.sessions.recording import TurnRecorder
-    from hybrid_coordinator.storage.postgres.imported_files import ImportedFiles
-
-    inference = OutcomeInference(interactions, outcomes)
-    turns = TurnRecorder(tracker, inference)
-    return turns, SessionImporter(ImportedFiles(database), turns, inference)
 
 
 def _moving_index(
@@ -590,13 +542,7 @@ _ROOMS = (
     "hybrid_coordinator.knowledge.projection",
     "hybrid_coordinator.knowledge.retrieval",
     "hybrid_coordinator.knowledge.code.watching",
-    "hybrid_coordinator.learning.capture.capturing",
-    "hybrid_coordinator.learning.datasets",
-    "hybrid_coordinator.learning.outcomes",
-    "hybrid_coordinator.learning.sessions.importing",
     "hybrid_coordinator.learning.wiring",
-    "hybrid_coordinator.learning.showing",
-    "hybrid_coordinator.routing.current",
 )
 
 

@@ -33,6 +33,7 @@ from hybrid_coordinator.knowledge.projects import Project, project_of
 # The rooms are built by the composition root while the handshake is already being answered:
 # importing them here would hold it up.
 if TYPE_CHECKING:
+    from hybrid_coordinator.domain.credit import LearningReport, Uplift
     from hybrid_coordinator.domain.indexing import IndexReport, RebuildState
     from hybrid_coordinator.domain.reply import AnswerPiece, Reply
     from hybrid_coordinator.domain.route import Route
@@ -44,14 +45,9 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retrieved, Retriever
-    from hybrid_coordinator.learning.capture.capturing import Capture
-    from hybrid_coordinator.learning.datasets import DatasetReport, TrainingData
-    from hybrid_coordinator.learning.jobs.queue import Jobs
-    from hybrid_coordinator.learning.outcomes import OutcomeRecorder, OutcomeResult
-    from hybrid_coordinator.learning.sessions.importing import SessionImporter
-    from hybrid_coordinator.learning.sessions.recording import TurnRecorder
-    from hybrid_coordinator.learning.showing import Shower
-    from hybrid_coordinator.learning.tracking import Tracker
+    from hybrid_coordinator.learning.datasets import DatasetReport
+    from hybrid_coordinator.learning.outcomes import OutcomeResult
+    from hybrid_coordinator.learning.wiring import Learning
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.settings import SettingsStore
@@ -134,14 +130,7 @@ class Coordinator:
     projector: Projector
     indexer: CodeIndexer
     watches: Watches
-    shower: Shower
-    tracker: Tracker
-    capture: Capture
-    outcomes: OutcomeRecorder
-    turns: TurnRecorder
-    importer: SessionImporter
-    jobs: Jobs
-    training_data: TrainingData
+    learning: Learning
     interactions: InteractionRecords
     knowledge: KnowledgeRecords
     definitions: Mapping[CollectionName, CollectionDefinition]
@@ -172,11 +161,11 @@ class Coordinator:
         found, _ = await asyncio.gather(
             self._find(query, project, collections, _PER_COLLECTION), models.glance()
         )
-        shown = self.shower.show(found, max_tokens)
+        shown = self.learning.shower.show(found, max_tokens)
         packed = shown.packed
         route, (showing_id, unnoted) = await asyncio.gather(
             models.route(query, agent_type=agent_type, context_tokens=packed.tokens),
-            self.shower.note(shown, project, session_id),
+            self.learning.shower.note(shown, project, session_id),
         )
         notices = (*found.notices, *unnoted)
         if found.items and not shown.noted:
@@ -273,9 +262,9 @@ class Coordinator:
         showing_id: str | None = None
         if options.use_context:
             found = await self._find(options.prompt, project, None, _PER_COLLECTION)
-            shown = self.shower.show(found, _ASK_CONTEXT_TOKENS)
+            shown = self.learning.shower.show(found, _ASK_CONTEXT_TOKENS)
             context, context_ids = shown.packed.text, shown_ids(shown.packed.items)
-            showing_id, _ = await self.shower.note(shown, project, session.id)
+            showing_id, _ = await self.learning.shower.note(shown, project, session.id)
 
         async def waiting(elapsed: float, words: str) -> None:
             await progress(elapsed, None, words)
@@ -299,7 +288,7 @@ class Coordinator:
             progress=waiting,
             listen=None if pieces is None else telling(pieces),
         )
-        interaction_id = await self.tracker.track(
+        interaction_id = await self.learning.tracker.track(
             NewInteraction(
                 project=project,
                 query=options.prompt,
@@ -324,11 +313,11 @@ class Coordinator:
         that reports it, whichever one it is reported to be of."""
         query, response = own_words("query", new.query), own_words("response", new.response)
         new = replace(new, query=query, response=response)
-        return await self.tracker.track(new, connection=connection)
+        return await self.learning.tracker.track(new, connection=connection)
 
     async def update_outcome(self, interaction_id: str, outcome: Outcome) -> OutcomeResult:
         """Record how an interaction went, and what that makes it worth."""
-        return await self.outcomes.update(interaction_id, outcome)
+        return await self.learning.outcomes.update(interaction_id, outcome)
 
     async def generate_training_data(
         self,
@@ -344,7 +333,7 @@ class Coordinator:
         async def told(read: int) -> None:
             await progress(read, None, "interactions read")
 
-        return await self.training_data.generate(
+        return await self.learning.training_data.generate(
             format,
             min_value=min_value,
             output_dir=output_dir or self.datasets_dir,
@@ -421,6 +410,14 @@ class Coordinator:
         """Counts and rates from the record."""
         threshold = self.settings.current().learning.high_value_threshold
         return await self.statistics.totals(project, high_value=threshold)
+
+    async def learned(self, project: str | None = None) -> LearningReport:
+        """What outcomes taught: what showing learned items changed, and what is doubted."""
+        return await self.learning.reviewer.report(project)
+
+    async def uplift(self, item_id: str) -> Uplift:
+        """What it changed to show one learned item."""
+        return await self.learning.reviewer.uplift(item_id)
 
     async def usage(self, project: str | None, days: int) -> UsageReport:
         """How calls of models went in the last ``days`` days, and their money."""

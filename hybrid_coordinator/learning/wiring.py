@@ -1,44 +1,129 @@
-"""What the jobs of learning are made of: their kinds and the rules of outcomes, registered here."""
+"""What learning is made of, put together: what shows, records and judges, and its work behind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.knowledge.collections import CollectionDefinition
+from hybrid_coordinator.knowledge.projection import Projector
+from hybrid_coordinator.learning.capture.capturing import Capture
+from hybrid_coordinator.learning.capture.inbox import Inbox
+from hybrid_coordinator.learning.datasets import TrainingData
 from hybrid_coordinator.learning.jobs.kinds import JobKind, OutcomeRule
 from hybrid_coordinator.learning.jobs.queue import Jobs
 from hybrid_coordinator.learning.jobs.rules import OutcomeJobs
 from hybrid_coordinator.learning.jobs.worker import JobWorker
+from hybrid_coordinator.learning.outcomes import OutcomeRecorder
 from hybrid_coordinator.learning.patterns.extraction import PatternExtraction, pattern_rule
 from hybrid_coordinator.learning.patterns.shelf import PatternShelf
+from hybrid_coordinator.learning.reviewing import Reviewer
+from hybrid_coordinator.learning.selection import Selector
+from hybrid_coordinator.learning.sessions.importing import SessionImporter
+from hybrid_coordinator.learning.sessions.inference import OutcomeInference
+from hybrid_coordinator.learning.sessions.recording import TurnRecorder
+from hybrid_coordinator.learning.showing import Shower
+from hybrid_coordinator.learning.tracking import Tracker
 from hybrid_coordinator.routing.caching import Embed
 from hybrid_coordinator.routing.current import CurrentModels
 from hybrid_coordinator.settings import SettingsStore
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
+from hybrid_coordinator.storage.postgres.bookkeeping import Datasets
+from hybrid_coordinator.storage.postgres.captured import CapturedEvents
+from hybrid_coordinator.storage.postgres.credit import Credit
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.imported_files import ImportedFiles
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+from hybrid_coordinator.storage.postgres.showings import Showings
+from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
+from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What jobs work with. ``wake`` tells the projection into the index that there is something
-    new; ``embed`` makes vectors by the shipped model."""
+    """What learning works with. ``embed`` makes vectors by the shipped model."""
 
     settings: SettingsStore
     database: Database
-    models: CurrentModels
-    scrubber: Scrubber
     interactions: InteractionRecords
     knowledge: KnowledgeRecords
-    wake: Callable[[], None]
+    definitions: Mapping[CollectionName, CollectionDefinition]
+    index: VectorIndex
+    bm25: Bm25Encoder
+    projector: Projector
+    models: CurrentModels
+    scrubber: Scrubber
     embed: Embed
+    inbox: Path
 
 
-def build_jobs(parts: Parts) -> tuple[Jobs, JobWorker, OutcomeJobs]:
-    """The queue, who works on it, and what outcomes order."""
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """What the façade asks of learning. ``works`` are to run for as long as it is asked."""
+
+    shower: Shower
+    tracker: Tracker
+    outcomes: OutcomeRecorder
+    reviewer: Reviewer
+    turns: TurnRecorder
+    importer: SessionImporter
+    capture: Capture
+    jobs: Jobs
+    training_data: TrainingData
+    works: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
+
+
+def build_learning(parts: Parts) -> Learning:
+    """Wire learning to the rooms below it."""
+    settings, scrubber, interactions = parts.settings, parts.scrubber, parts.interactions
+
+    def recorded() -> None:
+        parts.projector.wake()
+        parts.models.news()
+
+    def judged() -> None:
+        recorded()
+        reviewer.wake()
+
+    showings = Showings(parts.database)
+    quotas = {name: definition.ranking.quota for name, definition in parts.definitions.items()}
+    selector = Selector(lambda: settings.current().learning, quotas)
+    reviewer = Reviewer(Credit(parts.database), parts.knowledge, showings, parts.projector.wake)
+    jobs, worker, ordered = _jobs(parts)
+    tracker = Tracker(interactions, showings, recorded, scrubber)
+    outcomes = OutcomeRecorder(
+        interactions, parts.index, parts.bm25, _high_value(parts), judged, scrubber, ordered
+    )
+    inference = OutcomeInference(interactions, outcomes)
+    turns = TurnRecorder(tracker, inference)
+    capture = Capture(CapturedEvents(parts.database), turns, Inbox(parts.inbox), scrubber.scrub)
+    return Learning(
+        shower=Shower(selector, showings),
+        tracker=tracker,
+        outcomes=outcomes,
+        reviewer=reviewer,
+        turns=turns,
+        importer=SessionImporter(ImportedFiles(parts.database), turns, inference),
+        capture=capture,
+        jobs=jobs,
+        training_data=TrainingData(interactions, Datasets(parts.database), scrubber),
+        works=(worker.run, reviewer.run, capture.run),
+    )
+
+
+def _high_value(parts: Parts) -> Callable[[], float]:
+    return lambda: parts.settings.current().learning.high_value_threshold
+
+
+def _jobs(parts: Parts) -> tuple[Jobs, JobWorker, OutcomeJobs]:
+    """The queue, who works on it, and what outcomes order: kinds of jobs and the rules of outcomes
+    are registered here."""
     records = JobRecords(parts.database)
     kinds: tuple[JobKind, ...] = (*_patterns(parts, records).kinds(),)
     rules: tuple[OutcomeRule, ...] = (pattern_rule(parts.settings.current),)
@@ -47,11 +132,13 @@ def build_jobs(parts: Parts) -> tuple[Jobs, JobWorker, OutcomeJobs]:
 
 
 def _patterns(parts: Parts, records: JobRecords) -> PatternExtraction:
-    def high_value() -> float:
-        return parts.settings.current().learning.high_value_threshold
-
     shelf = PatternShelf(
-        parts.knowledge, parts.interactions, records, parts.embed, high_value, parts.wake
+        parts.knowledge,
+        parts.interactions,
+        records,
+        parts.embed,
+        _high_value(parts),
+        parts.projector.wake,
     )
     return PatternExtraction(
         parts.models.current,

@@ -235,7 +235,6 @@ async def test_all_that_was_learned_of_it_comes_into_question(
         for number in range(12):
             await parts.track(f"Rename the invoice column, attempt {number}")
             await parts.learn(f"Rename a column, way {number}", "Rename the invoice column.")
-        await parts.learn("Order of the invoice columns", "Sorted by name, as people look for it.")
 
         found = await parts.find("rename the invoice column")
 

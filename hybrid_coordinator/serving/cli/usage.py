@@ -41,15 +41,23 @@ def _stats(options: argparse.Namespace) -> int:
     if options.json:
         print_json(totals)
         return 0
-    rebuild, usage = totals.pop("rebuild"), totals.pop("usage")
+    rebuild, usage, learning = (totals.pop(name) for name in ("rebuild", "usage", "learning"))
     totals["jobs"] = totals["jobs"]["words"]
     del totals["models"]  # a table below has them
     for name, value in totals.items():
         print(f"{name.replace('_', ' '):18} {_shown(value)}")
     if rebuild:
         print(f"note: {rebuild['words']}")
+    _print_learning(learning)
     _print_usage(usage)
     return 0
+
+
+def _print_learning(learning: Json) -> None:
+    print(f"{'uplift':18} {learning['uplift']['words']}")
+    for doubt in learning["doubts"]:
+        what = "retired" if doubt["retired"] else "doubtful"
+        print(f"{what:18} {doubt['title']} ({doubt['collection']}): {doubt['reason']}")
 
 
 def _shown(value: object) -> str:

@@ -32,7 +32,7 @@ async def receive(
         return  # the hook has no time to wait
     coordinator = await engines.get()
     try:
-        event = await coordinator.capture.take(line)
+        event = await coordinator.learning.capture.take(line)
     except InvalidArgumentError as error:
         _log.warning("a hook told what is no event: %s", error)
         return
@@ -50,7 +50,7 @@ async def receive(
     await writer.drain()
     # Only what was seen can have helped.
     if showing_id is not None and await _shown(reader):
-        await coordinator.capture.shown(event, showing_id)
+        await coordinator.learning.capture.shown(event, showing_id)
 
 
 async def _context(engines: Engines, event: CapturedEvent) -> tuple[str, str | None] | None:

@@ -82,9 +82,11 @@ def add_control_methods(
         coordinator = await engines.get()
         totals = await coordinator.stats(params.project)
         usage = await coordinator.usage(params.project, params.days)
-        jobs = await coordinator.jobs.counts(params.project)
+        jobs = await coordinator.learning.jobs.counts(params.project)
+        learning = await coordinator.learned(params.project)
         return asdict(totals) | {
             "jobs": asdict(jobs),
+            "learning": results.plain(learning),
             "usage": results.plain(usage),
             "rebuild": _rebuild(engines),
         }

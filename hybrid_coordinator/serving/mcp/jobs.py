@@ -31,17 +31,17 @@ def job_methods(engines: Engines) -> tuple[tuple[Handler, type[types.RequestPara
 
     async def jobs(_: Context, params: JobsParams) -> Json:
         coordinator = await engines.get()
-        rows = await coordinator.jobs.all(params.project)
-        counts = await coordinator.jobs.counts(params.project)
+        rows = await coordinator.learning.jobs.all(params.project)
+        counts = await coordinator.learning.jobs.counts(params.project)
         return {"jobs": [results.plain(row) for row in rows], "words": counts.words}
 
     async def retry_jobs(_: Context, params: RetryJobsParams) -> Json:
         coordinator = await engines.get()
-        return {"retried": await coordinator.jobs.retry(params.id)}
+        return {"retried": await coordinator.learning.jobs.retry(params.id)}
 
     async def drop_job(_: Context, params: DropJobParams) -> Json:
         coordinator = await engines.get()
-        await coordinator.jobs.drop(params.id)
+        await coordinator.learning.jobs.drop(params.id)
         return {}
 
     return ((jobs, JobsParams), (retry_jobs, RetryJobsParams), (drop_job, DropJobParams))
