@@ -91,7 +91,7 @@ class Engines:
         """What came of the sessions of coding agents; None while the engines are not up."""
         if self.state() != "up":
             return None
-        return await (await self.get()).capture.state()
+        return await (await self.get()).learning.capture.state()
 
     def settings_notice(self) -> str | None:
         """What a user should know of hybrid.yaml as it is now; None mostly."""
