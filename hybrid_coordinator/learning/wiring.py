@@ -127,7 +127,7 @@ def _jobs(parts: Parts) -> tuple[Jobs, JobWorker, OutcomeJobs]:
     records = JobRecords(parts.database)
     kinds: tuple[JobKind, ...] = (*_patterns(parts, records).kinds(),)
     rules: tuple[OutcomeRule, ...] = (pattern_rule(parts.settings.current),)
-    worker = JobWorker(records, kinds)
+    worker = JobWorker(records, kinds, parts.scrubber.scrub)
     return Jobs(records, worker), worker, OutcomeJobs(records, rules, worker.wake)
 
 

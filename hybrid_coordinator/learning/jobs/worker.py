@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from hybrid_coordinator.domain.jobs import Job
@@ -28,6 +28,8 @@ _LOOK_SECONDS = 15.0
 away: for a model, each look is a probe of the servers here, and only while a job waits for one."""
 _AWAY_SECONDS = 30.0
 """The rest of a job that came upon a part that does not answer."""
+_LONGEST_REASON = 500
+"""Characters: an error may quote a whole answer."""
 _HOLD_SECONDS = 5.0
 """How often to ask, over the connection that holds a job, whether it is still ours."""
 
@@ -40,12 +42,15 @@ class JobWorker:
         self,
         records: JobRecords,
         kinds: Sequence[JobKind],
+        clean: Callable[[str], str],
         *,
         rests: Sequence[float] = RESTS,
         look_seconds: float = _LOOK_SECONDS,
         hold_seconds: float = _HOLD_SECONDS,
     ) -> None:
+        """``clean`` takes secrets out of what errors quote."""
         self._records = records
+        self._clean = clean
         self._kinds = {kind.name: kind for kind in kinds}
         self._rests = rests
         self._look_seconds = look_seconds
@@ -152,13 +157,20 @@ class JobWorker:
         if asked and obstacle is None:
             await self._fail(job, str(error))
         else:
-            await self._records.give_back(job, obstacle or str(error), rest=_AWAY_SECONDS)
+            reason = self._said(obstacle or str(error))
+            await self._records.give_back(job, reason, rest=_AWAY_SECONDS)
 
     async def _fail(self, job: Job, reason: str) -> None:
         park = job.tries > len(self._rests)
         rest = 0.0 if park else self._rests[job.tries - 1]
+        reason = self._said(reason)
         _log.warning("job %d (%s), try %d: %s", job.id, job.kind, job.tries, reason)
         await self._records.fail(job, reason, rest=rest, park=park)
+
+    def _said(self, reason: str) -> str:
+        # Without what Postgres has no place for: NUL, and half of a surrogate pair.
+        text = self._clean(reason.replace("\0", " ").encode("utf-8", "replace").decode())
+        return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
 
 
 async def _obstacle_of(kind: JobKind) -> str | None:

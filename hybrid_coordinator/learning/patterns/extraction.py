@@ -24,9 +24,10 @@ EXTRACT, WEIGH = "extract_pattern", "weigh_patterns"
 _PROMPT_FILE = Path(__file__).with_name("extract-pattern.yaml")
 _SESSION = "jobs"
 """Who asks, to the models: whoever waits for an answer of theirs takes turns with it."""
-_TASK, _WORK = 3_000, 5_000
-"""Characters of the task and of the answer that are read: about 2,000 tokens, which a context of
-4,096 holds with the rest."""
+_TASK, _WORK, _EVIDENCE = 3_000, 5_000, 1_000
+"""Characters that are read of the task, of the answer, and of what showed that it worked: about
+2,300 tokens, which a context of 4,096 holds with the rest. Of task and answer each further try
+reads less, since that may be what a small model needs."""
 _MAX_TOKENS = 900
 _TEMPERATURE, _WARMER = 0.2, 0.2
 """Each further try is warmer: a cold model would only say the same again."""
@@ -87,7 +88,11 @@ class PatternExtraction:
             ModelReplyError: what it says is no pattern.
         """
         interaction = await self._worthy(job.subject)
-        if interaction is None or await self._shelf.known_from(interaction.id):
+        if interaction is None:
+            return
+        if await self._shelf.known_from(interaction.id):
+            # By a process that ended before it could say so, and maybe before it had counted.
+            await self._shelf.weigh(interaction.id, interaction.project)
             return
         pattern = await self._read(interaction, job.tries)
         # Reading takes minutes on some machines. What changes after this look is weighed below,
@@ -111,10 +116,11 @@ class PatternExtraction:
         return found[0] if found and self._shelf.worth(found[0]) else None
 
     async def _read(self, interaction: Interaction, tries: int) -> Pattern:
-        task, work = _ends(interaction.query, _TASK), _ends(interaction.response, _WORK)
+        task = _ends(interaction.query, _TASK // tries)
+        work = _ends(interaction.response, _WORK // tries)
         template = await asyncio.to_thread(read_template, _PROMPT_FILE)
         evidence = interaction.outcome.evidence if interaction.outcome else None
-        given = {"task": task, "answer": work, "evidence": _ends(evidence or "", _TASK)}
+        given = {"task": task, "answer": work, "evidence": _ends(evidence or "", _EVIDENCE)}
         request = AskRequest(
             prompt=template.render(given),
             task_type=template.task_type,

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from hybrid_coordinator.domain.jobs import Job, JobChanges, JobOrder, JobReport, JobState
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import (
     ModelBusyError,
     ModelReplyError,
@@ -44,7 +45,9 @@ class Bench:
 
     def worker(self, *kinds: JobKind, rests: Sequence[float] = NO_RESTS) -> JobWorker:
         every = kinds or (JobKind("extract", "pattern", self.handle),)
-        return JobWorker(self.records, every, rests=rests, look_seconds=0.02, hold_seconds=0.02)
+        return JobWorker(
+            self.records, every, Scrubber().scrub, rests=rests, look_seconds=0.02, hold_seconds=0.02
+        )
 
     async def order(self, *subjects: str, kind: str = "extract") -> None:
         orders = tuple(JobOrder(kind, subject, "app") for subject in subjects)
@@ -113,7 +116,10 @@ async def test_jobs_are_done_and_gone(bench: Bench) -> None:
 async def test_who_is_woken_looks_at_once(bench: Bench) -> None:
     bench.steps = [well]
     worker = JobWorker(
-        bench.records, [JobKind("extract", "pattern", bench.handle)], look_seconds=3600
+        bench.records,
+        [JobKind("extract", "pattern", bench.handle)],
+        Scrubber().scrub,
+        look_seconds=3600,
     )
     async with at_work(worker):
         await bench.order("a")
@@ -128,6 +134,17 @@ async def test_what_fails_is_tried_again_and_then_parked_with_its_reason(bench: 
         (job,) = await bench.until(parked)
     assert bench.done == [("a", 1), ("a", 2), ("a", 3)]
     assert (job.tries, job.reason) == (3, "more of it")
+
+
+async def test_reasons_hold_no_secret_and_are_not_long(bench: Bench) -> None:
+    said = f"\0 token: Authorization: Bearer {'a1B2c3D4' * 5} \ud83d {'x' * 9000}"
+    bench.steps = [raising(ModelReplyError(said))]
+    await bench.order("a")
+    async with at_work(bench.worker()):
+        (job,) = await bench.until(parked)
+    assert "a1B2c3D4" not in job.reason
+    assert "<SECRET:" in job.reason
+    assert len(job.reason) <= 500
 
 
 async def test_a_fault_of_a_handler_is_that_of_its_job_alone(bench: Bench) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from hybrid_coordinator.domain.interactions import Outcome, OutcomeKind
+from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.jobs import JobChanges, JobOrder, JobState
+from hybrid_coordinator.domain.knowledge import NewKnowledge, Origin
 from hybrid_coordinator.errors import ModelReplyError, ModelUnavailableError
 from hybrid_coordinator.learning.jobs.worker import JobWorker
 from hybrid_coordinator.learning.patterns.extraction import (
@@ -58,6 +60,30 @@ async def test_what_is_fenced_is_data(desk: Desk) -> None:
         await extraction.extract(extract_job(await desk.solved(work=work)))
         prompt = server.bodies(CHAT)[0]["messages"][-1]["content"]
     assert "``````\n" in prompt
+
+
+async def test_what_a_killed_process_had_stored_is_counted(desk: Desk) -> None:
+    """It ended after the entry had its evidence, and before the rest of its fields."""
+    async with ModelServer(model(says())) as server:
+        extraction = desk.models(vllm=(server.url,))
+        solved = await desk.solved(value=0.8)
+        new = NewKnowledge(CollectionName.SKILLS_PATTERNS, "app", "Round up", "Always.", {})
+        await desk.knowledge.store(new, origin=Origin.PATTERN, evidence=[solved])
+        await extraction.extract(extract_job(solved))
+        assert server.bodies(CHAT) == []
+    (item,) = await desk.entries()
+    assert (item.title, item.fields["value_score"]) == ("Round up", 0.8)
+
+
+async def test_a_further_try_reads_less(desk: Desk) -> None:
+    async with ModelServer(model(says())) as server:
+        extraction = desk.models(vllm=(server.url,))
+        long = f"{TASK} {'and so on ' * 2000}"
+        for tries in (1, 2, 4):
+            await extraction.extract(extract_job(await desk.solved(long, WORK), tries))
+        sizes = [len(body["messages"][-1]["content"]) for body in server.bodies(CHAT)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] - sizes[2] > 2000
 
 
 @pytest.mark.parametrize("change", ["worthless", "deleted", "failed-meanwhile"])
@@ -129,7 +155,7 @@ async def parked(desk: Desk, extraction: PatternExtraction, interaction_id: str)
     """Have a job done with three tries; the reason with which it is parked."""
     queue = queue_of(desk)
     await queue.order(JobChanges((JobOrder(EXTRACT, interaction_id, "app"),)))
-    worker = JobWorker(queue, extraction.kinds(), rests=(0.0, 0.0), look_seconds=0.02)
+    worker = JobWorker(queue, extraction.kinds(), str, rests=(0.0, 0.0), look_seconds=0.02)
     task = asyncio.create_task(worker.run())
     try:
         async with asyncio.timeout(120):
