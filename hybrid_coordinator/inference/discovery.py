@@ -113,15 +113,10 @@ class Discovery:
         """The discovery's clock, in seconds."""
         return self._clock()
 
-    async def survey(
-        self, *, begun_after: float = float("-inf"), local_only: bool = False
-    ) -> Survey:
+    async def survey(self, *, begun_after: float = float("-inf")) -> Survey:
         """A survey that is at most a few seconds old, and begun after that reading of the clock.
-        Waits for every endpoint; with ``local_only``, for no remote one, nor asks it."""
-        wanted = [
-            each for each in self._watched.values() if not (local_only and each.endpoint.remote)
-        ]
-        await asyncio.gather(*(each.fresh(begun_after) for each in wanted))
+        Waits for every endpoint."""
+        await asyncio.gather(*(each.fresh(begun_after) for each in self._watched.values()))
         return self._reports()
 
     async def glance(self) -> Survey:

@@ -74,9 +74,9 @@ class Gateway:
         return survey
 
     async def has_local_model(self) -> bool:
-        """Whether a local model is ready now. No remote server is asked, and nothing is looked at
-        again because of it."""
-        survey = await (await self._opened()).discovery.survey(local_only=True)
+        """Whether a local model is ready, by a look of a few seconds ago at most. Unlike ``glance``
+        it does not have the servers looked at again later."""
+        survey = await (await self._opened()).discovery.survey()
         self.breakers.heard(survey)
         return any(report.models for report in survey if not report.endpoint.remote)
 

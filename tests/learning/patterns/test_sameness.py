@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
@@ -53,6 +55,8 @@ async def test_a_rewording_is_the_same(problem: str, approach: str, same: Gist) 
     [
         Gist(TIMEOUTS.problem, "Raise the size of the connection pool so that nothing queues"),
         Gist(CLOCK.problem, "Run the test three times and pass when one run does"),
+        Gist(CLOCK.problem, "Sleep longer in the test"),
+        Gist(TIMEOUTS.problem, "Lower the retries and the timeout of requests: callers fail fast"),
         Gist("Slow SQL query on a large table", "Add a composite index that fits filter and sort"),
         Gist("Images on the landing page load slowly", COLUMN.approach),
         Gist(
@@ -65,6 +69,16 @@ async def test_a_rewording_is_the_same(problem: str, approach: str, same: Gist) 
 )
 async def test_another_way_out_or_another_problem_is_another(other: Gist) -> None:
     assert await same_as(other, KNOWN, StaticEmbedder().embed) is None
+
+
+async def test_shared_words_that_mean_something_else_are_not_enough() -> None:
+    async def embed(texts: Sequence[str]) -> list[list[float]]:
+        """Each approach at right angles to the others, and all problems alike."""
+        if TIMEOUTS.problem in texts:
+            return [[1.0, 0.0] for _ in texts]
+        return [[float(at == 0), float(at > 0)] for at, _ in enumerate(texts)]
+
+    assert await same_as(TIMEOUTS, (TIMEOUTS,), embed) is None
 
 
 async def test_of_several_the_nearest_is_taken_and_among_none_none() -> None:

@@ -159,7 +159,10 @@ async def test_what_was_stated_is_left_as_it_was_said(desk: Desk) -> None:
 
 async def test_many_at_once_make_one_entry_with_all_evidence(desk: Desk) -> None:
     solved = [await desk.solved(f"{TASK} {number}") for number in range(6)]
-    entries = await asyncio.gather(*(keep(desk, each) for each in solved))
+    said = [{}, REWORDED] * 3  # each of the two would make an entry of its own
+    entries = await asyncio.gather(
+        *(keep(desk, each, **words) for each, words in zip(solved, said, strict=True))
+    )
     assert len(set(entries)) == 1
     (item,) = await desk.entries()
     assert await desk.knowledge.evidence(item.id) == [(each, True) for each in solved]

@@ -37,9 +37,9 @@ async def listed(queue: JobRecords) -> list[tuple[str, str, int, str]]:
     return [(job.subject, job.state, job.tries, job.reason) for job in await queue.all()]
 
 
-async def test_jobs_are_taken_in_order_with_what_they_were_given(queue: JobRecords) -> None:
-    await queue.order(order("a", depth=3))
+async def test_the_newest_job_is_taken_first_with_what_it_was_given(queue: JobRecords) -> None:
     await queue.order(order("b"))
+    await queue.order(order("a", depth=3))
     await queue.order(order("c", kind="other"))
     async with queue.taken([KIND]) as first, queue.taken([KIND]) as second:
         assert first is not None
@@ -50,8 +50,8 @@ async def test_jobs_are_taken_in_order_with_what_they_were_given(queue: JobRecor
             assert third is None
         states = [(job.subject, job.state) for job in await queue.all()]
         assert states == [
-            ("a", JobState.RUNNING),
             ("b", JobState.RUNNING),
+            ("a", JobState.RUNNING),
             ("c", JobState.WAITING),
         ]
         assert await queue.counts("app") == {
@@ -182,8 +182,8 @@ async def test_a_clock_that_goes_back_strands_no_job_and_doubles_none(
     queue: JobRecords, database: Database, back: str
 ) -> None:
     """Every time in the record is then ahead of the clock."""
-    await queue.order(order("new"))
     await queue.order(order("rests"))
+    await queue.order(order("runs"))
     async with queue.taken([KIND]) as first:
         assert first is not None
         second = await take(queue)

@@ -23,7 +23,7 @@ CREATE TABLE jobs (
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (kind, subject)
 );
-CREATE INDEX jobs_turn ON jobs (tries, id) WHERE NOT parked;
+CREATE INDEX jobs_turn ON jobs (tries, id DESC) WHERE NOT parked;
 
 CREATE VIEW job_states AS
 SELECT
@@ -47,7 +47,8 @@ CREATE FUNCTION job_is_due(tried_at timestamptz, rest double precision) RETURNS 
 LANGUAGE sql STABLE
 RETURN tried_at IS NULL OR now() < tried_at OR now() >= tried_at + make_interval(secs => rest);
 
--- Take the next job of these kinds, with its lock, which the session keeps. At most one row. A
+-- Take the next job of these kinds, with its lock, which the session keeps. At most one row. The
+-- newest comes first, so that what was just done need not wait for a thousand imported things. A
 -- try is counted when it begins: a job that takes its process down is given up in the end too.
 CREATE FUNCTION claim_job(kinds text[]) RETURNS SETOF jobs
 LANGUAGE plpgsql AS $$
@@ -57,7 +58,7 @@ BEGIN
     FOR candidate IN
         SELECT id FROM jobs
         WHERE kind = ANY (kinds) AND NOT parked AND job_is_due(tried_at, rest)
-        ORDER BY tries, id
+        ORDER BY tries, id DESC
     LOOP
         CONTINUE WHEN NOT pg_try_advisory_lock(1785684595, candidate);
         -- It may have been done since it was listed: this statement sees what is there now.
