@@ -70,11 +70,26 @@ def finished_threads(
         abandoned: nothing has been heard of the session for so long that nothing more will be.
     """
     session = _Session(events)
-    for event in events:
+    for event in _prompts_first(events):
         session.take(event)
     if abandoned and events:
         session.end(events[-1].at)
     return [thread for thread in session.threads if thread.finished], session.stray
+
+
+def _prompts_first(events: Sequence[CapturedEvent]) -> list[CapturedEvent]:
+    """``events`` with no prompt behind what belongs to it, though the clock may have gone back."""
+    earliest: dict[str, datetime] = {}
+    for event in events:
+        if event.prompt_id is not None:
+            earliest[event.prompt_id] = min(earliest.get(event.prompt_id, event.at), event.at)
+
+    def place(event: CapturedEvent) -> tuple[datetime, bool]:
+        if event.kind is EventKind.PROMPT and event.prompt_id is not None:
+            return earliest[event.prompt_id], False
+        return event.at, True
+
+    return sorted(events, key=place)
 
 
 class _Session:

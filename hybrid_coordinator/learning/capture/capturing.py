@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 5.0
 """How often the inbox is looked at while no event says that a turn may be finished."""
+_BEHIND_SECONDS = 0.1
 _SWEEP_SECONDS = 3600.0
 _ABANDONED_SECONDS = 24 * 3600.0
 """A session of which nothing was heard for so long was killed."""
@@ -71,10 +72,8 @@ class Capture:
         self._recorder = recorder
         self._inbox = inbox
         self._scrub = scrub
-        self._due: set[str] = set()
+        self._due: dict[str, None] = {}  # in the order of their coming
         self._news = asyncio.Event()
-        # One at a time: two would give one prompt two numbers, and read one file twice.
-        self._assembling = asyncio.Lock()
 
     async def take(self, line: bytes) -> CapturedEvent | None:
         """Keep an event, given as the line of the hook program. Returns it once it is durable;
@@ -90,7 +89,7 @@ class Capture:
         if event is not None:
             await self._records.add(event)
             if event.kind in _CLOSING:
-                self._due.add(event.session_id)
+                self._due[event.session_id] = None
                 self._news.set()
         return event
 
@@ -109,7 +108,8 @@ class Capture:
         )
 
     async def run(self) -> None:
-        """Hand on turns for as long as the coordinator runs, from what is there already on."""
+        """Hand on turns for as long as the coordinator runs, from what is there already on. Only
+        one of it may run: two would read a file twice."""
         loop = asyncio.get_running_loop()
         swept = loop.time() - _SWEEP_SECONDS
         while True:
@@ -126,13 +126,15 @@ class Capture:
                     await self._news.wait()
             except TimeoutError:
                 continue
+            # A prompt waits for its context at this moment, and a turn can wait.
+            await asyncio.sleep(_BEHIND_SECONDS)
 
     async def sweep(self) -> None:
         """Hand on what was left, by a crash or by sessions that were killed, and forget what is
         long finished."""
         await self._drain()
         for session, abandoned in await self._records.open_sessions(_ABANDONED_SECONDS):
-            await self._assemble(session, abandoned=abandoned)
+            await self._hand_on(session, abandoned=abandoned)
         await self._records.forget(_KEPT_DAYS)
 
     async def catch_up(self) -> None:
@@ -140,14 +142,13 @@ class Capture:
         self._news.clear()
         await self._drain()
         while self._due:
-            session = self._due.pop()
+            session = next(iter(self._due))
+            del self._due[session]
             try:
-                await self._assemble(session)
+                await self._hand_on(session)
             except UnavailableError:
-                self._due.add(session)
+                self._due[session] = None
                 raise
-            except HybridError:
-                _log.warning("a turn of session %s is left for later", session, exc_info=True)
 
     async def _drain(self) -> bool:
         """Take what is in the inbox. Whether there was anything."""
@@ -165,25 +166,30 @@ class Capture:
                 await asyncio.to_thread(self._inbox.remove, file)
         return bool(files)
 
-    async def _assemble(self, session: str, *, abandoned: bool = False) -> None:
-        """Hand on the finished turns of a session."""
-        async with self._assembling:
+    async def _hand_on(self, session: str, *, abandoned: bool = False) -> None:
+        """Hand on the finished turns of a session. One that is refused waits for a sweep."""
+        opened = await self._records.of_session(session)
+        # An event that is in the record may follow one that still is in the inbox.
+        if await self._drain():
             opened = await self._records.of_session(session)
-            # An event that is in the record may follow one that still is in the inbox.
-            if await self._drain():
-                opened = await self._records.of_session(session)
-            showings = {each.event.key: each.showing_id for each in opened}
-            threads, stray = finished_threads([each.event for each in opened], abandoned=abandoned)
+        showings = {each.event.key: each.showing_id for each in opened}
+        threads, stray = finished_threads([each.event for each in opened], abandoned=abandoned)
+        try:
             for thread in threads:
                 turn = await self._turn(thread, showings)
                 if turn is not None:
                     await self._recorder.record(turn)
                 await self._records.finish([event.key for event in thread.own])
             await self._records.finish(stray)
+        except UnavailableError:
+            raise
+        except HybridError:
+            _log.warning("a turn of session %s is left for later", session, exc_info=True)
 
     async def _turn(self, thread: Thread, showings: Mapping[str, str | None]) -> Turn | None:
         """The turn that a thread is; None where nobody knows what was asked."""
         first, last = thread.own[0], thread.own[-1]
+        began = min(first, thread.opening or first, key=lambda event: event.at)
         asked, digest, named = await self._asked(thread)
         if not asked.strip():
             return None
@@ -198,10 +204,10 @@ class Capture:
             prompt=asked,
             response=answer,
             model=took.model or _UNKNOWN_MODEL,
-            started_at=first.at,
+            started_at=began.at,
             actions=tuple(map(_action, thread.actions)),
             tokens_used=took.tokens,
-            latency_ms=_milliseconds(first, last),
+            latency_ms=_milliseconds(began, last),
             showing_id=showings.get(first.key),
             agent=_text(last.content.get("agent")) or first.agent_id,
             interrupted=thread.interrupted,

@@ -146,7 +146,7 @@ def _running(event: Json) -> int:
 
 
 def _string(value: JsonValue) -> str:
-    return value if isinstance(value, str) else ""
+    return _unicode(value) if isinstance(value, str) else ""
 
 
 def _unicode(text: str) -> str:
