@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.retrieval import Retrieved, Retriever
     from hybrid_coordinator.learning.datasets import DatasetReport
     from hybrid_coordinator.learning.outcomes import OutcomeResult
+    from hybrid_coordinator.learning.sessions.importing import ImportReport
     from hybrid_coordinator.learning.wiring import Learning
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.routing.reporting import Reports
@@ -318,6 +320,21 @@ class Coordinator:
     async def update_outcome(self, interaction_id: str, outcome: Outcome) -> OutcomeResult:
         """Record how an interaction went, and what that makes it worth."""
         return await self.learning.outcomes.update(interaction_id, outcome)
+
+    async def import_sessions(
+        self,
+        directory: Path,
+        *,
+        since: datetime | None,
+        project: str | None,
+        progress: Progress,
+    ) -> ImportReport:
+        """Bring what Claude Code's session files under ``directory`` hold into the record, each
+        turn once: those from ``since`` on, and of ``project`` only, where these are given."""
+        target = await asyncio.to_thread(_resolved, "path", directory)
+        return await self.learning.importer.run(
+            target, since=since, project=project, progress=progress
+        )
 
     async def generate_training_data(
         self,

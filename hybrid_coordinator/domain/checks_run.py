@@ -36,7 +36,7 @@ class Check:
         """Whether this run looked at all that an earlier one had."""
         if (self.kind, self.tool) != (earlier.kind, earlier.tool):
             return False
-        return not self.targets or self.targets >= earlier.targets
+        return not self.targets or (bool(earlier.targets) and self.targets >= earlier.targets)
 
 
 _TEST, _BUILD, _LINT = CheckKind.TEST, CheckKind.BUILD, CheckKind.LINT

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -32,7 +32,7 @@ Progress = Callable[[float, float | None, str], Awaitable[None]]
 """Told (done, total, unit)."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class ImportReport:
     """What an import did.
 
@@ -42,17 +42,45 @@ class ImportReport:
     sessions that were read. ``unreadable`` are files, with what was wrong.
     """
 
+    files: int
+    unchanged: int
+    turns: int
+    completed: int
+    known: int
+    skipped: Mapping[str, int]
+    used_lines: int
+    lines: Mapping[str, int]
+    outcomes: Mapping[str, int]
+    unreadable: Mapping[str, str]
+    seconds: float
+
+
+@dataclass
+class _Tally:
+    """An import as it goes on."""
+
     files: int = 0
-    unchanged: int = 0
-    turns: int = 0
-    completed: int = 0
-    known: int = 0
+    stored: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     used_lines: int = 0
     lines: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
     unreadable: dict[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
+
+    def report(self, unchanged: int, seconds: float) -> ImportReport:
+        return ImportReport(
+            files=self.files,
+            unchanged=unchanged,
+            turns=self.stored[TurnReport.NEW],
+            completed=self.stored[TurnReport.COMPLETED],
+            known=self.stored[TurnReport.KNOWN],
+            skipped=dict(self.skipped),
+            used_lines=self.used_lines,
+            lines=dict(self.lines),
+            outcomes={kind.value: count for kind, count in self.outcomes.items()},
+            unreadable=dict(self.unreadable),
+            seconds=seconds,
+        )
 
 
 class SessionImporter:
@@ -84,21 +112,19 @@ class SessionImporter:
             InvalidArgumentError: there is no such directory.
         """
         started = time.monotonic()
-        report = ImportReport()
+        tally = _Tally()
         found = await asyncio.to_thread(_session_files, directory)
         wanted = await self._changed(found, since)
-        report.unchanged = len(found) - len(wanted)
         total, done = sum(file.size for file in wanted) / 1e6, 0.0
         seen: set[str] = set()
         names = ProjectNames()
         await progress(0.0, total, "MB")
         for file in wanted:
             one = _OneFile(file, seen, names, since, project)
-            await self._read(one, report)
+            await self._read(one, tally)
             done += file.size / 1e6
             await progress(done, total, "MB")
-        report.seconds = time.monotonic() - started
-        return report
+        return tally.report(len(found) - len(wanted), time.monotonic() - started)
 
     async def _changed(self, found: list[FileState], since: datetime | None) -> list[FileState]:
         known: set[FileState] = set()
@@ -107,43 +133,41 @@ class SessionImporter:
             known |= await self._files.known(paths, since)
         return [file for file in found if file not in known]
 
-    async def _read(self, one: _OneFile, report: ImportReport) -> None:
+    async def _read(self, one: _OneFile, tally: _Tally) -> None:
         """Bring one file into the record, then judge its sessions, then note that it is done."""
         recorded: list[str] = []
         sessions: dict[tuple[str, str], None] = {}
         try:
             while batch := await asyncio.to_thread(one.take, _AT_ONCE):
                 await asyncio.gather(
-                    *(self._store(each, report, recorded, sessions) for each in batch)
+                    *(self._store(each, tally, recorded, sessions) for each in batch)
                 )
         except OSError as error:
-            report.unreadable[one.file.path] = error.strerror or str(error)
+            tally.unreadable[one.file.path] = error.strerror or str(error)
             return
         for project, session_id in sessions:
-            report.outcomes += await self._inference.review(project, session_id)
+            tally.outcomes += await self._inference.review(project, session_id)
         for interaction_id in recorded:
             await self._recorder.recorded(interaction_id)
-        report.files += 1
-        report.skipped += one.skipped
-        report.used_lines += one.reader.account.used
-        report.lines += one.reader.account.left_out
+        tally.files += 1
+        tally.skipped += one.skipped
+        tally.used_lines += one.reader.account.used
+        tally.lines += one.reader.account.left_out
         if one.project is None:
             await self._files.add(one.file, one.since)
 
     async def _store(
         self,
         read: ReadTurn,
-        report: ImportReport,
+        tally: _Tally,
         recorded: list[str],
         sessions: dict[tuple[str, str], None],
     ) -> None:
         stored = await self._recorder.store(read.turn)
         if stored.id is None:
-            report.skipped[stored.report] += 1
+            tally.skipped[stored.report] += 1
             return
-        report.turns += stored.report == TurnReport.NEW
-        report.completed += stored.report == TurnReport.COMPLETED
-        report.known += stored.report == TurnReport.KNOWN
+        tally.stored[stored.report] += 1
         recorded.append(stored.id)
         sessions[storable(read.turn.project), storable(read.turn.session_id)] = None
 

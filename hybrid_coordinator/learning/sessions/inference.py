@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from hybrid_coordinator.domain.interactions import OutcomeKind
+from hybrid_coordinator.domain.interactions import Outcome, OutcomeKind, OutcomeSource
 from hybrid_coordinator.domain.turns import Turn
 from hybrid_coordinator.learning.outcomes import OutcomeRecorder
 from hybrid_coordinator.learning.sessions.signs import LATER_TURNS, infer
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.turns import RecordedTurn
+
+_UNDECIDED = Outcome(
+    OutcomeKind.UNKNOWN, 0, "what was seen points both ways", OutcomeSource.INFERRED, 0.5
+)
 
 _WINDOW = 4 * LATER_TURNS
 """Turns that are looked at for the later ones of one: subagents' lie between."""
@@ -51,8 +55,13 @@ class OutcomeInference:
 
     async def _judge(self, recorded: RecordedTurn, later: Sequence[Turn]) -> OutcomeKind | None:
         """Set what is inferred of a turn; None where nothing tells how it went."""
-        outcome = infer(recorded.turn, later)
-        if outcome is None:
+        stored = recorded.outcome
+        if stored is not None and stored.source is OutcomeSource.STATED:
             return None
-        await self._outcomes.update(recorded.id, outcome)
-        return outcome.kind
+        outcome = infer(recorded.turn, later)
+        if outcome is None and stored is not None:
+            # What was inferred before does not hold any more.
+            outcome = _UNDECIDED
+        if outcome is not None and outcome != stored:
+            await self._outcomes.update(recorded.id, outcome)
+        return None if outcome is None or outcome is _UNDECIDED else outcome.kind

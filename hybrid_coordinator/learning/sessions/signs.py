@@ -33,14 +33,14 @@ _PASSED = {CheckKind.TEST: 2.2, CheckKind.BUILD: 1.1, CheckKind.LINT: 0.7}
 _FAILED = {CheckKind.TEST: -2.2, CheckKind.BUILD: -1.7, CheckKind.LINT: -1.2}
 _FIXED = 0.6
 """A check that failed before and passes now says more than one that always passed."""
-_NOT_OF_THE_CHANGE = 0.35
+_NOT_OF_THE_CHANGE = 0.3
 """The share that counts of a check that ran before the last edit, or with no edit at all."""
 _OF_THE_NEXT_TURN = 0.8
 """The share that counts of a check that the next turn ran before it changed anything."""
 _MORE_OF_THE_SAME = 0.25
 """The share that further checks that say the same add to the strongest one."""
 
-_KEPT, _COMMITTED, _UNDONE = 1.0, 0.5, -3.0
+_KEPT, _COMMITTED, _UNDONE = 1.0, 0.5, -3.6
 _ERROR_BACK, _ERROR_GONE = -1.6, 0.9
 _ASKED_AGAIN = -0.9
 _INTERRUPTED = -0.9

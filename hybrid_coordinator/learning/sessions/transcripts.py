@@ -73,7 +73,6 @@ class _OpenTurn:
     response: str = ""
     response_message: str = ""
     interrupted: bool = False
-    api_error: bool = False
     tokens: dict[str, int] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
     calls: dict[str, tuple[str, Json, datetime]] = field(default_factory=dict)
@@ -134,12 +133,11 @@ class TranscriptReader:
 
     def _take(self, entry: Json) -> tuple[_OpenTurn | None, str]:
         """Take a line in: the turn that it ends, and why it was left out, "" if it was not."""
-        kind = entry.get("type")
+        kind = _string(entry.get("type"))
         if kind in BOOKKEEPING:
-            return None, str(kind)
+            return None, kind
         if kind not in ("user", "assistant"):
-            known = isinstance(kind, str) and _TYPE.fullmatch(kind)
-            return None, f"unknown type {kind}" if known else "unknown type"
+            return None, f"unknown type {kind}" if _TYPE.fullmatch(kind) else "unknown type"
         message = entry.get("message")
         if not isinstance(message, dict):
             return None, "no message"
@@ -271,9 +269,7 @@ class TranscriptReader:
             return "answer without a prompt"
         turn.last_at = max(turn.last_at, self._at())
         if entry.get("isApiErrorMessage") is True:
-            turn.api_error = True
             return "API error"
-        turn.api_error = False
         message_id = _string(message.get("id")) or _string(entry.get("uuid"))
         model = _string(message.get("model"))
         if model and not model.startswith("<"):
@@ -310,7 +306,7 @@ class TranscriptReader:
                 tokens_used=sum(turn.tokens.values()),
                 latency_ms=int(max(elapsed, 0)),
                 agent=turn.agent,
-                interrupted=turn.interrupted or turn.api_error,
+                interrupted=turn.interrupted,
             ),
             turn.cwd,
             turn.copied,

@@ -30,7 +30,7 @@ _ERROR_PASTED = re.compile(
 )
 _ERROR_READ = 20_000
 
-WRONG, DOUBT, GOES_ON, THANKS, RIGHT = -3.0, -1.4, 0.3, 1.2, 2.6
+WRONG, DOUBT, GOES_ON, THANKS, RIGHT = -3.4, -1.4, 0.3, 1.2, 2.6
 
 
 @dataclass(frozen=True, slots=True)

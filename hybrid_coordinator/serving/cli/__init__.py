@@ -21,6 +21,7 @@ _GROUPS = (
     "jobs",
     "exports",
     "install",
+    "imports",
 )
 
 

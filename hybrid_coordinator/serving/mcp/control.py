@@ -19,6 +19,7 @@ from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.jobs import job_methods
 from hybrid_coordinator.serving.mcp.models import model_methods
 from hybrid_coordinator.serving.mcp.server import internal_fault, progress_of
+from hybrid_coordinator.serving.mcp.sessions import session_methods
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS, Handler, usage_methods
 
 Json = dict[str, Any]
@@ -118,6 +119,7 @@ def add_control_methods(
         (stats, StatsParams),
         *usage_methods(engines),
         *model_methods(engines, session),
+        *session_methods(engines, session),
         *job_methods(engines),
         (collections, types.RequestParams),
         (reindex, types.RequestParams),
