@@ -186,11 +186,11 @@ class ProjectNames:
             started_in: where its session began, for a directory that is gone.
             folder: that of the session file, which Claude Code names after where it was started.
         """
-        for each in dict.fromkeys((directory, started_in)):
-            if each and _is_directory(each):
+        told = [each for each in (directory, started_in) if Path(each).is_absolute()]
+        for each in told:
+            if _is_directory(each):
                 return self._of(each)
-        given = started_in or directory
-        return self._of(given) if given else self._of(f"/{folder.name}")
+        return self._of(told[-1] if told else f"/{folder.name}")
 
     def _of(self, directory: str) -> str:
         if directory not in self._known:

@@ -1,0 +1,56 @@
+"""What takes turns in, over a real record and index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.learning.outcomes import OutcomeRecorder
+from hybrid_coordinator.learning.sessions.importing import SessionImporter
+from hybrid_coordinator.learning.sessions.inference import OutcomeInference
+from hybrid_coordinator.learning.sessions.recording import TurnRecorder
+from hybrid_coordinator.learning.tracking import Tracker
+from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.imported_files import ImportedFiles
+from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
+from hybrid_coordinator.storage.vectors.edge import EdgeIndex
+
+
+@dataclass
+class Learning:
+    """The parts, and what they told: ``woken`` times, and ``followed`` interactions."""
+
+    records: InteractionRecords
+    index: EdgeIndex
+    database: Database
+    woken: list[None] = field(default_factory=list)
+    followed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        def wake() -> None:
+            self.woken.append(None)
+
+        async def follow(interaction_id: str) -> None:
+            self.followed.append(interaction_id)
+
+        scrubber = Scrubber()
+        self.outcomes = OutcomeRecorder(
+            self.records, self.index, Bm25Encoder(), lambda: 0.7, wake, scrubber
+        )
+        self.inference = OutcomeInference(self.records, self.outcomes)
+        tracker = Tracker(self.records, wake, scrubber)
+        self.recorder = TurnRecorder(tracker, self.inference, follow)
+        self.importer = SessionImporter(ImportedFiles(self.database), self.recorder, self.inference)
+
+    async def count(self, table: str) -> int:
+        """Rows of a table."""
+        found: int = await self.database.fetch_value(f"SELECT count(*) FROM {table}")
+        return found
+
+
+@pytest.fixture
+def learning(records: InteractionRecords, index: EdgeIndex, database: Database) -> Learning:
+    return Learning(records, index, database)
