@@ -293,7 +293,7 @@ class _Reader:
 def _clean(output: str) -> Iterator[str]:
     """Lines without colours, control characters, overwritten progress and decorations."""
     for raw in output.split("\n"):
-        line = _ESCAPE.sub("", raw[: 4 * _MAX_LINE].rstrip("\r"))
+        line = _ESCAPE.sub("", raw[: 4 * _MAX_LINE]).rstrip("\r")
         line = _CONTROL.sub("", line.rpartition("\r")[2])[:_MAX_LINE]
         yield _DECORATION.sub("", line).rstrip()
 

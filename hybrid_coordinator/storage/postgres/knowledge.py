@@ -126,7 +126,7 @@ class KnowledgeRecords:
             )
         if not rows:
             raise _unknown(entry)
-        return _item(rows[0])
+        return knowledge_item(rows[0])
 
     async def deprecate(self, entry: str, reason: str) -> None:
         """Take an entry out of use, and keep it as a tombstone, so that it is not learned anew.
@@ -161,7 +161,7 @@ class KnowledgeRecords:
     ) -> list[KnowledgeItem]:
         """The entries in use that a project has from ``origin``."""
         rows = await self._database.fetch(self._queries.learned, collection, project, origin)
-        return [_item(row) for row in rows]
+        return [knowledge_item(row) for row in rows]
 
     async def resting_on(self, interaction_id: str, origin: Origin) -> list[str]:
         """The ids of the entries from ``origin``, also those out of use, that an interaction
@@ -176,12 +176,12 @@ class KnowledgeRecords:
         wanted = parse_ids("ids", ids)
         rows = await self._database.fetch(self._queries.get_many, wanted)
         found = {row["id"]: row for row in rows}
-        return [_item(found[uuid]) for uuid in wanted if uuid in found]
+        return [knowledge_item(found[uuid]) for uuid in wanted if uuid in found]
 
     async def unprojected(self, limit: int) -> list[KnowledgeItem]:
         """Entries whose current version is not projected, oldest first."""
         rows = await self._database.fetch(self._queries.unprojected, limit)
-        return [_item(row) for row in rows]
+        return [knowledge_item(row) for row in rows]
 
     async def count_unprojected(self) -> int:
         """How many entries wait to be projected."""
@@ -204,7 +204,7 @@ class KnowledgeRecords:
         """Entries that the generation under construction lacks, in id order behind ``after``."""
         start = None if after is None else parse_id("after", after)
         rows = await self._database.fetch(self._queries.unbuilt, start, limit)
-        return [_item(row) for row in rows]
+        return [knowledge_item(row) for row in rows]
 
     async def mark_built(self, pairs: Sequence[tuple[str, int]]) -> None:
         """Say that the generation under construction has these (id, version)."""
@@ -218,14 +218,14 @@ class KnowledgeRecords:
         """Entries in use in id order, the first ones or those behind the id ``after``."""
         start = None if after is None else parse_id("after", after)
         rows = await self._database.fetch(self._queries.page, start, limit)
-        return [_item(row) for row in rows]
+        return [knowledge_item(row) for row in rows]
 
 
 def _unknown(entry: str) -> NotFoundError:
     return NotFoundError(f"there is no entry {entry} in use; use an id that a search returned")
 
 
-def _item(row: Row) -> KnowledgeItem:
+def knowledge_item(row: Row) -> KnowledgeItem:
     return KnowledgeItem(
         id=str(row["id"]),
         version=row["version"],

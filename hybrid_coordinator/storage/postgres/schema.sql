@@ -444,6 +444,16 @@ CREATE TABLE knowledge_evidence (
 );
 CREATE INDEX knowledge_evidence_interaction ON knowledge_evidence (interaction_id);
 
+-- Entries about the same error are found by its signature.
+CREATE INDEX knowledge_items_signature ON knowledge_items ((fields ->> 'signature'))
+    WHERE fields ? 'signature';
+
+-- Behind the views, which do not tell of it.
+ALTER TABLE interactions
+    -- The revision that was last looked at for failures and what solved them.
+    ADD COLUMN examined integer NOT NULL DEFAULT 0;
+CREATE INDEX interactions_unexamined ON interactions (created_at, id) WHERE examined < revision;
+
 -- Generations of the index: one serves, and another may be built beside it.
 CREATE TABLE index_generations (
     number     integer PRIMARY KEY,

@@ -228,7 +228,11 @@ WHERE interactions.id = mark.id AND interactions.projected < mark.revision;
 
 -- name: mark_all_unprojected
 -- A new revision: a projection under way marks the old one, which then does not count.
-UPDATE interactions SET revision = revision + 1;
+-- What was looked at for failures stays so: nothing became known.
+UPDATE interactions
+SET
+    revision = revision + 1,
+    examined = CASE WHEN examined = revision THEN revision + 1 ELSE examined END;
 
 -- name: unbuilt
 SELECT * FROM current_interactions

@@ -1,0 +1,1 @@
+"""What failures teach: errors that were met, with what solved them and how that was seen."""

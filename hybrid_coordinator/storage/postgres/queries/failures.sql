@@ -1,0 +1,72 @@
+-- Sessions as they are looked at for failures, and what is known about errors.
+
+-- name: unexamined
+SELECT id FROM interactions
+WHERE examined < revision
+ORDER BY created_at, id
+LIMIT $1;
+
+-- name: around
+-- A part of a session, in order: $2 interactions before this one, and $3 from it on. Without a
+-- session it stands alone.
+WITH asked AS (
+    SELECT id, project, session_id, created_at FROM interactions WHERE id = $1
+), chosen AS (
+    (
+        SELECT earlier.id
+        FROM asked
+        JOIN interactions AS earlier USING (project, session_id)
+        WHERE (earlier.created_at, earlier.id) < (asked.created_at, asked.id)
+        ORDER BY earlier.created_at DESC, earlier.id DESC
+        LIMIT $2
+    )
+    UNION
+    (
+        SELECT later.id
+        FROM asked
+        JOIN interactions AS later USING (project, session_id)
+        WHERE (later.created_at, later.id) > (asked.created_at, asked.id)
+        ORDER BY later.created_at, later.id
+        LIMIT $3
+    )
+    UNION
+    SELECT id FROM asked
+)
+SELECT interactions.*, done.actions, said.outcomes, seen.shown
+FROM chosen
+JOIN interactions USING (id)
+CROSS JOIN LATERAL (
+    SELECT jsonb_agg(to_jsonb(actions) ORDER BY position) AS actions
+    FROM actions
+    WHERE interaction_id = interactions.id
+) AS done
+CROSS JOIN LATERAL (
+    SELECT jsonb_agg(to_jsonb(outcomes) ORDER BY outcomes.id) AS outcomes
+    FROM outcomes
+    WHERE interaction_id = interactions.id
+) AS said
+CROSS JOIN LATERAL (
+    SELECT array_agg(item_id ORDER BY rank, item_id) AS shown
+    FROM exposures
+    WHERE interaction_id = interactions.id AND NOT withheld
+) AS seen
+ORDER BY interactions.created_at, interactions.id;
+
+-- name: mark_examined
+-- Never backwards: what became known in the meantime is looked at again.
+UPDATE interactions
+SET examined = mark.revision
+FROM unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
+WHERE interactions.id = mark.id AND interactions.examined < mark.revision;
+
+-- name: entries
+-- What is known about errors of these signatures, or by these ids, also what is out of use.
+SELECT * FROM current_knowledge
+WHERE id IN (
+    SELECT id FROM knowledge_items WHERE fields ? 'signature' AND fields ->> 'signature' = ANY ($2)
+    UNION
+    SELECT unnest($3::uuid[])
+)
+    AND collection = 'error-solutions'
+    AND project = $1
+ORDER BY created_at, id;
