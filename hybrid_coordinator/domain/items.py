@@ -42,7 +42,8 @@ class ContextItem:
     ``score`` is the ranking's (higher is better, comparable within one collection and query);
     ``relevance`` in 0-1 is the share of the question's words that it holds, comparable within a
     query.
-    ``success_rate`` is in 0-1, None until an outcome is known.
+    ``success_rate`` is in 0-1, None until an outcome is known. What is ``exact`` is about the very
+    thing that was asked for, as an entry about the quoted error: it goes before all that is alike.
 
     ``lines`` says where code stands, None for what was learned. ``signature`` is one line that
     stands for the text where that does not fit, ``enclosing`` the signatures of the definitions
@@ -64,6 +65,7 @@ class ContextItem:
     enclosing: tuple[str, ...] = ()
     merged_ids: tuple[str, ...] = ()
     relevance: float = 1.0
+    exact: bool = False
 
     @property
     def learned(self) -> bool:

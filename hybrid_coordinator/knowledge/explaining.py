@@ -21,14 +21,18 @@ def explain(
     asked: Asked,
     matches: Sequence[str],
     stats: ItemStats,
+    *,
+    same_error: bool = False,
 ) -> str:
     """``a past success (value 0.78); matches parse_date, timezone; used 5 times, 80% success where
     known``.
 
-    ``matches`` are words of the question that the item holds.
+    ``matches`` are words of the question that the item holds; ``same_error`` says that it is about
+    the very error that the question quotes.
     """
     return "; ".join(
         [
+            *(["the same error, met before"] if same_error else []),
             *_what_it_is(collection, payload, asked),
             "matches " + ", ".join(matches) if matches else "close in meaning",
             *_how_it_did(stats),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from hybrid_coordinator.domain.error_signatures import root_error
 from hybrid_coordinator.domain.interactions import Interaction, OutcomeKind
-from hybrid_coordinator.domain.items import GLOBAL_PROJECT
+from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue, KnowledgeItem
 from hybrid_coordinator.knowledge.collections import CollectionDefinition, FieldType
+from hybrid_coordinator.knowledge.same_errors import SIGNATURE
 
 Payload = dict[str, JsonValue]
 
@@ -55,6 +57,9 @@ def knowledge_payload(item: KnowledgeItem, definition: CollectionDefinition) -> 
         definition.title_field: _clip(item.title),
         definition.text_field: _clip(item.content),
     }
+    if item.collection is CollectionName.ERROR_SOLUTIONS:
+        error = root_error(item.title)
+        mirrored |= {SIGNATURE: error.key} if error else {}
     return (
         mirrored
         | fields

@@ -38,6 +38,7 @@ from hybrid_coordinator.knowledge.relevance import (
     mentions,
     relevant_pieces,
 )
+from hybrid_coordinator.knowledge.same_errors import QuotedErrors
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import ScoredHit, SparseText, VectorIndex
@@ -91,6 +92,7 @@ class _Query:
     text: str
     asked: Asked
     question: Question
+    errors: QuotedErrors
     dense: Vector | None
     sparse: SparseText
     project: str
@@ -101,7 +103,8 @@ class _Query:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A hit with the share of the question's words that it holds."""
+    """A hit with the share of the question's words that it holds; ``exact`` if it is about the
+    very error that the question quotes."""
 
     hit: ScoredHit
     title: str
@@ -109,6 +112,7 @@ class _Found:
     coverage: float
     matches: tuple[str, ...]
     relevant: bool = True
+    exact: bool = False
 
 
 class Retriever:
@@ -161,27 +165,28 @@ class Retriever:
             UnavailableError, StorageError: none of the collections can be searched.
         """
         async with self._setup.asking():
-            return await self._find(
-                _bounded(query), project, collections, limit, only_relevant, by_outcomes
-            )
+            return await self._find(query, project, collections, limit, only_relevant, by_outcomes)
 
     async def _find(
         self,
-        text: str,
+        query: str,
         project: str,
         collections: Sequence[CollectionName],
         limit: int,
         only_relevant: bool,
         by_outcomes: bool,
     ) -> Retrieved:
+        text = _bounded(query)
         question, asked = Question(text), read_question(text)
-        if not question and asked.kind is not Kind.SYMBOL:
+        errors = QuotedErrors.in_question(query)
+        if not question and asked.kind is not Kind.SYMBOL and not errors.keys:
             return Retrieved(())  # there is nothing to look for
         notices: list[str] = []
         prepared = _Query(
             text=text,
             asked=asked,
             question=question,
+            errors=errors,
             dense=await self._vector(text, notices),
             sparse=self._bm25.query(text),
             project=project,
@@ -242,9 +247,12 @@ class Retriever:
         where = {"project": [query.project, GLOBAL_PROJECT]}
         if name is not _CODE:
             limit = max(query.limit, _CANDIDATES)
-            return await self._index.hybrid(
+            hits = await self._index.hybrid(
                 name, dense=query.dense, sparse=query.sparse, where=where, limit=limit
             )
+            if name is CollectionName.ERROR_SOLUTIONS:
+                hits = await query.errors.found_too(self._index, hits, query.project)
+            return hits
         # The text of an error is in the code word for word: what is only alike is in the way.
         names = sorted(query.asked.names)
         by_words = query.asked.kind is Kind.ERROR and query.sparse.indices
@@ -331,7 +339,8 @@ class Retriever:
         first."""
         definition = self._definitions[name]
         ordered = hits if name is _CODE else rank_learned(hits, query.asked, stats, query.weights)
-        found = [_weigh(hit, definition, query.question) for hit in ordered]
+        found = [_weigh(hit, definition, query) for hit in ordered]
+        found.sort(key=_exactness)
         relevant = _relevant(name, found, query, similarity)
         if query.only_relevant:
             most = min(query.limit, definition.ranking.quota) if name is _CODE else _CANDIDATES
@@ -352,11 +361,11 @@ def _in_order(
     stats: Mapping[str, ItemStats],
 ) -> tuple[ContextItem, ...]:
     ranked = [
-        (not one.relevant, rank, -one.coverage, name, one)
+        (not one.relevant, not one.exact, rank, -one.coverage, name, one)
         for name, of_collection in found.items()
         for rank, one in enumerate(of_collection)
     ]
-    ranked.sort(key=lambda entry: entry[:4])
+    ranked.sort(key=lambda entry: entry[:5])
     unused = ItemStats()
     return tuple(_item(name, one, asked, stats.get(one.hit.id, unused)) for *_, name, one in ranked)
 
@@ -382,12 +391,20 @@ def _bounded(query: str) -> str:
     return f"{query[:_QUESTION_START]}\n{query[-_QUESTION_END:]}"
 
 
-def _weigh(hit: ScoredHit, definition: CollectionDefinition, question: Question) -> _Found:
+def _exactness(found: _Found) -> tuple[bool, float]:
+    """Entries about the very error come first, of these the surest."""
+    sure = found.hit.payload.get("confidence_score")
+    return not found.exact, -sure if found.exact and isinstance(sure, int | float) else 0.0
+
+
+def _weigh(hit: ScoredHit, definition: CollectionDefinition, query: _Query) -> _Found:
     title = _text(hit.payload, "title", definition.title_field)
     text = _text(hit.payload, "text", definition.text_field)
     whole_title = _text(hit.payload, definition.title_field, "title")
-    coverage, matches = question.weigh("\n".join([whole_title, _text(hit.payload, "source"), text]))
-    return _Found(hit, title, text, coverage, matches)
+    whole = "\n".join([whole_title, _text(hit.payload, "source"), text])
+    coverage, matches = query.question.weigh(whole)
+    exact = definition.name is CollectionName.ERROR_SOLUTIONS and query.errors.are(hit.payload)
+    return _Found(hit, title, text, coverage, matches, exact=exact)
 
 
 def _relevant(
@@ -397,7 +414,9 @@ def _relevant(
     each."""
     if name is not _CODE:
         question, text = query.question, query.text
-        return [one for one in found if is_similar(question, text, one.title, one.text)]
+        return [
+            one for one in found if one.exact or is_similar(question, text, one.title, one.text)
+        ]
     if query.asked.kind is Kind.SYMBOL:
         named = [one for one in found if _names_it(one, query.asked)]
         # A name that is written as only code is stands in the code or does not.
@@ -425,13 +444,21 @@ def _item(name: CollectionName, found: _Found, asked: Asked, stats: ItemStats) -
         text=found.text,
         source=_text(found.hit.payload, "source"),
         score=found.hit.score,
-        why=explain(name, found.hit.payload, asked, found.matches[:_WORDS_NAMED], stats),
+        why=explain(
+            name,
+            found.hit.payload,
+            asked,
+            found.matches[:_WORDS_NAMED],
+            stats,
+            same_error=found.exact,
+        ),
         uses=stats.uses,
         success_rate=stats.success_rate,
         lines=_lines(found.hit.payload),
         signature=_text(found.hit.payload, "signature"),
         enclosing=_strings(found.hit.payload.get("context")) if name is _CODE else (),
-        relevance=found.coverage,
+        relevance=1.0 if found.exact else found.coverage,
+        exact=found.exact,
     )
 
 

@@ -136,8 +136,11 @@ class Selector:
         counts = [_counts(item, most, one) for item, one in zip(eligible, known, strict=True)]
         draws = self._draws()
         drawn = [draws.betavariate(_SHARPNESS * a, _SHARPNESS * b) for a, b in counts]
-        places = sorted(range(len(eligible)), key=lambda place: -drawn[place])[:count]
-        places.sort(key=lambda place: (-counts[place][0] / sum(counts[place]), place))
+        alike = [not item.exact for item in eligible]
+        places = sorted(range(len(eligible)), key=lambda place: (alike[place], -drawn[place]))
+        del places[count:]
+        rates = [gained / (gained + lost) for gained, lost in counts]
+        places.sort(key=lambda place: (alike[place], -rates[place], place))
         return [eligible[place] for place in places]
 
     def _draws(self) -> Random:

@@ -71,7 +71,7 @@ class Memory:
         content: str,
         collection: CollectionName = CollectionName.SKILLS_PATTERNS,
         project: str = PROJECT,
-        **fields: str,
+        **fields: JsonValue,
     ) -> str:
         """Store a knowledge entry and wake the projector."""
         new = NewKnowledge(collection, project, title, content, fields)

@@ -228,7 +228,7 @@ class FailureLessons:
     ) -> Mapping[str, JsonValue]:
         scrub = self._scrubber.scrub
         return {
-            "signature": failure.signature.key,
+            "error_signature": failure.signature.key,
             "error_message": scrub(failure.signature.title),
             "error_type": failure.signature.error_type,
             "context": scrub(setting(failure)),

@@ -445,8 +445,8 @@ CREATE TABLE knowledge_evidence (
 CREATE INDEX knowledge_evidence_interaction ON knowledge_evidence (interaction_id);
 
 -- Entries about the same error are found by its signature.
-CREATE INDEX knowledge_items_signature ON knowledge_items ((fields ->> 'signature'))
-    WHERE fields ? 'signature';
+CREATE INDEX knowledge_items_signature ON knowledge_items ((fields ->> 'error_signature'))
+    WHERE fields ? 'error_signature';
 
 -- Behind the views, which do not tell of it.
 ALTER TABLE interactions

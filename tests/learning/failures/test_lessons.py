@@ -98,7 +98,7 @@ async def test_a_failed_then_fixed_turn_makes_an_entry_that_says_how_and_by_what
     error = root_error(IMPORT_ERROR)
     assert error is not None
     assert item.fields == {
-        "signature": error.key,
+        "error_signature": error.key,
         "error_message": IMPORT_TITLE,
         "error_type": "ImportError",
         "context": "pytest; Python",
@@ -183,7 +183,7 @@ async def test_another_solution_of_the_same_error_is_kept_beside_the_first(desk:
     first, second = await desk.entries()
     assert first.title == IMPORT_TITLE
     assert second.title == f"{IMPORT_TITLE} (solution 2)"
-    assert first.fields["signature"] == second.fields["signature"]
+    assert first.fields["error_signature"] == second.fields["error_signature"]
     assert first.fields["error_message"] == second.fields["error_message"]
     assert "Ran: `pip install --force-reinstall shop-ext`" in second.content
     assert (first.fields["success_count"], second.fields["success_count"]) == (1, 1)

@@ -6,5 +6,5 @@ ALTER TABLE interactions
 CREATE INDEX interactions_unexamined ON interactions (created_at, id) WHERE examined < revision;
 
 -- Entries about the same error are found by its signature.
-CREATE INDEX knowledge_items_signature ON knowledge_items ((fields ->> 'signature'))
-    WHERE fields ? 'signature';
+CREATE INDEX knowledge_items_signature ON knowledge_items ((fields ->> 'error_signature'))
+    WHERE fields ? 'error_signature';

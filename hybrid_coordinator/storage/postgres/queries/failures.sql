@@ -63,7 +63,7 @@ WHERE interactions.id = mark.id AND interactions.examined < mark.revision;
 -- What is known about errors of these signatures, or by these ids, also what is out of use.
 SELECT * FROM current_knowledge
 WHERE id IN (
-    SELECT id FROM knowledge_items WHERE fields ? 'signature' AND fields ->> 'signature' = ANY ($2)
+    SELECT id FROM knowledge_items WHERE fields ? 'error_signature' AND fields ->> 'error_signature' = ANY ($2)
     UNION
     SELECT unnest($3::uuid[])
 )
