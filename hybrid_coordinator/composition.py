@@ -396,17 +396,6 @@ async def _build(
     )
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
-    tracker = Tracker(interactions, recorded, scrubber)
-    outcomes = OutcomeRecorder(
-        interactions,
-        index,
-        bm25,
-        lambda: store.current().learning.high_value_threshold,
-        recorded,
-        scrubber,
-        outcome_jobs,
-    )
-    turns, importer = _sessions(database, interactions, tracker, outcomes)
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),
         projector=projector,
