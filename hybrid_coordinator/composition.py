@@ -391,7 +391,7 @@ async def _build(
             models,
             scrubber,
             embed,
-            home.inbox_dir,
+            home,
         )
     )
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)

@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retrieved, Retriever
-    from hybrid_coordinator.learning.datasets import DatasetReport
     from hybrid_coordinator.learning.outcomes import OutcomeResult
     from hybrid_coordinator.learning.sessions.importing import ImportReport
+    from hybrid_coordinator.learning.training.generating import DatasetReport
     from hybrid_coordinator.learning.wiring import Learning
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.routing.reporting import Reports

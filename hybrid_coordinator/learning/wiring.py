@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.home import Home
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.projection import Projector
 from hybrid_coordinator.learning.capture.capturing import Capture
 from hybrid_coordinator.learning.capture.inbox import Inbox
-from hybrid_coordinator.learning.datasets import TrainingData
 from hybrid_coordinator.learning.jobs.kinds import JobKind, OutcomeRule
 from hybrid_coordinator.learning.jobs.queue import Jobs
 from hybrid_coordinator.learning.jobs.rules import OutcomeJobs
@@ -28,6 +27,8 @@ from hybrid_coordinator.learning.sessions.inference import OutcomeInference
 from hybrid_coordinator.learning.sessions.recording import TurnRecorder
 from hybrid_coordinator.learning.showing import Shower
 from hybrid_coordinator.learning.tracking import Tracker
+from hybrid_coordinator.learning.training.fresh import FreshDatasets
+from hybrid_coordinator.learning.training.generating import TrainingData
 from hybrid_coordinator.routing.caching import Embed
 from hybrid_coordinator.routing.current import CurrentModels
 from hybrid_coordinator.settings import SettingsStore
@@ -41,6 +42,7 @@ from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.postgres.showings import Showings
+from hybrid_coordinator.storage.postgres.training import TrainingRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
@@ -60,7 +62,7 @@ class Parts:
     models: CurrentModels
     scrubber: Scrubber
     embed: Embed
-    inbox: Path
+    home: Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +97,20 @@ def build_learning(parts: Parts) -> Learning:
     quotas = {name: definition.ranking.quota for name, definition in parts.definitions.items()}
     selector = Selector(lambda: settings.current().learning, quotas)
     reviewer = Reviewer(Credit(parts.database), parts.knowledge, showings, parts.projector.wake)
-    jobs, worker, ordered = _jobs(parts)
+    training_data = TrainingData(
+        TrainingRecords(parts.database), Datasets(parts.database), scrubber
+    )
+    fresh = FreshDatasets(training_data, settings.current, parts.home.datasets_dir)
+    jobs, worker, ordered = _jobs(parts, fresh)
     tracker = Tracker(interactions, showings, recorded, scrubber)
     outcomes = OutcomeRecorder(
         interactions, parts.index, parts.bm25, _high_value(parts), judged, scrubber, ordered
     )
     inference = OutcomeInference(interactions, outcomes)
     turns = TurnRecorder(tracker, inference)
-    capture = Capture(CapturedEvents(parts.database), turns, Inbox(parts.inbox), scrubber.scrub)
+    capture = Capture(
+        CapturedEvents(parts.database), turns, Inbox(parts.home.inbox_dir), scrubber.scrub
+    )
     return Learning(
         shower=Shower(selector, showings),
         tracker=tracker,
@@ -112,7 +120,7 @@ def build_learning(parts: Parts) -> Learning:
         importer=SessionImporter(ImportedFiles(parts.database), turns, inference),
         capture=capture,
         jobs=jobs,
-        training_data=TrainingData(interactions, Datasets(parts.database), scrubber),
+        training_data=training_data,
         works=(worker.run, reviewer.run, capture.run),
     )
 
@@ -121,12 +129,12 @@ def _high_value(parts: Parts) -> Callable[[], float]:
     return lambda: parts.settings.current().learning.high_value_threshold
 
 
-def _jobs(parts: Parts) -> tuple[Jobs, JobWorker, OutcomeJobs]:
+def _jobs(parts: Parts, fresh: FreshDatasets) -> tuple[Jobs, JobWorker, OutcomeJobs]:
     """The queue, who works on it, and what outcomes order: kinds of jobs and the rules of outcomes
     are registered here."""
     records = JobRecords(parts.database)
-    kinds: tuple[JobKind, ...] = (*_patterns(parts, records).kinds(),)
-    rules: tuple[OutcomeRule, ...] = (pattern_rule(parts.settings.current),)
+    kinds: tuple[JobKind, ...] = (*_patterns(parts, records).kinds(), fresh.kind())
+    rules: tuple[OutcomeRule, ...] = (pattern_rule(parts.settings.current), fresh.rule)
     worker = JobWorker(records, kinds, parts.scrubber.scrub)
     return Jobs(records, worker), worker, OutcomeJobs(records, rules, worker.wake)
 

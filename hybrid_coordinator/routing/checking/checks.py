@@ -58,6 +58,10 @@ _NO_PROBLEMS = frozenset(
 """Tasks whose answers work nothing out, whatever figures stand in them."""
 
 
+CUT_AT_LIMIT = "it is cut at its length limit"
+"""What is said of an answer that the server cut."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """What a JSON answer must match: a validator, and the names that must be there."""
@@ -159,7 +163,7 @@ def _completeness(
     if _NOTHING_SAID.fullmatch(stripped):
         return Finding(0.0, "it is empty")
     if finish_reason == "length":
-        return Finding(_CUT, "it is cut at its length limit")
+        return Finding(_CUT, CUT_AT_LIMIT)
     parts = [fence.text for fence in fences] or [stripped]
     if all(_PLACEHOLDER.match(part.lstrip(_MARKS)) for part in parts):
         return Finding(0.0, "it is only a placeholder")

@@ -82,10 +82,10 @@ def coherence(answer: str, prompt: str, *, is_data: bool = False) -> Finding:
     if len(answer) > _MOST_CHARACTERS:
         half = _MOST_CHARACTERS // 2
         answer = f"{answer[:half]}\n{answer[-half:]}"
-    loops = _loops(answer)
-    looped = "it repeats itself" if loops < 1 else ""
+    unlooped = originality(answer)
+    looped = "it repeats itself" if unlooped < 1 else ""
     if is_data:
-        return Finding(loops, looped)
+        return Finding(unlooped, looped)
     prose = _INLINE.sub(" ", _FENCED.sub(" ", answer))
     if not answer.strip():
         return Finding(0.0)
@@ -93,14 +93,14 @@ def coherence(answer: str, prompt: str, *, is_data: bool = False) -> Finding:
         return Finding(0.0, "it repeats the question")
     if _garbled(prose):
         return Finding(0.0, "it is noise")
-    unreadable = _unreadable(answer)
-    value = loops * (1 - unreadable)
-    words = len(_WORD.findall(answer)) if prose == answer else _MOST_CHARACTERS
-    if not _TRANSLATES.search(prompt):
-        for sign, said in _NO_ANSWERS if words < _REFUSAL_WORDS else ():
-            if sign.search(answer):
-                return Finding(min(value, _REFUSED), said)
-        if prose == answer and words >= _PROSE_WORDS and _elsewhere(answer, prompt):
+    unreadable = unreadability(answer)
+    value = unlooped * (1 - unreadable)
+    said = no_answer(answer, prompt)
+    if said:
+        return Finding(min(value, _REFUSED), said)
+    if prose == answer and not _TRANSLATES.search(prompt):
+        words = len(_WORD.findall(answer))
+        if words >= _PROSE_WORDS and _elsewhere(answer, prompt):
             return Finding(min(value, _ELSEWHERE), "nothing of the question is in it")
     if unreadable:
         return Finding(value, looped or "it has unreadable characters")
@@ -108,6 +108,16 @@ def coherence(answer: str, prompt: str, *, is_data: bool = False) -> Finding:
     if hedge:
         return Finding(value * _HEDGED, looped or f"it hedges: {' '.join(hedge.group().split())!r}")
     return Finding(value, looped)
+
+
+def no_answer(answer: str, prompt: str) -> str:
+    """Why a short answer in prose is none: it refuses, asks back or does not know. Empty for an
+    answer."""
+    if _FENCED.search(answer) or _INLINE.search(answer) or _TRANSLATES.search(prompt):
+        return ""
+    if len(_WORD.findall(answer)) >= _REFUSAL_WORDS:
+        return ""
+    return next((said for sign, said in _NO_ANSWERS if sign.search(answer)), "")
 
 
 def _elsewhere(answer: str, prompt: str) -> bool:
@@ -121,7 +131,7 @@ def _stems(text: str) -> set[str]:
     return {word[:_STEM] for word in _LONG_WORD.findall(text.lower())}
 
 
-def _loops(text: str) -> float:
+def originality(text: str) -> float:
     """1 for no repetition, 0 for a loop: repeated word n-grams, and a tail with a short period."""
     if _tail_loops(text):
         return 0.0
@@ -173,6 +183,6 @@ def _kind(sign: str) -> int:
     return 3
 
 
-def _unreadable(text: str) -> float:
-    """How much is replacement and control characters, ten per cent of which are past bearing."""
+def unreadability(text: str) -> float:
+    """0-1: how much is replacement and control characters, of which a tenth is past bearing."""
     return min(1.0, 10 * len(_UNREADABLE.findall(text)) / max(1, len(text)))

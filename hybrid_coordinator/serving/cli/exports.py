@@ -1,4 +1,4 @@
-"""export: interactions and knowledge, or the log of what models were asked."""
+"""export: interactions and knowledge, the log of what models were asked, or training data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from typing import TextIO
 
 from hybrid_coordinator.errors import InvalidArgumentError, StorageError
 from hybrid_coordinator.home import Home
-from hybrid_coordinator.serving.cli.output import add_json_flag
+from hybrid_coordinator.serving.cli.output import (
+    add_json_flag,
+    positive,
+    print_json,
+    print_table,
+    progress_bar,
+)
 from hybrid_coordinator.serving.client import Client, Json, connected
 
 _Writer = Callable[[Iterator[Json], TextIO], int]
@@ -31,13 +37,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register this group."""
     export = commands.add_parser(
         "export",
-        help="write interactions and knowledge as JSON lines; `export usage`: what models did",
+        help="write interactions and knowledge as JSON lines; `export usage`: what models did; "
+        "`export training`: data to train a model on",
         description="Write interactions and knowledge as JSON lines.",
     )
     export.add_argument("--output", type=Path, metavar="FILE", help="a file instead of stdout")
     add_json_flag(export)  # its output is JSON lines in any case
     export.set_defaults(run=_export)
-    kinds = export.add_subparsers(dest="kind", metavar="usage")
+    kinds = export.add_subparsers(dest="kind", metavar="usage | training")
     usage = kinds.add_parser(
         "usage",
         help="write the log of attempts instead: each call of each model",
@@ -56,6 +63,37 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     usage.add_argument("--project", help="one project only")
     usage.set_defaults(run=_export_usage)
+    _add_training(kinds)
+
+
+def _add_training(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    training = kinds.add_parser(
+        "training",
+        help="write training data instead: what went well, without secrets and duplicates",
+        description="Write training data to a new directory: train, validation and test as JSON "
+        "lines, with a card, a manifest and where each example comes from.",
+    )
+    training.add_argument(
+        "--format",
+        choices=("openai", "sharegpt", "dpo"),
+        default="openai",
+        help="chat messages (openai), ShareGPT turns, or preference pairs (dpo)",
+    )
+    training.add_argument(
+        "--min-value", type=float, default=0.7, metavar="0-1", help="of an interaction; 0.7"
+    )
+    training.add_argument("--max", type=positive, metavar="N", help="the oldest N examples only")
+    training.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIRECTORY",
+        default=argparse.SUPPRESS,
+        help="where the new directory goes",
+    )
+    training.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON"
+    )
+    training.set_defaults(run=_export_training)
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -70,6 +108,24 @@ def _export_usage(options: argparse.Namespace) -> int:
     with connected(Home.from_environment()) as client:
         writer = _write_csv if options.format == "csv" else _write_lines
         return _put(_attempts(client, params), options.output, writer)
+
+
+def _export_training(options: argparse.Namespace) -> int:
+    arguments: Json = {"format": options.format, "min_value": options.min_value}
+    if options.max is not None:
+        arguments["max_examples"] = options.max
+    if options.output is not None:
+        arguments["output_dir"] = str(options.output.absolute())
+    with connected(Home.from_environment()) as client, progress_bar("exporting") as bar:
+        made = client.tool("generate_training_data", arguments, bar)
+    if options.json:
+        print_json(made)
+        return 0
+    print(Path(made["paths"]["train"]).parent)
+    print_table(("split", "examples"), made["counts"].items(), numbers_from=1)
+    if made["dropped"]:
+        print_table(("dropped", "interactions"), made["dropped"].items(), numbers_from=1)
+    return 0
 
 
 def _put(rows: Iterator[Json], output: Path | None, write: _Writer) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -72,7 +71,6 @@ class _Queries:
     unbuilt: str
     mark_built: str
     item_stats: str
-    with_outcome: str
     page: str
 
 
@@ -350,17 +348,6 @@ class InteractionRecords:
         start = None if after is None else parse_id("after", after)
         rows = await self._database.fetch(self._queries.page, start, limit)
         return [_interaction(row) for row in rows]
-
-    async def with_outcome(
-        self, *, min_value: float, kinds: Sequence[OutcomeKind], project: str | None = None
-    ) -> AsyncGenerator[Interaction]:
-        """Interactions whose latest outcome is of these kinds and worth at least ``min_value``,
-        oldest first, as of one moment. Close the iterator (``contextlib.aclosing``) when leaving
-        it early: it holds a connection."""
-        stream = self._database.stream(self._queries.with_outcome, list(kinds), min_value, project)
-        async with aclosing(stream) as rows:
-            async for row in rows:
-                yield _interaction(row)
 
 
 def _unknown(interaction_id: str) -> NotFoundError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from contextlib import aclosing
 from dataclasses import asdict, replace
 
 import pytest
@@ -351,43 +350,6 @@ async def test_item_stats_follow_the_latest_outcomes(records: InteractionRecords
     await records.set_outcome(shown[0], Outcome(OutcomeKind.FAILURE), 0.5, {})
     assert await seen(B) == {B: (3, 0.25)}
     assert await seen() == {}
-
-
-async def test_export_streams_what_is_worth_it_oldest_first(
-    records: InteractionRecords, database: Database
-) -> None:
-    stored = [await records.add(new(query=str(number))) for number in range(450)]
-    for number, interaction in enumerate(stored):
-        kind = OutcomeKind.SUCCESS if number % 2 else OutcomeKind.FAILURE
-        await records.set_outcome(interaction, Outcome(kind), number / 450, {})
-    other = await records.add(new(project="other"))
-    await records.set_outcome(other, SUCCESS, 1.0, {})
-    await records.add(new())
-
-    found = [
-        interaction.id
-        async for interaction in records.with_outcome(min_value=0.0, kinds=[OutcomeKind.SUCCESS])
-    ]
-    assert found == [*stored[1::2], other]
-    kinds = [OutcomeKind.SUCCESS, OutcomeKind.FAILURE]
-    found = [
-        interaction.id
-        async for interaction in records.with_outcome(min_value=0.5, kinds=kinds, project="shop")
-    ]
-    assert found == stored[225:]
-
-
-async def test_an_export_left_early_gives_its_connection_back(
-    records: InteractionRecords,
-) -> None:
-    for _ in range(3):
-        await records.set_outcome(await records.add(new()), SUCCESS, 1.0, {})
-    for _ in range(25):
-        export = records.with_outcome(min_value=0.0, kinds=[OutcomeKind.SUCCESS])
-        async with aclosing(export):
-            async for _interaction in export:
-                break
-    assert await records.count_unprojected() == 3
 
 
 async def test_what_was_inferred_never_takes_the_place_of_what_was_stated(

@@ -15,6 +15,7 @@ from hybrid_coordinator.storage.postgres.database import Database, Session
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.postgres.showings import Showings
+from hybrid_coordinator.storage.postgres.training import TrainingRecords
 
 FILL = """
 INSERT INTO interactions
@@ -158,10 +159,9 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     entries = await explain(session, knowledge.get_many, one)
     assert (entries.scanned, entries.indexes) == (frozenset(), {"knowledge_items_pkey"})
 
-    sql = interactions.with_outcome
-    every = await explain(session, sql, ["success"], 0.5, None)
-    assert (every.scanned, every.sorts) == (frozenset(), 0)
-    assert every.indexes >= {"interactions_created", "outcomes_interaction"}
-    one = await explain(session, sql, ["success"], 0.5, "p7")
-    assert one.scanned == frozenset()
-    assert one.indexes >= {"interactions_project_created", "outcomes_interaction"}
+    training = TrainingRecords(database)._queries
+    candidates = await explain(session, training.candidates, 0.5, "cut")
+    assert candidates.scanned <= {"training_groups"}  # it is empty here
+    assert candidates.indexes >= {"interactions_created", "outcomes_interaction", "actions_pkey"}
+    failures = await explain(session, training.failures, 0.5)
+    assert (failures.scanned, failures.sorts) == (frozenset(), 0)

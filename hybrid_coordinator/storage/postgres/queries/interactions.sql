@@ -259,12 +259,5 @@ SELECT
 FROM item_stats
 WHERE item_id = ANY ($1::uuid[]);
 
--- name: with_outcome
-SELECT * FROM current_interactions
-WHERE outcome = ANY ($1::text[])
-    AND value_score >= $2
-    AND ($3::text IS NULL OR project = $3)
-ORDER BY created_at, id;
-
 -- name: page
 SELECT * FROM current_interactions WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2;

@@ -8,8 +8,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,21 +20,31 @@ _PREFIX = ".unfinished-dataset-"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """SHA-256 in hexadecimal: over all splits in order, and of each file by its name."""
+
+    splits: str
+    files: Mapping[str, str]
+
+
 class DatasetWriter:
-    """Writes ``{split}.jsonl`` files into a directory beside the target, and moves it into place.
+    """Writes ``{name}.jsonl`` files into a directory beside the target, and moves it into place.
 
     The directory is locked while its writer lives, so whatever is found unlocked was left by one
     that was killed.
     """
 
-    def __init__(self, parent: Path, splits: Iterable[str]) -> None:
+    def __init__(self, parent: Path, splits: Sequence[str], sidecars: Sequence[str] = ()) -> None:
         """``parent`` is made if it is not there; what killed writers left in it is removed.
+        ``sidecars`` are files that the set's name does not depend on.
 
         Raises:
             InvalidArgumentError: ``parent`` cannot be made or written to.
             StorageError: the disk is full.
         """
         self._parent = parent
+        self._splits = tuple(splits)
         self._files: dict[str, BinaryIO] = {}
         with self._mapped_errors():
             parent.mkdir(parents=True, exist_ok=True)
@@ -41,33 +52,43 @@ class DatasetWriter:
             self._directory, self._lock = _locked_directory(parent)
         try:
             with self._mapped_errors():
-                for split in splits:
-                    self._files[split] = (self._directory / f"{split}.jsonl").open("wb")
+                for name in (*splits, *sidecars):
+                    self._files[name] = (self._directory / f"{name}.jsonl").open("wb")
         except BaseException:
             self.close()
             raise
 
-    def write(self, split: str, line: str) -> None:
+    def write(self, name: str, line: str) -> None:
         """Append a line."""
         with self._mapped_errors():
-            self._files[split].write(f"{line}\n".encode())
+            self._files[name].write(f"{line}\n".encode())
 
-    def commit(self, prefix: str) -> tuple[Path, str]:
-        """Make the files durable and visible at once, as ``{prefix}-{sha256's first 12}``.
+    def finish(self) -> Digests:
+        """Make the files durable; nothing can be appended any more."""
+        with self._mapped_errors():
+            for file in self._files.values():
+                _close_durably(file)
+            names = {name: f"{name}.jsonl" for name in self._files}
+            return Digests(
+                _sha256(self._directory, [names[split] for split in self._splits]),
+                {name: _sha256(self._directory, [name]) for name in names.values()},
+            )
 
-        Returns that directory and the SHA-256 over the files in order. A directory that is there
-        already holds the same, and is kept.
+    def add(self, name: str, text: str) -> None:
+        """Put another file of that name beside the finished ones."""
+        with self._mapped_errors(), (self._directory / name).open("wb") as file:
+            file.write(text.encode())
+            _close_durably(file)
+
+    def commit(self, prefix: str, digest: str) -> Path:
+        """Make everything visible at once, as ``{prefix}-{first 12 of the splits' digest}``.
+        A directory that is there already holds the same splits, and is kept.
 
         Raises:
             StorageError: the disk is full, or that directory was changed since.
         """
         with self._mapped_errors():
-            for file in self._files.values():
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
             os.fsync(self._lock)
-            digest = _sha256(self._directory, self._files)
             target = self._parent / f"{prefix}-{digest[:12]}"
             try:
                 self._directory.rename(target)
@@ -76,7 +97,7 @@ class DatasetWriter:
                     raise
                 self._check_same(target, digest)
             _fsync_directory(self._parent)
-        return target, digest
+        return target
 
     def close(self) -> None:
         """Remove what was not committed. Safe to call twice."""
@@ -91,7 +112,7 @@ class DatasetWriter:
 
     def _check_same(self, target: Path, digest: str) -> None:
         try:
-            same = _sha256(target, self._files) == digest
+            same = _sha256(target, [f"{split}.jsonl" for split in self._splits]) == digest
         except (FileNotFoundError, NotADirectoryError):
             same = False
         if not same:
@@ -140,10 +161,16 @@ def _remove_leftovers(parent: Path) -> None:
             os.close(lock)
 
 
-def _sha256(directory: Path, names: Mapping[str, object]) -> str:
+def _close_durably(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+def _sha256(directory: Path, names: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for name in names:
-        with (directory / f"{name}.jsonl").open("rb") as file:
+        with (directory / name).open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from hybrid_coordinator.errors import InvalidArgumentError, StorageError
-from hybrid_coordinator.learning.dataset_files import DatasetWriter
+from hybrid_coordinator.learning.training.files import DatasetWriter
 
 SPLITS = ("train", "validation", "test")
 
 WRITER = """
 import sys
 from pathlib import Path
-from hybrid_coordinator.learning.dataset_files import DatasetWriter
+from hybrid_coordinator.learning.training.files import DatasetWriter
 writer = DatasetWriter(Path(sys.argv[1]), ("train", "validation", "test"))
 for number in range(20_000):
     writer.write("train", f"line {number}")
@@ -31,7 +31,8 @@ def write(parent: Path, *lines: str) -> tuple[Path, str]:
     try:
         for line in lines:
             writer.write("train", line)
-        return writer.commit("openai")
+        digest = writer.finish().splits
+        return writer.commit("openai", digest), digest
     finally:
         writer.close()
 
@@ -100,7 +101,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, limit: int) -> N
         f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "from hybrid_coordinator.errors import StorageError\n"
         f"try:{WRITER.replace(chr(10), chr(10) + '    ')}\n"
-        "    writer.commit('openai')\n"
+        "    writer.commit('openai', writer.finish().splits)\n"
         "except StorageError as error:\n"
         "    print(error)\n"
         "    writer.close()\n"

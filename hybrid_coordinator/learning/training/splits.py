@@ -1,0 +1,71 @@
+"""Which split an example belongs to: near-duplicate tasks and a session stay together, for good.
+
+The split of a new group is that of its key's hash, so it does not depend on what else there is.
+What was placed once never moves: an example that would join groups of two splits is left out
+instead. That is why places are kept in the record, of which no later order of reading, lower value
+or deleted row can change anything.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+import numpy as np
+
+from hybrid_coordinator.domain.training import SPLITS, Place
+from hybrid_coordinator.learning.training.examples import split_of, task_key
+from hybrid_coordinator.learning.training.minhash import NearDuplicates, signature
+
+MOST_OF_A_TASK: Final = 16
+"""Near-duplicates of one task in a dataset: what recurs every day must not be all it teaches."""
+
+_GROUP_BYTES = 16
+
+
+class Splits:
+    """The places of all examples that there ever were."""
+
+    def __init__(self) -> None:
+        self._tasks = NearDuplicates()
+        self._group_of = array("i")  # by the number of the task
+        self._groups: dict[bytes, int] = {}  # their keys, numbered as they came
+        self._keys: list[bytes] = []
+        self._split_of = array("b")  # by the number of the group: its tasks are all of one split
+        self._sessions: dict[str, int] = {}
+        self._has_train = False
+
+    def remember(self, place: Place, session: str | None) -> None:
+        """Take in a place that was given before."""
+        split = SPLITS.index(place.split)
+        if place.task_group not in self._groups:
+            self._groups[place.task_group] = len(self._keys)
+            self._keys.append(place.task_group)
+            self._split_of.append(split)
+        self._tasks.add(np.frombuffer(place.signature, dtype=np.uint8))
+        self._group_of.append(self._groups[place.task_group])
+        self._has_train |= split == 0
+        if session is not None:
+            self._sessions.setdefault(session, split)
+
+    def place(self, task: str, session: str | None) -> Place | None:
+        """Where a new example of this task goes; None if it would join two splits. It has no
+        effect until it is remembered."""
+        mark = signature(task)
+        near, similarities = self._tasks.near(mark)
+        groups = [self._group_of[number] for number in near.tolist()]
+        splits = {self._split_of[group] for group in groups}
+        if session is not None and session in self._sessions:
+            splits.add(self._sessions[session])
+        if len(splits) > 1:
+            return None
+        key = group = task_key(task)[:_GROUP_BYTES]
+        if groups:
+            group = self._keys[groups[int(similarities.argmax())]]
+        split = SPLITS[splits.pop()] if splits else self._fresh(key)
+        return Place(split, group, mark.tobytes())
+
+    def _fresh(self, key: bytes) -> str:
+        """The split of a new group. The first one goes into training, without which the others are
+        of no use."""
+        return split_of(key) if self._has_train else SPLITS[0]
