@@ -226,6 +226,7 @@ def _unknown(entry: str) -> NotFoundError:
 
 
 def knowledge_item(row: Row) -> KnowledgeItem:
+    """An entry from a row of `current_knowledge`."""
     return KnowledgeItem(
         id=str(row["id"]),
         version=row["version"],
