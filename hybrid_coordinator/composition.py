@@ -375,8 +375,8 @@ async def _build(
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
     projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
-    embed = StaticEmbedder().embed  # the model that thresholds of likeness were measured with
-    models, reports = _routing(home, store, scrubber, database, embed)
+    shipped = StaticEmbedder()  # the model that thresholds of likeness were measured with
+    models, reports = _routing(home, store, scrubber, database, shipped.embed)
     stack.push_async_callback(models.close)
     learning = build_learning(
         Parts(
@@ -390,7 +390,7 @@ async def _build(
             projector,
             models,
             scrubber,
-            embed,
+            shipped,
             home,
         )
     )

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.domain.route import Route
     from hybrid_coordinator.domain.saving import AssumedUsage, Simulation
     from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.domain.skills import Proposal
     from hybrid_coordinator.domain.usage import LoggedAttempt, LogPlace, UsageReport
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
     from hybrid_coordinator.knowledge.code.watching import Watches
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.retrieval import Retrieved, Retriever
     from hybrid_coordinator.learning.outcomes import OutcomeResult
     from hybrid_coordinator.learning.sessions.importing import ImportReport
+    from hybrid_coordinator.learning.skills.review import SkillDetails, Skills
     from hybrid_coordinator.learning.training.generating import DatasetReport
     from hybrid_coordinator.learning.wiring import Learning
     from hybrid_coordinator.routing.delegate import Delegate
@@ -366,9 +368,7 @@ class Coordinator:
         return stored
 
     def _cleaned(self, new: NewKnowledge) -> NewKnowledge:
-        def clean(text: str) -> str:
-            return self.scrubber.scrub(without_injected(text))
-
+        clean = self._clean
         fields = {name: _map_strings(value, clean) for name, value in new.fields.items()}
         return replace(
             new,
@@ -376,6 +376,33 @@ class Coordinator:
             content=clean(own_words("content", new.content)),
             fields=fields,
         )
+
+    def _clean(self, text: str) -> str:
+        return self.scrubber.scrub(without_injected(text))
+
+    async def skills(self, project: str | None) -> Skills:
+        """Skills that were found: what is proposed, and what became of earlier proposals."""
+        return await self.learning.skills.all(project)
+
+    async def skill(self, skill_id: str) -> SkillDetails:
+        """A proposal or an accepted skill, with what it rests on."""
+        return await self.learning.skills.show(skill_id)
+
+    async def accept_skill(self, skill_id: str) -> KnowledgeItem:
+        """Make a proposal knowledge."""
+        return await self.learning.skills.accept(skill_id)
+
+    async def edit_skill(self, skill_id: str, content: str) -> Proposal | KnowledgeItem:
+        """Give a proposal or an accepted skill another text."""
+        return await self.learning.skills.edit(skill_id, self._clean(own_words("content", content)))
+
+    async def reject_skill(self, skill_id: str) -> Proposal:
+        """Turn a proposal down."""
+        return await self.learning.skills.reject(skill_id)
+
+    async def retire_skill(self, skill_id: str, reason: str) -> KnowledgeItem:
+        """Take an accepted skill out of use."""
+        return await self.learning.skills.retire(skill_id, self._clean(own_words("reason", reason)))
 
     async def index(
         self, path: Path, *, project: str, watch: bool = False, progress: Progress | None = None

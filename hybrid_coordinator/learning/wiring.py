@@ -10,6 +10,7 @@ from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
+from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.projection import Projector
 from hybrid_coordinator.learning.capture.capturing import Capture
 from hybrid_coordinator.learning.capture.inbox import Inbox
@@ -26,10 +27,11 @@ from hybrid_coordinator.learning.sessions.importing import SessionImporter
 from hybrid_coordinator.learning.sessions.inference import OutcomeInference
 from hybrid_coordinator.learning.sessions.recording import TurnRecorder
 from hybrid_coordinator.learning.showing import Shower
+from hybrid_coordinator.learning.skills.discovery import SkillDiscovery
+from hybrid_coordinator.learning.skills.review import SkillReview
 from hybrid_coordinator.learning.tracking import Tracker
 from hybrid_coordinator.learning.training.fresh import FreshDatasets
 from hybrid_coordinator.learning.training.generating import TrainingData
-from hybrid_coordinator.routing.caching import Embed
 from hybrid_coordinator.routing.current import CurrentModels
 from hybrid_coordinator.settings import SettingsStore
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
@@ -42,6 +44,7 @@ from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.postgres.showings import Showings
+from hybrid_coordinator.storage.postgres.skills import SkillRecords
 from hybrid_coordinator.storage.postgres.training import TrainingRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
@@ -49,7 +52,7 @@ from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What learning works with. ``embed`` makes vectors by the shipped model."""
+    """What learning works with. ``embedder`` is the shipped model, whichever one the index has."""
 
     settings: SettingsStore
     database: Database
@@ -61,7 +64,7 @@ class Parts:
     projector: Projector
     models: CurrentModels
     scrubber: Scrubber
-    embed: Embed
+    embedder: Embedder
     home: Home
 
 
@@ -78,6 +81,7 @@ class Learning:
     capture: Capture
     jobs: Jobs
     training_data: TrainingData
+    skills: SkillReview
     works: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
 
 
@@ -88,6 +92,7 @@ def build_learning(parts: Parts) -> Learning:
     def recorded() -> None:
         parts.projector.wake()
         parts.models.news()
+        discovery.wake()
 
     def judged() -> None:
         recorded()
@@ -102,6 +107,7 @@ def build_learning(parts: Parts) -> Learning:
     )
     fresh = FreshDatasets(training_data, settings.current, parts.home.datasets_dir)
     jobs, worker, ordered = _jobs(parts, fresh)
+    discovery, skills = _skills(parts)
     tracker = Tracker(interactions, showings, recorded, scrubber)
     outcomes = OutcomeRecorder(
         interactions, parts.index, parts.bm25, _high_value(parts), judged, scrubber, ordered
@@ -121,8 +127,18 @@ def build_learning(parts: Parts) -> Learning:
         capture=capture,
         jobs=jobs,
         training_data=training_data,
-        works=(worker.run, reviewer.run, capture.run),
+        skills=skills,
+        works=(worker.run, reviewer.run, capture.run, discovery.run),
     )
+
+
+def _skills(parts: Parts) -> tuple[SkillDiscovery, SkillReview]:
+    """What proposes skills, and what decides on them."""
+    records = SkillRecords(parts.database), parts.interactions, parts.knowledge
+    discovery = SkillDiscovery(
+        *records, parts.definitions, parts.embedder, parts.bm25, parts.scrubber
+    )
+    return discovery, SkillReview(*records, parts.projector.wake)
 
 
 def _high_value(parts: Parts) -> Callable[[], float]:
@@ -144,7 +160,7 @@ def _patterns(parts: Parts, records: JobRecords) -> PatternExtraction:
         parts.knowledge,
         parts.interactions,
         records,
-        parts.embed,
+        parts.embedder.embed,
         _high_value(parts),
         parts.projector.wake,
     )

@@ -14,6 +14,7 @@ _GROUPS = (
     "process",
     "checkup",
     "knowledge",
+    "skills",
     "models",
     "routes",
     "usage",

@@ -20,6 +20,7 @@ from hybrid_coordinator.serving.mcp.jobs import job_methods
 from hybrid_coordinator.serving.mcp.models import model_methods
 from hybrid_coordinator.serving.mcp.server import internal_fault, progress_of
 from hybrid_coordinator.serving.mcp.sessions import session_methods
+from hybrid_coordinator.serving.mcp.skills import skill_methods
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS, Handler, usage_methods
 
 Json = dict[str, Any]
@@ -121,6 +122,7 @@ def add_control_methods(
         *model_methods(engines, session),
         *session_methods(engines, session),
         *job_methods(engines),
+        *skill_methods(engines),
         (collections, types.RequestParams),
         (reindex, types.RequestParams),
         (unwatch, UnwatchParams),
