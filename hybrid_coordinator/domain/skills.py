@@ -122,9 +122,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """Interactions that a skill or a proposal was made from. ``item_id`` is None where no entry
-    came of it; ``retired`` says that there is no entry in use."""
+    """Interactions that a skill or a proposal was made from, and tasks that it quotes. ``item_id``
+    is None where no entry came of it; ``retired`` says that there is no entry in use."""
 
     item_id: str | None
     retired: bool
     interaction_ids: frozenset[str]
+    examples: tuple[str, ...] = ()

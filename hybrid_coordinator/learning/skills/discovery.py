@@ -23,7 +23,7 @@ from hybrid_coordinator.errors import HybridError, NotFoundError
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.payloads import searched_knowledge
-from hybrid_coordinator.learning.skills.kinds import Found, Kind, choose, held_out, kinds
+from hybrid_coordinator.learning.skills.kinds import Found, Kind, candidates, held_out, kinds
 from hybrid_coordinator.learning.skills.replaying import replay
 from hybrid_coordinator.learning.skills.wording import Wording, word
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
@@ -117,10 +117,12 @@ class SkillDiscovery:
     async def _search(self, due: Due) -> str | None:
         tasks = await self._skills.tasks(due.project, _TASKS, _CHARACTERS)
         covered = await self._skills.covered(due.project)
-        chosen = await asyncio.to_thread(lambda: choose(kinds(tasks), covered))
+        found = await asyncio.to_thread(lambda: list(candidates(kinds(tasks), covered)))
         proposal = None
-        if chosen is not None:
-            proposal = await self._proposal(due.project, chosen, tasks)
+        for each in found:
+            proposal = await self._proposal(due.project, each, tasks)
+            if proposal is not None:
+                break
         return await self._skills.finish(due, proposal)
 
     async def _proposal(self, project: str, found: Found, tasks: list[Task]) -> NewProposal | None:

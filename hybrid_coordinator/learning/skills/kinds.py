@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.estimates import generality
 from hybrid_coordinator.domain.ids import content_id
-from hybrid_coordinator.domain.recurrence import RECURRENCE_THRESHOLD
+from hybrid_coordinator.domain.recurrence import RECURRENCE_THRESHOLD, similarities
 from hybrid_coordinator.domain.skills import (
     LEAST_MEMBERS,
     LEAST_SESSIONS,
@@ -93,24 +93,28 @@ def kinds(tasks: Sequence[Task]) -> list[Kind]:
     return sorted(found, key=lambda kind: (-len(kind.successes), kind.tasks[0].id))
 
 
-def choose(found: Sequence[Kind], covered: Sequence[Covered]) -> Found | None:
-    """The first kind that nothing covers yet, or that has news for the skill that covers it."""
+def candidates(found: Sequence[Kind], covered: Sequence[Covered]) -> Iterator[Found]:
+    """The kinds that nothing covers yet, or that have news for the skill that covers them."""
     for kind in found:
         over = [each for each in covered if _covers(each, kind)]
         if not over:
-            return Found(kind)
+            yield Found(kind)
+            continue
         skill = next((each for each in over if not each.retired), None)
         if skill is not None:
             fresh = [task for task in kind.successes if task.id not in skill.interaction_ids]
             if len(fresh) >= _MORE_SUCCESSES:
-                return Found(kind, skill.item_id)
-    return None
+                yield Found(kind, skill.item_id)
 
 
 def _covers(covered: Covered, kind: Kind) -> bool:
-    """Whether one is about the other: most of the smaller one is in both."""
+    """Whether one is about the other: most of the smaller one is in both, or what came up in one
+    is what comes up in the other (of which nothing need be left, where old work is deleted)."""
     shared = len(covered.interaction_ids & kind.ids)
-    return 2 * shared >= min(len(covered.interaction_ids), len(kind.ids))
+    if shared and 2 * shared >= min(len(covered.interaction_ids), len(kind.ids)):
+        return True
+    alike = similarities(kind.central.query, covered.examples)
+    return max(alike, default=0.0) >= RECURRENCE_THRESHOLD
 
 
 def _kind(tasks: Sequence[Task]) -> Kind | None:

@@ -84,13 +84,14 @@ class SkillRecords:
         return {str(row["interaction_id"]): list(row["commands"]) for row in rows}
 
     async def covered(self, project: str) -> list[Covered]:
-        """What the skills and proposals of a project rest on."""
+        """What the skills and proposals of a project rest on and quote."""
         rows = await self._database.fetch(self._queries.covered, project)
         return [
             Covered(
                 None if row["item_id"] is None else str(row["item_id"]),
                 row["retired"],
                 frozenset(map(str, row["interaction_ids"])),
+                tuple(map(str, row["examples"] or ())),
             )
             for row in rows
         ]

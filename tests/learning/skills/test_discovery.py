@@ -190,6 +190,40 @@ async def test_a_deleted_interaction_takes_what_quotes_it_along(shop: Shop) -> N
     assert len(await shop.discovery.discover()) == 1
 
 
+async def test_a_skill_whose_evidence_was_deleted_is_not_proposed_beside_itself(shop: Shop) -> None:
+    await shop.releases()
+    (found,) = await shop.discovery.discover()
+    item = await shop.review.accept(found)
+    await shop.database.execute("DELETE FROM interactions")
+    assert await shop.knowledge.evidence(item.id) == []
+    await shop.releases(2)
+    await shop.release(OutcomeKind.PARTIAL)
+    assert await shop.discovery.discover() == []
+
+
+async def _releases_to_learn_from(shop: Shop, count: int) -> None:
+    """So many releases in several sessions, none of which is held out."""
+    while count:
+        key = await shop.release(session=f"day {count}")
+        if held_out(key):
+            await shop.database.execute("DELETE FROM interactions WHERE id = $1", key)
+        else:
+            count -= 1
+
+
+async def test_a_kind_that_cannot_be_judged_yet_does_not_hold_up_the_next(shop: Shop) -> None:
+    await _releases_to_learn_from(shop, 3)
+    (first,) = await shop.discovery.discover()
+    await shop.review.accept(first)
+    await _releases_to_learn_from(shop, 5)  # news, and nothing to judge another version by
+    for name in ("orders", "users", "items"):
+        await shop.did(f"Add an index to the {name} table for the slow report query", session=name)
+    (found,) = await shop.discovery.discover()
+    proposal = await shop.skills.get(found)
+    assert proposal is not None
+    assert proposal.title == "Add an index to the … table for the slow report query"
+
+
 async def test_secrets_and_titles_that_are_taken_are_kept_out(shop: Shop) -> None:
     secret = "ghp_" + "Zx9Qw8Er7Ty6Ui5Op4As3Df2Gh1Jk0LzXcVb"
     for at, session in enumerate(("monday", "tuesday", "friday")):

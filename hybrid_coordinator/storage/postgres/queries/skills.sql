@@ -34,29 +34,30 @@ WHERE interaction_id = ANY ($1::uuid[]) AND kind = 'command' AND ok
 GROUP BY interaction_id;
 
 -- name: covered
--- What skills and proposals of a project rest on: an entry with all that was ever put forward for
--- it, or a proposal that became none.
+-- What skills and proposals of a project rest on and quote: an entry with all that was ever put
+-- forward for it, or a proposal that became none.
 SELECT
     entry.id AS item_id,
-    bool_or(entry.delta = 'DEPRECATE') AS retired,
-    array_agg(DISTINCT evidence.interaction_id) AS interaction_ids
+    entry.delta = 'DEPRECATE' AS retired,
+    entry.fields -> 'success_examples' AS examples,
+    ARRAY(
+        SELECT interaction_id FROM knowledge_evidence WHERE item_id = entry.id
+        UNION
+        SELECT interaction_id
+        FROM skill_members
+        JOIN skill_proposals ON skill_proposals.id = skill_members.proposal_id
+        WHERE item_id = entry.id
+    ) AS interaction_ids
 FROM current_knowledge AS entry
-JOIN (
-    SELECT item_id, interaction_id FROM knowledge_evidence
-    UNION ALL
-    SELECT item_id, interaction_id
-    FROM skill_members
-    JOIN skill_proposals ON skill_proposals.id = skill_members.proposal_id
-    WHERE item_id IS NOT NULL
-) AS evidence ON evidence.item_id = entry.id
 WHERE entry.collection = 'skills-patterns' AND entry.project = $1 AND entry.origin = 'skill'
-GROUP BY entry.id
 UNION ALL
-SELECT NULL, true, array_agg(interaction_id)
-FROM skill_members
-JOIN skill_proposals ON skill_proposals.id = skill_members.proposal_id
-WHERE project = $1 AND item_id IS NULL
-GROUP BY proposal_id;
+SELECT
+    NULL,
+    true,
+    fields -> 'success_examples',
+    ARRAY(SELECT interaction_id FROM skill_members WHERE proposal_id = skill_proposals.id)
+FROM skill_proposals
+WHERE project = $1 AND item_id IS NULL;
 
 -- name: neighbours
 -- Other entries that a project's questions may find, latest first.
