@@ -358,8 +358,8 @@ async def _build(
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
     from hybrid_coordinator.knowledge.collections import load_collections
     from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
-    from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retriever
+    from hybrid_coordinator.learning.forgetting.wiring import build_forgetting
     from hybrid_coordinator.learning.wiring import Parts, build_learning
     from hybrid_coordinator.storage.postgres.bookkeeping import Statistics
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
@@ -374,7 +374,6 @@ async def _build(
     _follow(store, scrubber)
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
-    projector = Projector(index, embedder, bm25, interactions, knowledge, setup, definitions)
     shipped = StaticEmbedder()  # the model that thresholds of likeness were measured with
     models, reports = _routing(home, store, scrubber, database, shipped.embed)
     stack.push_async_callback(models.close)
@@ -387,7 +386,7 @@ async def _build(
             definitions,
             index,
             bm25,
-            projector,
+            moving.projector,
             models,
             scrubber,
             shipped,
@@ -396,14 +395,18 @@ async def _build(
     )
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
+    memory, retention = build_forgetting(
+        store, database, moving, watches, definitions, scrubber, home.vectors_dir
+    )
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),
-        projector=projector,
+        projector=moving.projector,
         indexer=moving.indexer,
         watches=watches,
         learning=learning,
         interactions=interactions,
         knowledge=knowledge,
+        memory=memory,
         definitions=definitions,
         models=models.current,
         statistics=Statistics(database),
@@ -415,8 +418,8 @@ async def _build(
     )
     built = (moving.generations, moving.files, setup, moving.rebuilder, definitions)
     running = Running(coordinator, settings, database, index, embedder, *built)
-    works = projector.run(), models.run(), refresher.run(), running.catch_up()
-    behind = (work() for work in (*learning.works, moving.rebuilder.run))
+    works = moving.projector.run(), models.run(), refresher.run(), running.catch_up()
+    behind = (work() for work in (*learning.works, moving.rebuilder.run, retention.run))
     for work in (*works, *behind):
         stack.push_async_callback(_cancel, asyncio.create_task(work))
     return running

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hybrid_coordinator.domain.ask import AskRequest, Mode
 from hybrid_coordinator.domain.captured import CapturedEvent, EventKind
 from hybrid_coordinator.domain.context import Augmentation
-from hybrid_coordinator.domain.injected import own_words, prompt, without_injected
+from hybrid_coordinator.domain.injected import own_words, prompt
 from hybrid_coordinator.domain.interactions import (
     AgentType,
     Interaction,
@@ -22,7 +22,6 @@ from hybrid_coordinator.domain.interactions import (
 )
 from hybrid_coordinator.domain.items import CollectionName, shown_ids
 from hybrid_coordinator.domain.knowledge import (
-    JsonValue,
     KnowledgeItem,
     NewKnowledge,
     StoreAction,
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
     from hybrid_coordinator.knowledge.projection import Projector
     from hybrid_coordinator.knowledge.retrieval import Retrieved, Retriever
+    from hybrid_coordinator.learning.forgetting.memory import Memory
     from hybrid_coordinator.learning.outcomes import OutcomeResult
     from hybrid_coordinator.learning.sessions.importing import ImportReport
     from hybrid_coordinator.learning.skills.review import SkillDetails, Skills
@@ -137,6 +137,7 @@ class Coordinator:
     learning: Learning
     interactions: InteractionRecords
     knowledge: KnowledgeRecords
+    memory: Memory
     definitions: Mapping[CollectionName, CollectionDefinition]
     models: Callable[[], Delegate]
     statistics: Statistics
@@ -256,6 +257,7 @@ class Coordinator:
         """A checked answer, and the id of the interaction that records it. ``pieces`` is told
         what models write, as they write it."""
         from hybrid_coordinator.knowledge.code.given import read_given
+        from hybrid_coordinator.learning.sharing.worked_examples import with_worked_examples
         from hybrid_coordinator.routing.course import telling
 
         files = await asyncio.to_thread(
@@ -266,6 +268,8 @@ class Coordinator:
         showing_id: str | None = None
         if options.use_context:
             found = await self._find(options.prompt, project, None, _PER_COLLECTION)
+            items = await with_worked_examples(found.items, self.interactions)
+            found = replace(found, items=items)
             shown = self.learning.shower.show(found, _ASK_CONTEXT_TOKENS)
             context, context_ids = shown.packed.text, shown_ids(shown.packed.items)
             showing_id, _ = await self.learning.shower.note(shown, project, session.id)
@@ -362,23 +366,17 @@ class Coordinator:
 
     async def store(self, new: NewKnowledge) -> tuple[str, StoreAction]:
         """Keep a knowledge entry."""
-        accepted = self.definitions[new.collection].accept(self._cleaned(new))
+        from hybrid_coordinator.learning.cleaning import cleaned
+
+        accepted = self.definitions[new.collection].accept(cleaned(new, self.scrubber))
         stored = await self.knowledge.store(accepted)
         self.projector.wake()
         return stored
 
-    def _cleaned(self, new: NewKnowledge) -> NewKnowledge:
-        clean = self._clean
-        fields = {name: _map_strings(value, clean) for name, value in new.fields.items()}
-        return replace(
-            new,
-            title=clean(own_words("title", new.title)),
-            content=clean(own_words("content", new.content)),
-            fields=fields,
-        )
-
     def _clean(self, text: str) -> str:
-        return self.scrubber.scrub(without_injected(text))
+        from hybrid_coordinator.learning.cleaning import clean
+
+        return clean(text, self.scrubber)
 
     async def skills(self, project: str | None) -> Skills:
         """Skills that were found: what is proposed, and what became of earlier proposals."""
@@ -485,17 +483,6 @@ class Coordinator:
             ]
 
         return await asyncio.to_thread(scrubbed), following
-
-
-def _map_strings(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
-    """``value`` with ``change`` applied to every string in it, names of members left alone."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, list):
-        return [_map_strings(each, change) for each in value]
-    if isinstance(value, dict):
-        return {name: _map_strings(each, change) for name, each in value.items()}
-    return value
 
 
 def _resolved(field: str, path: Path) -> Path:

@@ -13,8 +13,10 @@ from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.chosen import ChosenEmbedder
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
 from hybrid_coordinator.knowledge.locating import Locator, MakeEmbedder, OpenEngine, Wanted
+from hybrid_coordinator.knowledge.projection import Projector
 from hybrid_coordinator.knowledge.rebuild import Rebuilder
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.forgotten import Tombstones
 from hybrid_coordinator.storage.postgres.generations import Generations
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
@@ -36,6 +38,7 @@ class MovingIndex:
     indexer: CodeIndexer
     generations: Generations
     setup: IndexSetup
+    projector: Projector
     rebuilder: Rebuilder
 
 
@@ -51,6 +54,7 @@ def moving_index(
 ) -> MovingIndex:
     """Wire it; nothing is opened before the first use."""
     interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
+    tombstones = Tombstones(database)
     generations, files = Generations(database), SourceFiles(database)
     index, embedder = GenerationIndex(), ChosenEmbedder(wanted.embedder)
     locator = Locator(generations, wanted, open_engine, make_embedder, index, embedder)
@@ -75,6 +79,7 @@ def moving_index(
         generations,
         interactions,
         knowledge,
+        tombstones,
         lambda generation: SourceFiles(database, generation),
         definitions,
         wanted.embedder,
@@ -83,4 +88,7 @@ def moving_index(
         make_indexer,
     )
     indexer = CodeIndexer(index, embedder, workshop, files, scrubber, setup.writing)
-    return MovingIndex(index, embedder, files, indexer, generations, setup, rebuilder)
+    projector = Projector(
+        index, embedder, bm25, interactions, knowledge, tombstones, setup, definitions
+    )
+    return MovingIndex(index, embedder, files, indexer, generations, setup, projector, rebuilder)

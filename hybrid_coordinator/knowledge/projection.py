@@ -1,4 +1,4 @@
-"""Bring rows that the index does not have yet into it: interactions and knowledge."""
+"""Bring the index up to the record: rows that it does not have yet, and what was deleted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from hybrid_coordinator.errors import EmbedderUnavailableError, HybridError, Not
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
-from hybrid_coordinator.knowledge.rows import Row, RowPoints
+from hybrid_coordinator.knowledge.rows import Row, RowPoints, remove_points
+from hybrid_coordinator.storage.postgres.forgotten import Tombstones
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
 _ROWS_A_BATCH = 64
+_TOMBSTONES_A_BATCH = 512
 _LOOK_SECONDS = 30.0
 """Another process may write rows too; it cannot wake this one."""
 _GATHER_SECONDS = 0.05
@@ -39,7 +41,9 @@ class Projector:
     """Copies rows into the index, and marks them when the index has them.
 
     Every step can be repeated, and a row is marked only after its point is stored, so nothing is
-    lost when the process ends anywhere in between. While the embedder is gone, points are stored
+    lost when the process ends anywhere in between. What was deleted from the record goes out of
+    the index in the same way, after the rows: one of them may have been deleted since it was read.
+    While the embedder is gone, points are stored
     without a vector, so that text search finds them, and their rows stay unmarked.
     """
 
@@ -50,13 +54,16 @@ class Projector:
         bm25: Bm25Encoder,
         interactions: InteractionRecords,
         knowledge: KnowledgeRecords,
+        tombstones: Tombstones,
         setup: IndexSetup,
         definitions: Mapping[CollectionName, CollectionDefinition],
     ) -> None:
         self._rows = RowPoints(index, embedder, bm25, definitions)
+        self._index = index
         self._embedder = embedder
         self._interactions = interactions
         self._knowledge = knowledge
+        self._tombstones = tombstones
         self._setup = setup
         self._woken = asyncio.Event()
         self._awaited = asyncio.Event()
@@ -135,6 +142,7 @@ class Projector:
             (self._read_interactions, self._interactions.mark_projected),
         ):
             failure = await self._project(read, mark) or failure
+        await self._remove_deleted()
         if failure is not None:
             raise failure
 
@@ -164,6 +172,11 @@ class Projector:
                 self._without_vector.update(keys)
             else:
                 await mark(keys)
+
+    async def _remove_deleted(self) -> None:
+        while gone := await self._tombstones.pending(_TOMBSTONES_A_BATCH):
+            await remove_points(self._index, gone)
+            await self._tombstones.removed([one.id for one in gone])
 
     async def _read_knowledge(self, limit: int) -> list[Row]:
         return [self._rows.of_knowledge(item) for item in await self._knowledge.unprojected(limit)]

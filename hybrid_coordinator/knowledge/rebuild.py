@@ -16,7 +16,8 @@ from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.index_setup import IndexSetup
 from hybrid_coordinator.knowledge.locating import Locator, OpenEngine
-from hybrid_coordinator.knowledge.rows import Row, RowPoints
+from hybrid_coordinator.knowledge.rows import Row, RowPoints, remove_points
+from hybrid_coordinator.storage.postgres.forgotten import Tombstones
 from hybrid_coordinator.storage.postgres.generations import (
     Generation,
     Generations,
@@ -63,6 +64,7 @@ class Rebuilder:
         generations: Generations,
         interactions: InteractionRecords,
         knowledge: KnowledgeRecords,
+        tombstones: Tombstones,
         manifest: Callable[[int | None], SourceFiles],
         definitions: Mapping[CollectionName, CollectionDefinition],
         embedder: Embedder,
@@ -75,6 +77,7 @@ class Rebuilder:
         self._generations = generations
         self._interactions = interactions
         self._knowledge = knowledge
+        self._tombstones = tombstones
         self._manifest = manifest
         self._definitions = definitions
         self._embedder = embedder
@@ -169,9 +172,11 @@ class Rebuilder:
         differing = await self._generations.differing_roots(building.number)
         await self._fill_code(differing, indexer, files)
         async with self._setup.writers.closed():
+            await self._drop_deleted_code(indexer, files)
             differing = await self._generations.differing_roots(building.number)
             await self._fill_code([root for root in differing if root not in lost], indexer, files)
             await self._fill_rows(rows)
+            await self._remove_deleted(index)
             async with self._setup.questions.closed():
                 try:
                     await self._generations.switch(building.number, lost)
@@ -220,6 +225,20 @@ class Rebuilder:
                 await mark([row.key for row in batch])
                 await self._advance(len(batch))
                 batch = await read(batch[-1].id)
+
+    async def _remove_deleted(self, index: GenerationIndex) -> None:
+        """Of what was deleted from the record, this generation may have got a part before. What
+        is deleted from now on goes out of it after the switch, as out of any that serves."""
+        gone = await self._tombstones.page(None, _ROWS_A_BATCH)
+        while gone:
+            await remove_points(index, gone)
+            gone = await self._tombstones.page(gone[-1].id, _ROWS_A_BATCH)
+
+    async def _drop_deleted_code(self, indexer: CodeIndexer, files: SourceFiles) -> None:
+        """Of projects that were deleted since their code was indexed here."""
+        serving = {project for project, _ in await self._manifest(None).roots()}
+        for project in {project for project, _ in await files.roots()} - serving:
+            await indexer.forget(project)
 
     async def _fill_code(
         self, roots: Sequence[_Root], indexer: CodeIndexer, files: SourceFiles

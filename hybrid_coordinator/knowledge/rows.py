@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from hybrid_coordinator.domain.interactions import Interaction
 from hybrid_coordinator.domain.items import CollectionName
@@ -18,6 +19,7 @@ from hybrid_coordinator.knowledge.payloads import (
     searched_interaction,
     searched_knowledge,
 )
+from hybrid_coordinator.storage.postgres.forgotten import Tombstone
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import IndexPoint, VectorIndex
 
@@ -90,3 +92,10 @@ class RowPoints:
             points.setdefault(row.collection, []).append(point)
         for collection, its_points in points.items():
             await self._index.upsert(collection, its_points)
+
+
+async def remove_points(index: VectorIndex, gone: Sequence[Tombstone]) -> None:
+    """Take what was deleted out of an index. What is not there is passed over."""
+    by_collection = sorted(gone, key=lambda one: one.collection)
+    for collection, of_it in groupby(by_collection, key=lambda one: one.collection):
+        await index.delete(collection, [one.id for one in of_it])

@@ -133,7 +133,7 @@ async def memory(
             knowledge,
             moving.files,
             setup,
-            Projector(index, moving.embedder, bm25, interactions, knowledge, setup, definitions),
+            moving.projector,
             Retriever(index, moving.embedder, bm25, interactions, setup, sources, definitions),
             moving.indexer,
             sources,

@@ -50,6 +50,10 @@ class Terminal:
         """What Ctrl-C does."""
         self.process.send_signal(signal.SIGINT)
 
+    def type(self, text: str) -> None:
+        """What a person does at the keyboard."""
+        os.write(self._master, text.encode())
+
     def until(self, text: str) -> str:
         """The screen once ``text`` stands on it."""
         for _ in self._reads():

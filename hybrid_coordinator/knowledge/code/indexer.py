@@ -141,6 +141,19 @@ class CodeIndexer:
             run = await self._bring_up(tree, _untold)
         return run.report(time.monotonic() - began)
 
+    async def forget(self, project: str) -> int:
+        """Take all code of a project out of the index; returns how many files it had."""
+        async with self._locks.setdefault(project, asyncio.Lock()), self._writing():
+            count = 0
+            for owner, root in await self._files.roots():
+                if owner == project:
+                    manifest = await self._files.manifest(project, root)
+                    await self._forget(project, root, list(manifest.values()))
+                    await self._files.mark_whole(project, root)
+                    count += len(manifest.keys() - {_WHOLE})
+            await self._index.delete_where(_COLLECTION, {"project": project})
+        return count
+
     async def draft(self, project: str, root: str, path: str) -> tuple[Draft, ...]:
         """The points that would be stored for a file now; none if it would be left out."""
         work = Work(Path(root), project, self._scrubber, (path,), {})

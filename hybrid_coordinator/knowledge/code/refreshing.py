@@ -34,6 +34,11 @@ class Refresher:
         self._settled.clear()
         self._told.set()
 
+    def drop(self, project: str) -> None:
+        """Leave what was added of a project. What is being indexed is finished."""
+        for tree in [tree for tree in self._waiting if tree[0] == project]:
+            del self._waiting[tree]
+
     async def settled(self) -> None:
         """Return once all that was added is in the index."""
         await self._settled.wait()

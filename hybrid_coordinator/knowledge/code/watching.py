@@ -91,6 +91,13 @@ class Watches:
             await asyncio.gather(task, return_exceptions=True)
         return task is not None
 
+    async def remove_all(self, project: str) -> None:
+        """Watch nothing of a project any longer, and leave what has changed there."""
+        for owner, directory in await self._records.all():
+            if owner == project:
+                await self.remove(project, Path(directory))
+        self._refresher.drop(project)
+
     def directories(self) -> list[str]:
         """What is watched now, sorted."""
         return sorted(directory for _, directory in self._tasks)

@@ -15,6 +15,7 @@ _GROUPS = (
     "checkup",
     "knowledge",
     "skills",
+    "memory",
     "models",
     "routes",
     "usage",

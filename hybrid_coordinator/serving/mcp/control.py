@@ -17,6 +17,7 @@ from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.jobs import job_methods
+from hybrid_coordinator.serving.mcp.memory import memory_methods
 from hybrid_coordinator.serving.mcp.models import model_methods
 from hybrid_coordinator.serving.mcp.server import internal_fault, progress_of
 from hybrid_coordinator.serving.mcp.sessions import session_methods
@@ -123,6 +124,7 @@ def add_control_methods(
         *session_methods(engines, session),
         *job_methods(engines),
         *skill_methods(engines),
+        *memory_methods(engines),
         (collections, types.RequestParams),
         (reindex, types.RequestParams),
         (unwatch, UnwatchParams),

@@ -160,7 +160,8 @@ class InteractionRecords:
         return added is not None
 
     async def known_turns(self, keys: Sequence[str]) -> dict[str, str]:
-        """The ids of the stored turns among these, by their keys."""
+        """The ids of the stored turns among these, by their keys; of deleted ones those that they
+        had."""
         rows = await self._database.fetch(self._queries.known_turns, list(keys))
         return {row["turn_key"]: str(row["id"]) for row in rows}
 

@@ -70,7 +70,7 @@ class KnowledgeRecords:
         rests_on = parse_ids("evidence", evidence)
         async with self._database.transaction() as session:
             await session.execute(self._queries.lock, entry)
-            version: int | None = await session.fetch_value(
+            created: bool | None = await session.fetch_value(
                 self._queries.store,
                 parse_id("id", entry),
                 new.collection,
@@ -82,9 +82,9 @@ class KnowledgeRecords:
             )
             if rests_on:
                 await session.execute(self._queries.support, parse_id("id", entry), rests_on, True)
-        if version is None:
+        if created is None:
             return entry, StoreAction.UNCHANGED
-        return entry, StoreAction.CREATED if version == 1 else StoreAction.MERGED
+        return entry, StoreAction.CREATED if created else StoreAction.MERGED
 
     async def support(self, entry: str, interactions: Sequence[str], *, supports: bool) -> None:
         """Note interactions that speak for an entry, or against it."""
@@ -107,10 +107,11 @@ class KnowledgeRecords:
         *,
         content: str | None = None,
         fields: Mapping[str, JsonValue] | None = None,
+        origin: Origin | None = None,
         reason: str,
     ) -> KnowledgeItem:
-        """Give an entry another content or other fields (all of them); None leaves what is there.
-        Its title, which makes its id, stays.
+        """Give an entry another content, other fields (all of them) or another origin; None leaves
+        what is there. Its title, which makes its id, stays.
 
         Raises:
             NotFoundError: there is no such entry in use.
@@ -123,6 +124,7 @@ class KnowledgeRecords:
                 content,
                 None if fields is None else dict(fields),
                 reason,
+                origin,
             )
         if not rows:
             raise _unknown(entry)

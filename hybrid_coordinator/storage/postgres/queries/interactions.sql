@@ -1,14 +1,17 @@
 -- Interactions, what they were shown, and how they went.
 
 -- name: add
--- One statement, so one round trip and one transaction. A turn that is known adds nothing. Uses are
--- counted in the order of the item ids: two who add the same items at once wait for each other at
--- the first that both have.
+-- One statement, so one round trip and one transaction. A turn that is known, or was deleted, adds
+-- nothing. Uses are counted in the order of the item ids: two who add the same items at once wait
+-- for each other at the first that both have.
 WITH interaction AS (
     INSERT INTO interactions
         (id, project, session_id, query, response, agent_type, model_used, tokens_used, latency_ms,
          turn_key, created_at, agent, interrupted)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $21, coalesce($22, now()), $23, $24)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $21, coalesce($22, now()), $23, $24
+    WHERE NOT EXISTS (
+        SELECT FROM forgotten WHERE turn = sha256(convert_to($21::text, 'UTF8'))
+    )
     ON CONFLICT (turn_key) DO NOTHING
     RETURNING id
 ), given AS (
@@ -123,7 +126,12 @@ WHERE interactions.id = fuller.id
 RETURNING true;
 
 -- name: known_turns
-SELECT turn_key, id FROM interactions WHERE turn_key = ANY ($1::text[]);
+SELECT turn_key, id FROM interactions WHERE turn_key = ANY ($1::text[])
+UNION ALL
+-- And of those that were deleted.
+SELECT given.turn_key, forgotten.id
+FROM unnest($1::text[]) AS given (turn_key)
+JOIN forgotten ON forgotten.turn = sha256(convert_to(given.turn_key, 'UTF8'));
 
 -- name: same_elsewhere
 -- Whether another session of the project has this very turn: its history was copied.

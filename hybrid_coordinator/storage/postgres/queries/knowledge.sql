@@ -26,7 +26,7 @@ INSERT INTO knowledge_items
      updated_at)
 SELECT
     $1,
-    coalesce(known.version, 0) + 1,
+    coalesce(known.version, (SELECT version FROM forgotten WHERE id = $1), 0) + 1,
     CASE WHEN known.id IS NULL OR known.delta = 'DEPRECATE' THEN 'ADD' ELSE 'MERGE' END,
     $2,
     $3,
@@ -48,7 +48,7 @@ WHERE known.id IS NULL
             OR known.fields <> offered.fields
         )
     )
-RETURNING version;
+RETURNING NOT EXISTS (SELECT FROM known) AS created;
 
 -- name: support
 -- What an entry rests on; the latest word of an interaction counts.
@@ -68,7 +68,7 @@ INSERT INTO knowledge_items
      updated_at)
 SELECT
     id, version + 1, 'UPDATE', collection, project, title, coalesce($2, content),
-    coalesce($3::jsonb, fields), origin, $4, created_at, now()
+    coalesce($3::jsonb, fields), coalesce($5, origin), $4, created_at, now()
 FROM current_knowledge
 WHERE id = $1 AND delta <> 'DEPRECATE'
 RETURNING *;

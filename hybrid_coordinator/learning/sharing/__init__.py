@@ -1,0 +1,1 @@
+"""Sharing what is known: with the local model, and with other machines."""
