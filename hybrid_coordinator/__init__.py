@@ -6,12 +6,13 @@ beyond the version may be loaded here. ``Router`` is loaded when it is asked for
 
 from __future__ import annotations
 
+from hybrid_coordinator.version import __version__
+
 TYPE_CHECKING = False  # as in typing, which takes 8 ms to load
 if TYPE_CHECKING:
     from hybrid_coordinator.router import Router as Router
 
 __all__ = ["Router", "__version__"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,6 @@ from datetime import datetime
 
 import yaml
 
-from hybrid_coordinator import __version__
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.training import SPLITS
 from hybrid_coordinator.learning.training.examples import DatasetFormat
@@ -18,6 +17,7 @@ from hybrid_coordinator.learning.training.filters import MAX_TOKENS, MIN_CONFIDE
 from hybrid_coordinator.learning.training.licences import terms_of
 from hybrid_coordinator.learning.training.minhash import NEAR, PERMUTATIONS, SHINGLE
 from hybrid_coordinator.learning.training.splits import MOST_OF_A_TASK
+from hybrid_coordinator.version import __version__
 
 _SHAPES = {
     DatasetFormat.OPENAI: (
