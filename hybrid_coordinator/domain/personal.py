@@ -42,7 +42,8 @@ _NOBODYS_MAILBOXES = re.compile(
 )
 
 _INTERNATIONAL = re.compile(
-    rf"{_START}(?<![.\d])\+[1-9]\d{{0,2}}(?:[ .\u00a0-]?\(?\d{{1,5}}\)?){{2,6}}"
+    # The sign first: the engine looks for it several times as fast.
+    r"\+(?:(?<![\w%+\\.-]\+)|(?<=\\[nrt]\+))[1-9]\d{0,2}(?:[ .\u00a0-]?\(?\d{1,5}\)?){2,6}"
     r"(?![\w.-]?\d)(?!\w)"
 )
 _NORTH_AMERICAN = re.compile(
@@ -79,6 +80,8 @@ _NOBODYS_HOMES: Final = frozenset(
         *("debian", "pi", "nobody"),
     )
 )
+_ENOUGH_DIGITS = re.compile(r"\d(?:[ ().:/A-Za-z-]{0,4}\d){4}")
+"""What every number below holds; most texts are passed over without looking further."""
 _PUBLIC_RESOLVERS: Final = frozenset(
     {"8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "208.67.222.222", "208.67.220.220"}
 )
@@ -88,8 +91,11 @@ _LEAST_OCTET = 20
 
 def without_personal_data(text: str) -> str:
     """The text with every piece of personal data that was found replaced by a placeholder."""
-    for kind, pattern, is_personal in _RULES:
-        text = _replace(text, kind, pattern, is_personal)
+    if "@" in text:
+        text = _replace(text, "email", _EMAIL, _is_email)
+    if _ENOUGH_DIGITS.search(text):
+        for kind, pattern, is_personal in _NUMBERS:
+            text = _replace(text, kind, pattern, is_personal)
     return _HOME.sub(_home, text) if "home" in text or "sers" in text else text
 
 
@@ -164,8 +170,7 @@ def _home(found: re.Match[str]) -> str:
     return f"{found['before']}<PERSONAL:user>"
 
 
-_RULES: Final = (
-    ("email", _EMAIL, _is_email),
+_NUMBERS: Final = (
     ("iban", _IBAN, _is_iban),
     ("card", _CARD, _is_card),
     ("phone", _INTERNATIONAL, _is_phone),

@@ -47,8 +47,10 @@ class Scrubber:
         for value in self._known:
             text = text.replace(value, _placeholder("known-value"))
         for rule in FORMAT_RULES:
-            if any(mark in text for mark in rule.marks):
-                text = rule.pattern.sub(_placeholder(rule.kind), text)
+            for mark in rule.marks:
+                if mark in text:
+                    text = rule.pattern.sub(_placeholder(rule.kind), text)
+                    break
         return replace_in_context(text, _placeholder)
 
 

@@ -84,7 +84,7 @@ def render(example: Example, layout: DatasetFormat) -> str:
     no system prompt is in the record, so none is written.
     """
     text = json.dumps(_record(example, layout), ensure_ascii=False)
-    return text.translate(_LINE_BREAKS)
+    return text if text.isascii() else text.translate(_LINE_BREAKS)
 
 
 def _record(example: Example, layout: DatasetFormat) -> Mapping[str, JsonValue]:

@@ -86,7 +86,8 @@ def _refuses(candidate: Candidate) -> bool:
 
 def _is_truncated(candidate: Candidate) -> bool:
     answer = candidate.answer.text
-    unclosed = any(not fence.closed for fence in find_fences(answer))
+    fenced = "```" in answer or "~~~" in answer
+    unclosed = fenced and any(not fence.closed for fence in find_fences(answer))
     clipped = _CLIPPED.search(answer) or _CLIPPED.search(candidate.query)
     return candidate.cut or unclosed or clipped is not None or _OPEN_END.search(answer) is not None
 

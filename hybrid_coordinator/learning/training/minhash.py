@@ -22,7 +22,7 @@ PERMUTATIONS: Final = 80
 NEAR: Final = 0.7
 """The Jaccard similarity of shingles from which two texts are near-duplicates."""
 SHINGLE: Final = 5
-"""Words and signs in a shingle. A text of fewer is one shingle."""
+"""Words in a shingle, in scripts without spaces characters. A text of fewer is one shingle."""
 
 _BANDS, _ROWS = 16, 5
 """A pair of similarity s shares a band with a chance of 1 - (1 - s^5)^16: 0.95 at 0.7, 0.999 at
@@ -32,7 +32,9 @@ _LONGEST_WALK = 128
 """Texts looked at of a bucket, the latest first: a thousand copies of a template must not make
 each further one cost a thousand comparisons."""
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+_WORD = re.compile(r"\w+")
+_NO_SPACES = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # scripts whose words stand side by side
+_WORD_OR_SIGN = re.compile(rf"[{_NO_SPACES}]|[^\W{_NO_SPACES}]+")
 _DRAW = np.random.Generator(np.random.PCG64(20_261_121))
 # Fixed for all time: signatures are kept in the record. x -> a * x + b permutes 32-bit words for
 # an odd a.
@@ -47,17 +49,20 @@ _CHUNK = 4096
 
 
 def shingles(text: str) -> NDArray[np.uint32]:
-    """32-bit hashes of the text's distinct shingles. Case, width and spacing do not matter."""
+    """32-bit hashes of the text's shingles. Case, width and spacing do not matter."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    words = [zlib.crc32(token.encode("utf-8", "replace")) for token in _TOKEN.findall(folded)]
-    hashes = np.array(words or [0], dtype=np.uint64)
+    words = (_WORD if folded.isascii() else _WORD_OR_SIGN).findall(folded)
+    if not words:  # signs alone
+        words = folded.split()
+    hashes = np.array([zlib.crc32(word.encode("utf-8", "replace")) for word in words or [""]])
+    hashes = hashes.astype(np.uint64)
     width = min(SHINGLE, len(hashes))
     count = len(hashes) - width + 1
     joined = np.zeros(count, dtype=np.uint64)
     for place in range(width):
         joined = joined * _BASE + hashes[place : place + count]
     joined = (joined ^ (joined >> np.uint64(31))) * _MIX
-    return np.unique((joined >> np.uint64(32)).astype(np.uint32))
+    return (joined >> np.uint64(32)).astype(np.uint32)
 
 
 def signature(text: str) -> Signature:

@@ -113,11 +113,10 @@ def coherence(answer: str, prompt: str, *, is_data: bool = False) -> Finding:
 def no_answer(answer: str, prompt: str) -> str:
     """Why a short answer in prose is none: it refuses, asks back or does not know. Empty for an
     answer."""
-    if _FENCED.search(answer) or _INLINE.search(answer) or _TRANSLATES.search(prompt):
+    found = next((said for sign, said in _NO_ANSWERS if sign.search(answer)), "")
+    if not found or _FENCED.search(answer) or _INLINE.search(answer) or _TRANSLATES.search(prompt):
         return ""
-    if len(_WORD.findall(answer)) >= _REFUSAL_WORDS:
-        return ""
-    return next((said for sign, said in _NO_ANSWERS if sign.search(answer)), "")
+    return found if len(_WORD.findall(answer)) < _REFUSAL_WORDS else ""
 
 
 def _elsewhere(answer: str, prompt: str) -> bool:
@@ -139,7 +138,7 @@ def originality(text: str) -> float:
     total = len(words) - _GRAM + 1
     if total < _FEWEST_GRAMS:
         return 1.0
-    distinct = len({tuple(words[start : start + _GRAM]) for start in range(total)})
+    distinct = len(set(zip(*(words[start:] for start in range(_GRAM)), strict=False)))
     repeated = 1 - distinct / total
     return 1 - min(1.0, max(0.0, (repeated - _LOOPS_FROM) / (_LOOPS_TO - _LOOPS_FROM)))
 
