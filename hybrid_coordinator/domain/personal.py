@@ -14,8 +14,14 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-# Where a word may begin: an escaped line break in a JSON or shell string ("\n") ends in a letter.
-_START = r"(?:(?<![\w%+\\-])|(?<=\\[nrt]))"
+
+def _not_after(signs: str) -> str:
+    """What follows stands after none of these signs; but an escaped line break in a JSON or shell
+    string ("\\n") ends in a letter."""
+    return rf"(?:(?<![{signs}])|(?<=\\[nrt]))"
+
+
+_START = _not_after(r"\w%+\\-")
 
 _EMAIL = re.compile(
     rf"{_START}[A-Za-z0-9](?:[A-Za-z0-9._%+-]{{0,62}}[A-Za-z0-9_])?"
@@ -32,7 +38,7 @@ _TOP_LEVELS: Final = frozenset(
 _NO_COUNTRIES: Final = frozenset({"py", "md", "sh", "so", "js", "ts", "cs", "hs", "ex", "kt"})
 """Endings of two letters that files have more often than addresses."""
 _NOBODYS_HOSTS = re.compile(
-    r"(?:^|\.)(?:example(?:\.\w+)?|test|invalid|localhost|local|domain\.com|company\.com|email\.com)$",
+    r"(?:^|\.)(?:example(?:\.\w+)?|test|invalid|localhost|local|domain\.com|company\.com|email\.com|openssh\.com)$",
     re.IGNORECASE,
 )
 _NOBODYS_MAILBOXES = re.compile(
@@ -47,7 +53,8 @@ _INTERNATIONAL = re.compile(
     r"(?![\w.-]?\d)(?!\w)"
 )
 _NORTH_AMERICAN = re.compile(
-    r"(?<![\w.+-])(?:\([2-9]\d\d\) ?|[2-9]\d\d(?P<sign>[-.]))[2-9]\d\d(?(sign)(?P=sign)|-)\d{4}"
+    _not_after(r"\w.+-")
+    + r"(?:\([2-9]\d\d\) ?|[2-9]\d\d(?P<sign>[-.]))[2-9]\d\d(?(sign)(?P=sign)|-)\d{4}"
     r"(?![\w-]|\.\d)"
 )
 _LABELLED_PHONE = re.compile(
@@ -60,13 +67,22 @@ _IBAN = re.compile(
     rf"{_START}[A-Z]{{2}}\d{{2}}(?: ?[A-Z0-9]{{4}}){{2,7}}(?: ?[A-Z0-9]{{1,3}})?(?!\w)"
 )
 _CARD = re.compile(
-    r"(?<![\w.+-])(?:(?:\d{4}[ -]?){3}\d{1,7}|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w-]|\.\d)"
+    _not_after(r"\w.+-")
+    + r"(?:(?:\d{4}[ -]?){3}\d{1,4}|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w-]|\.\d)"
 )
 _CARD_BEGINS = re.compile(r"4|5[1-5]|2[2-7]|3[47]|35|6011|65|62|36|30[0-5]")
-_IPV4 = re.compile(r"(?<![\w.@=<>~^-])(?<!(?<!/)/)(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
-_IPV6 = re.compile(r"(?<![\w:.])[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:])")
+_IPV4 = re.compile(
+    _not_after(r"\w.@~^-")
+    # Nor after "==" and the like, or a single slash: those are versions.
+    + r"(?<![=<>!~]=)(?<!(?<!/)/)(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)"
+)
+_IPV6 = re.compile(_not_after(r"\w:.") + r"[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:])")
 _HOME = re.compile(
-    r"(?P<before>(?<![\w.~$})-])/(?:home|Users)/|\b[A-Za-z]:(?P<slash>\\{1,4}|/)(?i:Users)(?P=slash)"
+    r"(?P<before>"
+    + _not_after(r"\w.~$})-")
+    + r"/(?:home|Users)/|"
+    + _not_after(r"\w")
+    + r"[A-Za-z]:(?P<slash>\\{1,4}|/)(?i:Users)(?P=slash)"
     r"|(?<=/projects/)-(?:home|Users)-(?P<dashed>))"
     r"(?P<name>\w(?(dashed)\w*|(?:[\w.-]*\w)?))"
 )
@@ -142,7 +158,7 @@ def _is_iban(found: re.Match[str]) -> bool:
 def _is_card(found: re.Match[str]) -> bool:
     """ISO/IEC 7812: the issuer's digits, and Luhn's checksum."""
     digits = [int(sign) for sign in found[0] if sign.isdigit()]
-    if not 13 <= len(digits) <= 19 or not _CARD_BEGINS.match("".join(map(str, digits))):
+    if not 13 <= len(digits) <= 16 or not _CARD_BEGINS.match("".join(map(str, digits))):
         return False
     doubled = [2 * digit - 9 * (digit > 4) for digit in digits[-2::-2]]
     return (sum(digits[::-2]) + sum(doubled)) % 10 == 0 and len(set(digits)) > 2
