@@ -68,16 +68,22 @@ class Telling:
         return self.line("SessionEnd", reason="other", **more)
 
 
+def hook_command(home: Path, word: str, seconds: float = 60.0) -> list[str]:
+    """As in the plugin's hooks.json."""
+    return [sys.executable, "-I", "-S", str(HOOK), str(home), word, str(seconds)]
+
+
 def run_hook(
-    home: Path, word: str, event: Mapping[str, Any] | bytes, **environment: str
+    home: Path, word: str, event: Mapping[str, Any] | bytes, *, seconds: float = 60.0
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the hook program to its end."""
+    """Run the hook program to its end. It waits so long for the coordinator, and no less than the
+    machine may take."""
     told = event if isinstance(event, bytes) else json.dumps(event).encode()
     return subprocess.run(
-        [sys.executable, "-I", "-S", str(HOOK), str(home), word],
+        hook_command(home, word, seconds),
         input=told,
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
-        env={"PATH": os.environ["PATH"], **environment},
+        env={"PATH": os.environ["PATH"]},
     )

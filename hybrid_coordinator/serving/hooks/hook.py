@@ -1,6 +1,6 @@
 """The program that Claude Code runs on an event: hands it to the coordinator, or to its inbox.
 
-    python -I -S hook.py HOME COMMAND < event
+    python -I -S hook.py HOME COMMAND SECONDS < event
 
 It has 50 ms in all, and must never hold up or break a session: whatever goes wrong, it ends with
 status 0 and says nothing. So it imports nothing of this package, and of the standard library only
@@ -8,7 +8,8 @@ what loads at once: `socket` and `json` alone would take half of its time. The e
 came, unread.
 
 COMMAND is ``note`` (hand the event over), ``ask`` (and print the context that comes back), or
-``wake`` (and start the coordinator where none answers).
+``wake`` (and start the coordinator where none answers). SECONDS is how long the coordinator may
+take.
 """
 
 # What `socket` and `signal` are made of, in every CPython; they load in a tenth of the time.
@@ -18,10 +19,8 @@ import os
 import sys
 import time
 
-WAIT_SECONDS = 0.028
-"""For the coordinator, of the 50 ms; Python's start and an inbox on a slow disk need the rest."""
 GIVE_UP_SECONDS = 2.0
-"""A disk or a pipe that hangs is left to itself."""
+"""What a disk or a pipe may take besides."""
 MAX_EVENT_BYTES = 24_000_000
 """A line that the coordinator still takes is a little longer."""
 MAX_SOCKET_PATH_BYTES = 100
@@ -31,16 +30,16 @@ STORED = b"stored\n"
 SHOWN = b"shown\n"
 
 
-def main(home: str, command: str) -> None:
+def main(home: str, command: str, seconds: float) -> None:
     """Hand the event on stdin over. It is in the record or in the inbox afterwards."""
     began = time.monotonic_ns()
     _signal.signal(_signal.SIGALRM, lambda *_: os._exit(0))
-    _signal.setitimer(_signal.ITIMER_REAL, GIVE_UP_SECONDS)
+    _signal.setitimer(_signal.ITIMER_REAL, seconds + GIVE_UP_SECONDS)
     os.umask(0o077)
     name, line = envelope(read_all(0))
     if not line:
         return
-    deadline = began + int(WAIT_SECONDS * 1e9)
+    deadline = began + int(seconds * 1e9)
     reached, stored = hand_over(socket_path(home), line, deadline, asks=command == "ask")
     if not stored:
         keep(home, name, line)
@@ -168,7 +167,7 @@ def start(home: str) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], sys.argv[2])
+        main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
     except Exception:  # noqa: BLE001, S110 - a session must not hear of our faults
         pass
     # Not by way of the interpreter's own end, which takes another 2 ms.

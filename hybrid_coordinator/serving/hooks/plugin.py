@@ -21,6 +21,10 @@ MARKETPLACE = "hybrid-coordinator"
 PLUGIN = "hybrid-coordinator"
 PLUGIN_ID = f"{PLUGIN}@{MARKETPLACE}"
 
+WAIT_SECONDS = 0.028
+"""How long a hook waits for the coordinator, of the 50 ms that it has; the start of Python and an
+inbox on a slow disk need the rest."""
+
 _DATA = Path(__file__).with_name("plugin")
 _PLACES = {
     "marketplace.json": ".claude-plugin/marketplace.json",
@@ -40,6 +44,7 @@ def plugin_files(home: Home, python: str, server: Sequence[str]) -> dict[str, by
     program = Path(__file__).with_name("hook.py")
     words: Mapping[str, JsonValue] = {
         "version": __version__,
+        "seconds": str(WAIT_SECONDS),
         # -I and -S: nothing of the project that is worked on is loaded, and Python starts quickly.
         "hook": shlex.join([python, "-I", "-S", str(program), str(home.root)]),
         "home": str(home.root),

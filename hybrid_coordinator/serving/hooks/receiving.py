@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Coroutine
 
 from hybrid_coordinator.composition import Engines
-from hybrid_coordinator.domain.captured import CapturedEvent
 from hybrid_coordinator.errors import HybridError, InvalidArgumentError
 from hybrid_coordinator.serving.hooks.hook import SHOWN, STORED
 
 _log = logging.getLogger(__name__)
 
-_CONTEXT_SECONDS = 0.05
-"""A hook waits no longer than this."""
+Injected = tuple[str, str | None]
+"""A context, and the id of its showing."""
+
 _SHOWN_SECONDS = 10.0
 """For the hook's word that the context was printed. It comes at once, or never."""
 
@@ -41,7 +42,7 @@ async def receive(
         return
     writer.write(STORED)
     await writer.drain()
-    injected = None if event is None else await _context(engines, event)
+    injected = None if event is None else await _context(coordinator.inject(event), reader)
     if event is None or injected is None:
         return
     text, showing_id = injected
@@ -53,13 +54,21 @@ async def receive(
         await coordinator.learning.capture.shown(event, showing_id)
 
 
-async def _context(engines: Engines, event: CapturedEvent) -> tuple[str, str | None] | None:
-    coordinator = await engines.get()
+async def _context(
+    finding: Coroutine[None, None, Injected | None], reader: asyncio.StreamReader
+) -> Injected | None:
+    """What is found, unless the hook hangs up first: it waits no longer then."""
+    found = asyncio.ensure_future(finding)
+    gone = asyncio.ensure_future(reader.read(1))
     try:
-        async with asyncio.timeout(_CONTEXT_SECONDS):
-            return await coordinator.inject(event)
-    except (HybridError, TimeoutError):
+        await asyncio.wait((found, gone), return_when=asyncio.FIRST_COMPLETED)
+        return found.result() if found.done() else None
+    except HybridError:
         return None  # a prompt goes on without
+    finally:
+        for task in (found, gone):
+            task.cancel()
+        await asyncio.gather(found, gone, return_exceptions=True)
 
 
 async def _shown(reader: asyncio.StreamReader) -> bool:
