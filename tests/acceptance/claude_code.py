@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.stdio import CHECKOUT, SERVER
+from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.hooks.plugin import WAIT_SECONDS, plugin_dir
+from tests.support.stdio import CHECKOUT, SERVER, command
 
 NAME = "hybrid-coordinator"
 TOOL_PREFIX = f"mcp__{NAME}__"
@@ -63,9 +66,31 @@ class ClaudeCode:
         home = f"HYBRID_HOME={self._hybrid_home}"
         self.run("mcp", "add", NAME, "--env", home, "--", str(SERVER))
 
-    def prompt(self, text: str) -> dict[str, Any]:
-        """Run one prompt to its end; the client's own account of it."""
-        allowed = f"{TOOL_PREFIX}*"
-        return json.loads(
-            self.run("-p", text, "--output-format", "json", "--allowedTools", allowed)
+    def install_plugin(self) -> None:
+        """`hybrid-coordinator install claude-code`; its hooks wait for however busy the machine
+        is."""
+        self._hybrid("install")
+        marketplace = plugin_dir(Home(self._hybrid_home))
+        hooks = marketplace / "plugin" / "hooks" / "hooks.json"
+        text = hooks.read_text()
+        assert f" {WAIT_SECONDS}" in text
+        hooks.write_text(
+            text.replace(f" {WAIT_SECONDS}", " 60").replace('"timeout": 5', '"timeout": 90')
         )
+
+    def uninstall_plugin(self) -> None:
+        """`hybrid-coordinator uninstall claude-code`."""
+        self._hybrid("uninstall")
+
+    def _hybrid(self, what: str) -> None:
+        ours = {name: self._environment[name] for name in ("HOME", "CLAUDE_CONFIG_DIR")}
+        done = command(self._hybrid_home, what, "claude-code", "--yes", **ours)
+        assert done.returncode == 0, done.stderr
+
+    def prompt(
+        self, text: str, *more: str, allowed: Sequence[str] = (f"{TOOL_PREFIX}*",)
+    ) -> dict[str, Any]:
+        """Run one prompt to its end; the client's own account of it."""
+        tools = ",".join(allowed)
+        arguments = ("-p", text, "--output-format", "json", "--allowedTools", tools, *more)
+        return json.loads(self.run(*arguments))

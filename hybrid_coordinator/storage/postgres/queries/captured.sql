@@ -27,7 +27,7 @@ ORDER BY max(received_at);
 -- name: number
 UPDATE captured_events
 SET
-    digest = $2,
+    digest = coalesce(digest, $2),
     occurrence = coalesce(occurrence, 1 + (
         SELECT coalesce(max(earlier.occurrence), 0)
         FROM captured_events AS earlier
