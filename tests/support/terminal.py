@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +28,8 @@ class Terminal:
 
     def __init__(self, home: Path, *arguments: str, **extra: str) -> None:
         self._master, slave = pty.openpty()
+        # A new one is of no size, and nothing that minds the width would be shown.
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hybrid_coordinator.serving.cli", *arguments],
             stdin=slave,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import stat
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -262,6 +263,8 @@ def _session_files(directory: Path) -> list[FileState]:
                 try:
                     state = path.stat()
                 except OSError:  # removed meanwhile, or a link to nowhere
+                    continue
+                if not stat.S_ISREG(state.st_mode):  # a pipe would keep its reader for ever
                     continue
                 found.append(FileState(storable(str(path)), state.st_size, state.st_mtime_ns))
     return sorted(found, key=lambda file: (file.modified_ns, file.path))

@@ -240,7 +240,9 @@ def _same_request(first: str, second: str) -> bool:
     if one == two:
         return True
     shared, either = set(one) & set(two), set(one) | set(two)
-    return len(one) >= 5 and len(shared) / len(either) >= 0.85
+    # The same for another page, line or step is another request.
+    numbers = any(any(map(str.isdigit, word)) for word in either - shared)
+    return len(one) >= 5 and not numbers and len(shared) / len(either) >= 0.85
 
 
 def _fate_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:

@@ -167,6 +167,12 @@ ROWS: list[tuple[str, Turn, list[Turn], OutcomeKind | None]] = [
         following("please fix the broken login of the shop now"),
         F,
     ),
+    (
+        "almost the same, for something else",
+        turn("please write page 4 of the long manual"),
+        following("please write page 5 of the long manual"),
+        NONE,
+    ),
     ("broken off", turn(interrupted=True), [], F),
     ("broken off after tests passed", turn("x", edited(), ran("pytest"), interrupted=True), [], S),
     ("one step refused", turn("x", refused()), [], NONE),

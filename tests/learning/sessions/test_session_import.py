@@ -289,11 +289,12 @@ async def test_a_broken_off_import_goes_on(learning: Learning, files: Path) -> N
     assert await learning.count("interactions") == 15
 
 
-async def test_a_file_that_cannot_be_read_is_named(learning: Learning, files: Path) -> None:
+async def test_what_is_no_file_is_passed_over(learning: Learning, files: Path) -> None:
     session(1).write(files / "1.jsonl")
     (files / "2.jsonl").mkdir()
     (files / "3.jsonl").symlink_to(files / "nowhere")
     (files / "notes.txt").write_text("no session")
+    os.mkfifo(files / "4.jsonl")
     report = await imported(learning, files)
     assert report.turns == 3
     assert report.unreadable == {}
