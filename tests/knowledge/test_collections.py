@@ -39,7 +39,10 @@ FIELDS = {
     "best-practices": "category, title, description, examples, anti_patterns, references, "
     "endorsement_count, last_validated, project",
 }
-ADDED = {"codebase-context": {"kind", "parent", "signature", "context", "defines"}}
+ADDED = {
+    "codebase-context": {"kind", "parent", "signature", "context", "defines"},
+    "skills-patterns": {"problem_type", "solution_approach"},
+}
 SEEDED = (
     CollectionName.BEST_PRACTICES,
     CollectionName.ERROR_SOLUTIONS,

@@ -10,7 +10,7 @@ How another kind of job is added:
    was ordered again), also at the same time in two processes if a connection is cut: what it
    stores must come out the same, as evidence does that is a set of interactions. It reads what it
    works on from the record, by ``job.subject``: between the order and its turn things change.
-3. Register ``JobKind(name, noun, handler, obstacle)`` in ``learning.wiring.build_jobs``, and the
+3. Register ``JobKind(name, noun, handler, obstacle)`` in ``learning.wiring._jobs``, and the
    rule beside it. ``obstacle`` says why no job of the kind can be done now ("no local model
    answers"), None while it can: until then jobs wait and use up no try.
 
