@@ -291,16 +291,34 @@ _HINT = re.compile(
 )
 """A line without any of these says no error; most lines of an output have none."""
 
-_INLINE = re.compile(rf"(?<![\w.]){_CLASS}: (?P<message>\S.*)$")
+_REPORTED = re.compile(
+    r"^.{0,80}?\bexit(?:ed)?(?: with)?(?: (?:code|status))? \d{1,3}[:,;] (?P<rest>\S.*)$"
+)
+"""How people and agents report: ``pytest exit 1: ImportError: ...``."""
+
+_INLINE = (
+    re.compile(rf"(?<![\w.]){_CLASS}: (?P<message>\S.*)$"),
+    re.compile(r"\b(?:error|fatal)(?:\[(?P<type>\w+)\]| (?P<code>TS\d+))?: (?P<message>\S.*)$"),
+)
 
 
 def read_line(line: str) -> Said | None:
     """The error that a line says, if it does, whatever stands around it."""
     if not _HINT.search(line):
         return None
+    reported = _REPORTED.match(line)
+    said = None if reported is None else _read(reported["rest"])
+    return said or _read(line)
+
+
+def _read(line: str) -> Said | None:
     for form in _FORMATS:
         match = form.pattern.match(line)
         if match is not None:
             return form.read(match)
-    inline = _INLINE.search(line)
-    return None if inline is None else exception(inline, Rank.MENTION)
+    raised, said = (pattern.search(line) for pattern in _INLINE)
+    if raised is not None:
+        return exception(raised, Rank.MENTION)
+    if said is not None:
+        return Said(said["type"] or said["code"] or "error", said["message"], Rank.MENTION)
+    return None

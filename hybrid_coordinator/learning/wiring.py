@@ -14,6 +14,7 @@ from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.projection import Projector
 from hybrid_coordinator.learning.capture.capturing import Capture
 from hybrid_coordinator.learning.capture.inbox import Inbox
+from hybrid_coordinator.learning.failures.lessons import FailureLessons
 from hybrid_coordinator.learning.jobs.kinds import JobKind, OutcomeRule
 from hybrid_coordinator.learning.jobs.queue import Jobs
 from hybrid_coordinator.learning.jobs.rules import OutcomeJobs
@@ -39,6 +40,7 @@ from hybrid_coordinator.storage.postgres.bookkeeping import Datasets
 from hybrid_coordinator.storage.postgres.captured import CapturedEvents
 from hybrid_coordinator.storage.postgres.credit import Credit
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.failures import FailureRecords
 from hybrid_coordinator.storage.postgres.imported_files import ImportedFiles
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
@@ -93,6 +95,7 @@ def build_learning(parts: Parts) -> Learning:
         parts.projector.wake()
         parts.models.news()
         discovery.wake()
+        failures.wake()
 
     def judged() -> None:
         recorded()
@@ -106,6 +109,7 @@ def build_learning(parts: Parts) -> Learning:
         TrainingRecords(parts.database), Datasets(parts.database), scrubber
     )
     fresh = FreshDatasets(training_data, settings.current, parts.home.datasets_dir)
+    failures = _failures(parts)
     jobs, worker, ordered = _jobs(parts, fresh)
     discovery, skills = _skills(parts)
     tracker = Tracker(interactions, showings, recorded, scrubber)
@@ -128,7 +132,7 @@ def build_learning(parts: Parts) -> Learning:
         jobs=jobs,
         training_data=training_data,
         skills=skills,
-        works=(worker.run, reviewer.run, capture.run, discovery.run),
+        works=(worker.run, reviewer.run, capture.run, discovery.run, failures.run),
     )
 
 
@@ -143,6 +147,16 @@ def _skills(parts: Parts) -> tuple[SkillDiscovery, SkillReview]:
 
 def _high_value(parts: Parts) -> Callable[[], float]:
     return lambda: parts.settings.current().learning.high_value_threshold
+
+
+def _failures(parts: Parts) -> FailureLessons:
+    return FailureLessons(
+        FailureRecords(parts.database),
+        parts.knowledge,
+        JobRecords(parts.database),
+        parts.scrubber,
+        parts.projector.wake,
+    )
 
 
 def _jobs(parts: Parts, fresh: FreshDatasets) -> tuple[Jobs, JobWorker, OutcomeJobs]:

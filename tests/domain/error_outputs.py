@@ -337,6 +337,7 @@ COMPILED = (
     _error(
         "E0382",
         "borrow of moved value: <value>",
+        "cargo build exit 101: error[E0382]: borrow of moved value: `names`",
         """error[E0382]: borrow of moved value: `names`
   --> src/main.rs:4:20
    |

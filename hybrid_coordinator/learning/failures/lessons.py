@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
 from hybrid_coordinator.domain.episodes import Episode
 from hybrid_coordinator.domain.error_signatures import ErrorSignature
@@ -138,7 +138,10 @@ class FailureLessons:
             return ()
         if item is None:
             title = self._scrubber.scrub(_title(failure.signature, len(solutions)))
-            fields = self._fields(failure, episodes, verified=proved(failure))
+            fields = {
+                **self._fields(failure, episodes, verified=proved(failure)),
+                **_counts(1, 0, [fixed.created_at]),
+            }
             new = NewKnowledge(_COLLECTION, fixed.project, title, text, fields)
             entry, _ = await self._knowledge.store(new, origin=Origin.FAILURE, evidence=[fixed.id])
         else:
@@ -161,11 +164,15 @@ class FailureLessons:
         if not serious or not text or solved or last.interrupted:
             return ()
         title = self._scrubber.scrub(f"{failure.signature.title} {_UNSOLVED}")
-        fields = self._fields(failure, episodes, verified=False)
+        met = {episodes[place].id: episodes[place].created_at for place in failure.seen}
+        fields = {
+            **self._fields(failure, episodes, verified=False),
+            **_counts(0, len(met), list(met.values())),
+        }
         entry, _ = await self._knowledge.store(
             NewKnowledge(_COLLECTION, last.project, title, text, fields),
             origin=Origin.FAILURE,
-            evidence=list({episodes[place].id for place in failure.seen}),
+            evidence=list(met),
         )
         return (entry,)
 
@@ -213,13 +220,10 @@ class FailureLessons:
         speaking = sum(evidence.values())
         counts = (0, speaking) if _is_caution(item) else (speaking, len(evidence) - speaking)
         used = [episode.created_at for episode in episodes if episode.id in evidence]
-        fields = {
-            **item.fields,
-            "success_count": counts[0],
-            "failure_count": counts[1],
-            "confidence_score": confidence(*counts),
-            "last_used": _latest(item.fields.get("last_used"), used),
-        }
+        known = item.fields.get("last_used")
+        if isinstance(known, str):
+            used.append(datetime.fromisoformat(known))
+        fields = {**item.fields, **_counts(*counts, used)}
         if fields != item.fields:
             await self._knowledge.change(entry, fields=fields, reason="its evidence has changed")
 
@@ -233,7 +237,7 @@ class FailureLessons:
             "error_type": failure.signature.error_type,
             "context": scrub(setting(failure)),
             "solution_verified": verified,
-            "first_seen": episodes[failure.seen[0]].created_at.isoformat(),
+            "first_seen": episodes[failure.seen[0]].created_at.astimezone(UTC).isoformat(),
         }
 
 
@@ -250,8 +254,11 @@ def _is_caution(item: KnowledgeItem) -> bool:
     return item.origin is Origin.FAILURE and item.title.endswith(_UNSOLVED)
 
 
-def _latest(known: JsonValue, used: Sequence[datetime]) -> JsonValue:
-    """The last of these times. Times are compared as times: their offsets may differ."""
-    times = [datetime.fromisoformat(known)] if isinstance(known, str) else []
-    times += used
-    return max(times).isoformat() if times else known
+def _counts(successes: int, failures: int, used: Sequence[datetime]) -> dict[str, JsonValue]:
+    """What an entry says of how it did, and when it last did."""
+    return {
+        "success_count": successes,
+        "failure_count": failures,
+        "confidence_score": confidence(successes, failures),
+        "last_used": max(each.astimezone(UTC) for each in used).isoformat(),
+    }

@@ -110,6 +110,7 @@ async def test_a_failed_then_fixed_turn_makes_an_entry_that_says_how_and_by_what
         "last_used": "2026-11-02T09:01:00+00:00",
     }
     assert await desk.knowledge.evidence(item.id) == [(turn, True)]
+    assert item.version == 1
     assert desk.told == 1
 
 
