@@ -93,9 +93,10 @@ class OutcomeRecorder:
                 standing.interaction.id, outcome, score, components.as_dict(), jobs
             ):
                 self._wake()
+                queued: tuple[str, ...] = ()
                 if self._jobs is not None:
                     self._jobs.wake()
-                queued = tuple(order.kind for order in jobs.ordered)
+                    queued = self._jobs.named(jobs)
                 return self._result(standing.interaction.id, score, components, queued)
             # Someone else has just said the same.
             standing = await self._records.standing(interaction_id, 0)

@@ -166,7 +166,7 @@ def _jobs(parts: Parts, fresh: FreshDatasets) -> tuple[Jobs, JobWorker, OutcomeJ
     kinds: tuple[JobKind, ...] = (*_patterns(parts, records).kinds(), fresh.kind())
     rules: tuple[OutcomeRule, ...] = (pattern_rule(parts.settings.current), fresh.rule)
     worker = JobWorker(records, kinds, parts.scrubber.scrub)
-    return Jobs(records, worker), worker, OutcomeJobs(records, rules, worker.wake)
+    return Jobs(records, worker), worker, OutcomeJobs(records, kinds, rules, worker.wake)
 
 
 def _patterns(parts: Parts, records: JobRecords) -> PatternExtraction:

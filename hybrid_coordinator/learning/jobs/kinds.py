@@ -21,9 +21,11 @@ the new one, and the value that it makes. Asks nobody: it is on the path of ``up
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """A kind of job. ``noun`` is one of what it makes, for "3 patterns wait"."""
+    """A kind of job. ``noun`` is one of what it makes, for "3 patterns wait"; ``upkeep`` says that
+    it only brings up to date what is there, which nobody need be told of who caused it."""
 
     name: str
     noun: str
     run: Handler
     obstacle: Obstacle | None = None
+    upkeep: bool = False

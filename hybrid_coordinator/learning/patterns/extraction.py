@@ -77,7 +77,7 @@ class PatternExtraction:
         """Its jobs."""
         return (
             JobKind(EXTRACT, "pattern", self.extract, self._obstacle),
-            JobKind(WEIGH, "change of evidence", self.weigh),
+            JobKind(WEIGH, "recount", self.weigh, upkeep=True),
         )
 
     async def extract(self, job: Job) -> None:
