@@ -125,6 +125,24 @@ def test_a_coordinator_killed_in_mid_job_leaves_it_to_be_done_once(home: Path) -
         assert len(server.bodies(CHAT)) == 2
 
 
+def test_a_coordinator_stopped_in_mid_job_gives_it_back(home: Path) -> None:
+    with in_background(ModelServer(model(Stream([HANG])))) as beside:
+        server = beside.server
+        with session(home, **only(server.url)) as opened:
+            solved(opened)
+            wait_until(lambda: len(server.bodies(CHAT)) == 1, what="for the model to be asked")
+        stopped = command(home, "stop")
+        assert stopped.returncode == 0, stopped.stderr
+        wait_until(lambda: server.dropped == 1, what="for the answer to be given up")
+        server.answers = model(says())
+        with session(home, **only(None)) as opened:  # no model, so nobody takes it up
+            (job,) = jobs(opened)["jobs"]
+            assert (job["tries"], job["reason"]) == (0, "the coordinator was stopped")
+        assert command(home, "stop").returncode == 0
+        with session(home, **only(server.url)) as opened:
+            wait_until(lambda: bool(patterns(opened)), timeout=60, what="for the job to be done")
+
+
 def test_a_postgres_killed_in_mid_job_comes_back_and_the_job_is_done(home: Path) -> None:
     with in_background(ModelServer(model(Stream([HANG])))) as beside:
         server = beside.server
