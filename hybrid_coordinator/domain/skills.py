@@ -76,9 +76,18 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """An interaction that a proposal rests on: whether it was held out to judge the text by, and
+    whether the text quotes it."""
+
+    held_out: bool = False
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NewProposal:
-    """A skill as it is proposed. ``members`` are the ids of the interactions that it rests on,
-    True for those held out; a revision names the entry and its version (from 1) that it would
+    """A skill as it is proposed. ``members`` are the interactions that it rests on, by id; a
+    revision names the entry and its version (from 1) that it would
     replace, and has a ``replay``."""
 
     project: str
@@ -86,7 +95,7 @@ class NewProposal:
     title: str
     content: str
     fields: Mapping[str, JsonValue]
-    members: Mapping[str, bool]
+    members: Mapping[str, Member]
     sessions: int
     successes: int
     failures: int
@@ -123,9 +132,9 @@ class Proposal:
 @dataclass(frozen=True, slots=True)
 class Covered:
     """Interactions that a skill or a proposal was made from, and tasks that it quotes. ``item_id``
-    is None where no entry came of it; ``retired`` says that there is no entry in use."""
+    is None where no entry came of it; ``closed`` says that nothing learned may change it."""
 
     item_id: str | None
-    retired: bool
+    closed: bool
     interaction_ids: frozenset[str]
     examples: tuple[str, ...] = ()

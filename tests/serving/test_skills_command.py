@@ -75,6 +75,9 @@ async def test_a_person_reads_edits_accepts_and_retires(
         assert "3 tasks, 2 sessions, 3 successes, 0 failures" in text
         assert found in text
 
+        stats = command(home, "stats")
+        assert "proposed 1" in stats.stdout
+
         text = shown(home, "show", found)
         assert "Bump the version of package … to … and update the changelog" in text
         assert "  proposed, project app: 3 tasks" in text

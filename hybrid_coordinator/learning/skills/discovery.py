@@ -14,6 +14,7 @@ from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import KnowledgeItem, NewKnowledge
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.domain.skills import (
+    Member,
     NewProposal,
     ProposalKind,
     ProposalState,
@@ -130,7 +131,7 @@ class SkillDiscovery:
             return await self._revision(project, found.kind, found.item_id, tasks)
         wording = await self._word(found.kind)
         new = await self._accepted(project, wording)
-        return _offered(ProposalKind.NEW, new, found.kind, dict.fromkeys(found.kind.ids, False))
+        return _offered(ProposalKind.NEW, new, found.kind, wording.quoted)
 
     async def _accepted(self, project: str, wording: Wording) -> NewKnowledge:
         """The entry that a proposal would become, under a title that is not taken."""
@@ -199,7 +200,7 @@ class SkillDiscovery:
                 NewKnowledge(item.collection, project, item.title, new.content, fields)
             ),
             kind,
-            {task.id: held_out(task.id) for task in kind.tasks},
+            wording.quoted,
         )
         lost = f"does not win on held-out replay: {result.new} against {result.old}"
         return replace(
@@ -220,15 +221,18 @@ def _id(project: str, title: str) -> str:
 
 
 def _offered(
-    kind: ProposalKind, new: NewKnowledge, of: Kind, members: Mapping[str, bool]
+    kind: ProposalKind, new: NewKnowledge, of: Kind, quoted: frozenset[str]
 ) -> NewProposal:
+    revises = kind is ProposalKind.REVISION
     return NewProposal(
         project=new.project,
         kind=kind,
         title=new.title,
         content=new.content,
         fields=new.fields,
-        members=members,
+        members={
+            task.id: Member(revises and held_out(task.id), task.id in quoted) for task in of.tasks
+        },
         sessions=of.sessions,
         successes=len(of.successes),
         failures=len(of.failures),

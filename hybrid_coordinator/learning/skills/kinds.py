@@ -100,7 +100,7 @@ def candidates(found: Sequence[Kind], covered: Sequence[Covered]) -> Iterator[Fo
         if not over:
             yield Found(kind)
             continue
-        skill = next((each for each in over if not each.retired), None)
+        skill = next((each for each in over if not each.closed), None)
         if skill is not None:
             fresh = [task for task in kind.successes if task.id not in skill.interaction_ids]
             if len(fresh) >= _MORE_SUCCESSES:

@@ -66,6 +66,10 @@ class SkillReview:
         proposals = await self._skills.page(project)
         return Skills(tuple(proposals), tuple(await self._skills.items(project)))
 
+    async def counts(self, project: str | None) -> dict[str, int]:
+        """How many proposals are in each state."""
+        return await self._skills.counts(project)
+
     async def show(self, id: str) -> SkillDetails:  # noqa: A002 - what it is
         """A proposal or an entry with its evidence.
 
@@ -81,7 +85,8 @@ class SkillReview:
         if proposal.item_id is not None:
             item = next(iter(await self._knowledge.get_many([proposal.item_id])), None)
         evidence = tuple(
-            Evidence(row, _ended(row) is OutcomeKind.SUCCESS, members[row.id]) for row in rows
+            Evidence(row, _ended(row) is OutcomeKind.SUCCESS, members[row.id].held_out)
+            for row in rows
         )
         revises = proposal.kind is ProposalKind.REVISION and item is not None
         diff = _diff(item.content, proposal.content) if revises and item is not None else ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.recurrence import RECURRENCE_THRESHOLD, same_task, similarities
+from hybrid_coordinator.domain.skills import Task
 from hybrid_coordinator.domain.task_words import task_words
 from hybrid_coordinator.learning.skills.kinds import Kind
 
@@ -33,11 +34,13 @@ _FENCE = re.compile(r"^(`{3,}|~{3,}).*?(?:^\1|\Z)", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A skill as text: what makes an entry of `skills-patterns`."""
+    """A skill as text: what makes an entry of `skills-patterns`. ``quoted`` are the ids of the
+    interactions whose words are in it."""
 
     title: str
     content: str
     fields: Mapping[str, JsonValue]
+    quoted: frozenset[str]
 
 
 def word(
@@ -56,14 +59,16 @@ def word(
     if ran := _common_commands([commands.get(key, ()) for key in succeeded]):
         parts.append("Commands that went well:\n" + "\n".join(f"- {each}" for each in ran))
     parts.append(f'What worked for "{_line(kind.central.query)}":\n{_clipped(example, _ANSWER)}')
-    tasks = _different([task.query for task in kind.successes])
+    went_well, went_wrong = _different(kind.successes), _different(kind.failures)
+    queries = [_line(task.query) for task in went_well]
     fields: dict[str, JsonValue] = {
-        "usage_pattern": "Tasks such as: " + "; ".join(tasks),
-        "success_examples": list(tasks),
-        "failure_examples": list(_different([task.query for task in kind.failures])),
+        "usage_pattern": "Tasks such as: " + "; ".join(queries),
+        "success_examples": list(queries),
+        "failure_examples": [_line(task.query) for task in went_wrong],
         "value_score": round(sum(worth.values()) / len(worth), 3),
     }
-    return Wording(_title(kind), "\n\n".join(parts), fields)
+    quoted = frozenset(task.id for task in (kind.central, *went_well, *went_wrong))
+    return Wording(_title(kind), "\n\n".join(parts), fields, quoted)
 
 
 def _title(kind: Kind) -> str:
@@ -107,13 +112,14 @@ def _common_commands(runs: Sequence[Sequence[str]]) -> list[str]:
     return frequent[:_COMMANDS]
 
 
-def _different(queries: Sequence[str]) -> list[str]:
-    """The latest few of them that are not the same task, each on a line."""
-    chosen: list[str] = []
-    for query in reversed(queries):
-        line = _line(query)
-        if len(chosen) < _EXAMPLES and not any(same_task(line, other) for other in chosen):
-            chosen.append(line)
+def _different(tasks: Sequence[Task]) -> list[Task]:
+    """The latest few of them that are not the same."""
+    chosen: list[Task] = []
+    for task in reversed(tasks):
+        if len(chosen) < _EXAMPLES and not any(
+            same_task(task.query, other.query) for other in chosen
+        ):
+            chosen.append(task)
     return chosen
 
 

@@ -90,6 +90,7 @@ def add_control_methods(
         return asdict(totals) | {
             "jobs": asdict(jobs),
             "learning": results.plain(learning),
+            "skills": await coordinator.learning.skills.counts(params.project),
             "usage": results.plain(usage),
             "rebuild": _rebuild(engines),
         }

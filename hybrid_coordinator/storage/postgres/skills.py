@@ -9,6 +9,7 @@ from hybrid_coordinator.domain.interactions import OutcomeKind
 from hybrid_coordinator.domain.knowledge import KnowledgeItem
 from hybrid_coordinator.domain.skills import (
     Covered,
+    Member,
     NewProposal,
     Proposal,
     ProposalKind,
@@ -49,6 +50,7 @@ class _Queries:
     edit: str
     decide: str
     retire: str
+    counts: str
 
 
 class SkillRecords:
@@ -89,7 +91,7 @@ class SkillRecords:
         return [
             Covered(
                 None if row["item_id"] is None else str(row["item_id"]),
-                row["retired"],
+                row["closed"],
                 frozenset(map(str, row["interaction_ids"])),
                 tuple(map(str, row["examples"] or ())),
             )
@@ -135,7 +137,8 @@ class SkillRecords:
                 self._queries.add_members,
                 proposal,
                 parse_ids("members", found.members),
-                list(found.members.values()),
+                [member.held_out for member in found.members.values()],
+                [member.quoted for member in found.members.values()],
             )
         return str(proposal)
 
@@ -143,6 +146,11 @@ class SkillRecords:
         """Every proposal of a project, or of all, latest first."""
         rows = await self._database.fetch(self._queries.page, project)
         return [_proposal(row) for row in rows]
+
+    async def counts(self, project: str | None) -> dict[str, int]:
+        """How many proposals are in each state; states without any are left out."""
+        rows = await self._database.fetch(self._queries.counts, project)
+        return {row["state"]: row["times"] for row in rows}
 
     async def get(self, proposal: str) -> Proposal | None:
         """The proposal of this id."""
@@ -159,10 +167,10 @@ class SkillRecords:
         rows = await self._database.fetch(self._queries.items, project)
         return [knowledge_item(row) for row in rows]
 
-    async def members(self, proposal: str) -> dict[str, bool]:
-        """The interactions that a proposal rests on, True for those held out."""
+    async def members(self, proposal: str) -> dict[str, Member]:
+        """The interactions that a proposal rests on, by id."""
         rows = await self._database.fetch(self._queries.members, parse_id("id", proposal))
-        return {str(row["interaction_id"]): row["held_out"] for row in rows}
+        return {str(row["interaction_id"]): Member(row["held_out"], row["quoted"]) for row in rows}
 
     async def edit(self, proposal: str, content: str) -> Proposal | None:
         """Give an undecided proposal another text. None if there is none of this id."""

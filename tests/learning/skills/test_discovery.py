@@ -13,8 +13,9 @@ import pytest
 from hybrid_coordinator.domain.interactions import OutcomeKind
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import NewKnowledge, Origin
-from hybrid_coordinator.domain.skills import ProposalKind, ProposalState
+from hybrid_coordinator.domain.skills import Member, ProposalKind, ProposalState
 from hybrid_coordinator.learning.skills.kinds import held_out
+from hybrid_coordinator.storage.postgres.forgetting import Forgetting
 from tests.learning.skills.conftest import RELEASE, Shop
 
 FAILURE = OutcomeKind.FAILURE
@@ -38,7 +39,8 @@ async def test_a_task_done_three_times_in_two_sessions_is_proposed_and_not_yet_k
         3,
         1,
     )
-    assert await shop.skills.members(found) == dict.fromkeys([*members, failed], False)
+    quoting = Member(held_out=False, quoted=True)
+    assert await shop.skills.members(found) == dict.fromkeys([*members, failed], quoting)
     assert await shop.entries() == []
 
 
@@ -109,6 +111,7 @@ async def test_of_two_coordinators_one_proposes(shop: Shop) -> None:
 _KILLED = """
 import asyncio, sys
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.forgetting import Forgetting
 from tests.learning.skills.conftest import Shop
 
 async def main():
@@ -182,12 +185,67 @@ async def test_rejected_and_retired_skills_are_not_proposed_again(shop: Shop) ->
 
 
 async def test_a_deleted_interaction_takes_what_quotes_it_along(shop: Shop) -> None:
-    members = await shop.releases(4)
-    await shop.discovery.discover()
-    await shop.database.execute("DELETE FROM interactions WHERE id = $1", members[0])
+    await shop.releases(8)
+    (found,) = await shop.discovery.discover()
+    members = await shop.skills.members(found)
+    spare = [key for key, member in members.items() if not member.quoted]
+    assert len(spare) >= 3
+    for key in spare:
+        await shop.database.execute("DELETE FROM interactions WHERE id = $1", key)
+    assert len(await shop.skills.page(None)) == 1
+    quoted = next(key for key, member in members.items() if member.quoted)
+    await shop.database.execute("DELETE FROM interactions WHERE id = $1", quoted)
     assert await shop.skills.page(None) == []
     await shop.release()
     assert len(await shop.discovery.discover()) == 1
+
+
+async def test_a_proposal_goes_when_it_would_rest_on_too_little(shop: Shop) -> None:
+    await shop.releases(4)
+    await shop.discovery.discover()
+    await shop.database.execute("UPDATE skill_members SET quoted = false")
+    for left, proposals in ((3, 1), (2, 0)):
+        await shop.database.execute(
+            "DELETE FROM interactions WHERE id = (SELECT interaction_id FROM skill_members LIMIT 1)"
+        )
+        assert len(await shop.interactions.page(None, 9)) == left
+        assert len(await shop.skills.page(None)) == proposals
+
+
+async def test_forgetting_on_purpose_takes_a_skill_that_quotes_it(shop: Shop) -> None:
+    await shop.releases(8)
+    (found,) = await shop.discovery.discover()
+    item = await shop.review.accept(found)
+    members = await shop.skills.members(found)
+    forgetting = Forgetting(shop.database)
+    await forgetting.delete([next(key for key, one in members.items() if not one.quoted)])
+    assert await shop.entries() == [item.title]
+    await forgetting.delete([next(key for key, one in members.items() if one.quoted)])
+    assert await shop.entries() == []
+    assert await shop.skills.page(None) == []
+
+
+async def test_a_forgotten_skill_leaves_no_proposal_behind(shop: Shop) -> None:
+    await shop.releases()
+    (found,) = await shop.discovery.discover()
+    item = await shop.review.accept(found)
+    await Forgetting(shop.database).delete([item.id])
+    assert await shop.skills.page(None) == []
+
+
+async def test_a_skill_that_a_person_edited_is_not_revised(shop: Shop) -> None:
+    item = await _poor_skill(shop)
+    await shop.knowledge.change(
+        item, content="Ask Tom.", origin=Origin.STATED, reason="edited by hand"
+    )
+    await shop.database.execute(
+        "INSERT INTO skill_proposals (id, project, kind, item_id, title, content, fields, members,"
+        " sessions, successes, failures, state) VALUES (gen_random_uuid(), 'app', 'new', $1, 'x',"
+        " 'x', '{}', 3, 2, 2, 0, 'accepted')",
+        item,
+    )
+    await _held_out_releases(shop, 2)
+    assert await shop.discovery.discover() == []
 
 
 async def test_a_skill_whose_evidence_was_deleted_is_not_proposed_beside_itself(shop: Shop) -> None:
@@ -295,7 +353,9 @@ async def test_a_better_version_of_a_skill_is_proposed_and_becomes_the_next_one(
     assert proposal.replay.new > proposal.replay.old
     assert proposal.replay.successes >= 2
     members = await shop.skills.members(found)
-    assert {key for key, held in members.items() if held} == set(filter(held_out, members))
+    judging = {key for key, member in members.items() if member.held_out}
+    assert judging == set(filter(held_out, members))
+    assert not any(members[key].quoted for key in judging)
 
     shown = await shop.review.show(found)
     assert "-Ask Tom about it." in shown.diff

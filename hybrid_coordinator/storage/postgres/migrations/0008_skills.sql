@@ -33,20 +33,27 @@ CREATE TABLE skill_members (
     interaction_id uuid NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
     -- Kept from the text, so that it can be judged by it.
     held_out       boolean NOT NULL,
+    -- Whether the text has its words, or those of its answer.
+    quoted         boolean NOT NULL,
     PRIMARY KEY (proposal_id, interaction_id)
 );
 CREATE INDEX skill_members_interaction ON skill_members (interaction_id);
 
--- A proposal quotes its members, so it goes with the first one that is deleted.
-CREATE FUNCTION forget_quoting_proposal() RETURNS trigger
+-- A proposal goes with an interaction that it quotes, and when it would rest on too little.
+CREATE FUNCTION forget_proposal() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM skill_proposals WHERE id = OLD.proposal_id;
+    DELETE FROM skill_proposals
+    WHERE id = OLD.proposal_id
+        AND (
+            OLD.quoted
+            OR (SELECT count(*) FROM skill_members WHERE proposal_id = OLD.proposal_id) < 3
+        );
     RETURN NULL;
 END
 $$;
 CREATE TRIGGER skill_members_forgotten AFTER DELETE ON skill_members
-FOR EACH ROW EXECUTE FUNCTION forget_quoting_proposal();
+FOR EACH ROW EXECUTE FUNCTION forget_proposal();
 
 -- Up to which outcome the last search for skills of a project has seen.
 CREATE TABLE skill_passes (

@@ -79,10 +79,17 @@ SELECT id, collection FROM current_knowledge WHERE id = ANY ($1::uuid[]);
 
 -- name: taught
 -- Entries that were learned from these interactions, and whether others speak for them, too: of
--- this record or of another machine's.
+-- this record or of another machine's. A skill that quotes one of them does not stand without it.
 SELECT
     item_id,
-    EXISTS (
+    NOT EXISTS (
+        SELECT FROM skill_members AS member
+        JOIN skill_proposals AS proposal ON proposal.id = member.proposal_id
+        WHERE proposal.item_id = evidence.item_id
+            AND proposal.state = 'accepted'
+            AND member.quoted
+            AND member.interaction_id = ANY ($1::uuid[])
+    ) AND (EXISTS (
         SELECT FROM knowledge_evidence AS other
         WHERE other.item_id = evidence.item_id
             AND other.supports
@@ -90,7 +97,7 @@ SELECT
     ) OR EXISTS (
         SELECT FROM imported_knowledge AS elsewhere
         WHERE elsewhere.item_id = evidence.item_id AND elsewhere.supports > 0
-    ) AS otherwise
+    )) AS otherwise
 FROM (
     SELECT DISTINCT item_id FROM knowledge_evidence
     WHERE interaction_id = ANY ($1::uuid[]) AND supports
@@ -129,6 +136,8 @@ WITH evidence AS (
     DELETE FROM knowledge_evidence WHERE item_id = ANY ($1::uuid[])
 ), elsewhere AS (
     DELETE FROM imported_knowledge WHERE item_id = ANY ($1::uuid[])
+), proposed AS (
+    DELETE FROM skill_proposals WHERE item_id = ANY ($1::uuid[])
 )
 DELETE FROM knowledge_items WHERE id = ANY ($1::uuid[]);
 

@@ -35,10 +35,11 @@ GROUP BY interaction_id;
 
 -- name: covered
 -- What skills and proposals of a project rest on and quote: an entry with all that was ever put
--- forward for it, or a proposal that became none.
+-- forward for it, or a proposal that became none. Nothing learned changes an entry that was retired
+-- or edited by a person: it is closed.
 SELECT
     entry.id AS item_id,
-    entry.delta = 'DEPRECATE' AS retired,
+    entry.delta = 'DEPRECATE' OR entry.origin <> 'skill' AS closed,
     entry.fields -> 'success_examples' AS examples,
     ARRAY(
         SELECT interaction_id FROM knowledge_evidence WHERE item_id = entry.id
@@ -49,7 +50,11 @@ SELECT
         WHERE item_id = entry.id
     ) AS interaction_ids
 FROM current_knowledge AS entry
-WHERE entry.collection = 'skills-patterns' AND entry.project = $1 AND entry.origin = 'skill'
+WHERE entry.collection = 'skills-patterns' AND entry.project = $1
+    AND (
+        entry.origin = 'skill'
+        OR EXISTS (SELECT FROM skill_proposals WHERE skill_proposals.item_id = entry.id)
+    )
 UNION ALL
 SELECT
     NULL,
@@ -80,9 +85,10 @@ INSERT INTO skill_proposals
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 
 -- name: add_members
-INSERT INTO skill_members (proposal_id, interaction_id, held_out)
-SELECT $1, interaction_id, held_out
-FROM unnest($2::uuid[], $3::boolean[]) AS member (interaction_id, held_out);
+INSERT INTO skill_members (proposal_id, interaction_id, held_out, quoted)
+SELECT $1, interaction_id, held_out, quoted
+FROM unnest($2::uuid[], $3::boolean[], $4::boolean[])
+    AS member (interaction_id, held_out, quoted);
 
 -- name: page
 -- Proposals, latest first.
@@ -103,7 +109,10 @@ WHERE collection = 'skills-patterns' AND origin = 'skill' AND ($1::text IS NULL 
 ORDER BY updated_at DESC, id;
 
 -- name: members
-SELECT interaction_id, held_out FROM skill_members WHERE proposal_id = $1 ORDER BY interaction_id;
+SELECT interaction_id, held_out, quoted
+FROM skill_members
+WHERE proposal_id = $1
+ORDER BY interaction_id;
 
 -- name: edit
 UPDATE skill_proposals SET content = $2, updated_at = now()
@@ -120,3 +129,9 @@ RETURNING *;
 -- name: retire
 UPDATE skill_proposals SET state = 'retired', reason = $2, updated_at = now()
 WHERE item_id = $1 AND state = 'accepted';
+
+-- name: counts
+SELECT state, count(*) AS times
+FROM skill_proposals
+WHERE $1::text IS NULL OR project = $1
+GROUP BY state;
