@@ -69,7 +69,7 @@ class ClaudeCode:
     def install_plugin(self) -> None:
         """`hybrid-coordinator install claude-code`; its hooks wait for however busy the machine
         is."""
-        self._hybrid("install")
+        self.hybrid("install", "--yes")
         marketplace = plugin_dir(Home(self._hybrid_home))
         hooks = marketplace / "plugin" / "hooks" / "hooks.json"
         text = hooks.read_text()
@@ -80,11 +80,12 @@ class ClaudeCode:
 
     def uninstall_plugin(self) -> None:
         """`hybrid-coordinator uninstall claude-code`."""
-        self._hybrid("uninstall")
+        self.hybrid("uninstall", "--yes")
 
-    def _hybrid(self, what: str) -> None:
+    def hybrid(self, what: str, *more: str) -> None:
+        """`hybrid-coordinator WHAT claude-code`, of the same user."""
         ours = {name: self._environment[name] for name in ("HOME", "CLAUDE_CONFIG_DIR")}
-        done = command(self._hybrid_home, what, "claude-code", "--yes", **ours)
+        done = command(self._hybrid_home, what, "claude-code", *more, **ours)
         assert done.returncode == 0, done.stderr
 
     def prompt(

@@ -93,7 +93,7 @@ def test_the_record_holds_exactly_what_happened(tmp_path: Path, home: Path, proj
         resumed = ("--resume", first["session_id"])
         claude.prompt("Thanks, that works.", *resumed, allowed=TOOLS)
         claude.prompt("/compact", *resumed)
-        claude.prompt("Thanks, that works.", *resumed, "--fork-session", allowed=TOOLS)
+        claude.prompt("Now the other way.", *resumed, "--fork-session", allowed=TOOLS)
     fixed, thanked, forked = turns_of(home, 3)
     one = first["session_id"]
     assert fixed["turn_key"] == turn_key(one, "Fix the rounding.", 1)
@@ -109,8 +109,13 @@ def test_the_record_holds_exactly_what_happened(tmp_path: Path, home: Path, proj
     ]
     assert thanked["turn_key"] == turn_key(one, "Thanks, that works.", 1)
     assert thanked["actions"] == []
-    assert forked["query"] == "Thanks, that works."
+    assert forked["query"] == "Now the other way."
     assert not forked["turn_key"].startswith(f"claude-code:{one}:")
+    # The session files tell of the same turns.
+    claude.hybrid("import")
+    assert [turn["turn_key"] for turn in turns_of(home, 3)] == [
+        turn["turn_key"] for turn in (fixed, thanked, forked)
+    ]
 
 
 def test_a_subagents_work_is_a_turn_of_its_own(tmp_path: Path, home: Path, project: Path) -> None:
@@ -211,12 +216,13 @@ def test_uninstalled_it_is_gone(tmp_path: Path, home: Path, project: Path) -> No
     with ScriptedModel([finish]) as model:
         claude = ClaudeCode(tmp_path / "user", project, home, model.url)
         claude.install_plugin()
-        claude.prompt("Say that you are done.")
+        for number in (1, 2):  # Claude Code lists it from the second session on
+            claude.prompt(f"Say that you are done, {number}.")
         assert "hybrid-coordinator@hybrid-coordinator" in claude.run("plugin", "list")
         assert "Connected" in claude.run("mcp", "list")
-        turns_of(home, 1)
+        turns_of(home, 2)
         claude.uninstall_plugin()
         assert "hybrid-coordinator" not in claude.run("plugin", "list")
         assert "hybrid-coordinator" not in claude.run("plugin", "marketplace", "list")
         assert claude.prompt("Say that you are done.")["result"] == "All done."
-    assert len(turns_of(home, 1)) == 1
+    assert len(turns_of(home, 2)) == 2

@@ -26,7 +26,8 @@ from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.turns import prompt_digest
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.knowledge.projects import project_of
-from hybrid_coordinator.learning.capture.actions import action_of
+from hybrid_coordinator.learning.sessions.tool_calls import action_of
+from hybrid_coordinator.learning.sessions.trivial import is_clients_own
 
 Json = Mapping[str, JsonValue]
 Clean = Callable[[str], str]
@@ -42,7 +43,6 @@ _KINDS = {
     "SessionEnd": EventKind.SESSION_END,
 }
 _MACHINE_SOURCES = ("system", "poll_event")
-_MACHINE_PROMPTS = ("<task-notification>",)
 _STARTING_TOOLS = ("Agent", "Task")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,7 +99,7 @@ def _prompt(event: Json) -> str | None:
 
 
 def _by_machine(event: Json, prompt: str) -> bool:
-    return event.get("source") in _MACHINE_SOURCES or prompt.startswith(_MACHINE_PROMPTS)
+    return event.get("source") in _MACHINE_SOURCES or is_clients_own(prompt)
 
 
 def _content(kind: EventKind, event: Json, at: datetime, clean: Clean) -> dict[str, JsonValue]:
@@ -126,8 +126,8 @@ def _action(event: Json, at: datetime, clean: Clean) -> dict[str, JsonValue]:
     tool, given = _string(event.get("tool_name")), event.get("tool_input")
     answer, failed = event.get("tool_response"), event["hook_event_name"] == "PostToolUseFailure"
     arguments = given if isinstance(given, dict) else {}
-    error = (_string(event.get("error")) or "failed") if failed else None
-    action = asdict(action_of(tool, arguments, answer, error, at))
+    result = {"is_error": failed, "content": event.get("error") if failed else answer}
+    action = asdict(action_of(tool, arguments, result, answer, at))
     del action["at"]  # the event's own
     action |= {name: clean(action[name]) for name in ("subject", "detail")}
     if tool in _STARTING_TOOLS and isinstance(answer, dict):

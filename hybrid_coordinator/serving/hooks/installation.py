@@ -20,6 +20,8 @@ from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.hooks.json_edit import members, with_member, without_member
 from hybrid_coordinator.serving.hooks.plugin import (
     MARKETPLACE,
+    PLUGIN,
+    PLUGIN_ID,
     plugin_dir,
     plugin_files,
     settings_entries,
@@ -75,7 +77,7 @@ class Installation:
     def __init__(self, home: Home, claude: Path) -> None:
         # A settings file is often a link into a repository of such files: it stays one.
         self.settings = (claude / "settings.json").resolve()
-        self._known = claude / "plugins" / "known_marketplaces.json"
+        self._plugins = claude / "plugins"
         self._home = home
         digest = hashlib.sha256(os.fsencode(self.settings)).hexdigest()[:16]
         self._receipt_file = home.root / "claude-code" / f"{digest}.json"
@@ -141,10 +143,11 @@ class Installation:
             after = self._without(before, receipt)
             if receipt is not None:
                 notice = f"{self.settings} has changed since: only our entries are taken out of it"
-        known = _read(self._known)
-        changes = [Change(self.settings, before, after)]
-        if known is not None and MARKETPLACE in _content(self._known, known):
-            changes.insert(0, Change(self._known, known, self._forgotten(known)))
+        changes = [
+            self._forgotten("known_marketplaces.json", MARKETPLACE),
+            self._forgotten("installed_plugins.json", "plugins", PLUGIN_ID),
+            Change(self.settings, before, after),
+        ]
         changed = [change for change in changes if change.before != change.after]
         return Plan(changed, notice if changed else "")
 
@@ -156,6 +159,8 @@ class Installation:
         """
         for change in plan.changes:
             _write(change)
+        for copy in (f"cache/{MARKETPLACE}", f"data/{PLUGIN}-{MARKETPLACE}"):
+            shutil.rmtree(self._plugins / copy, ignore_errors=True)  # Claude Code's own
         try:
             receipt = self._receipt()
             if receipt is not None and receipt.backup is not None:
@@ -177,11 +182,19 @@ class Installation:
                 text = without_member(text, section, name, prune=section in made)
         return _bytes(text, before)
 
-    def _forgotten(self, known: bytes) -> bytes:
-        """Claude Code's own list of marketplaces without ours, in its own way of writing."""
-        content = dict(_content(self._known, known))
-        del content[MARKETPLACE]
-        return json.dumps(content, indent=2, ensure_ascii=False).encode()
+    def _forgotten(self, name: str, *place: str) -> Change:
+        """One of Claude Code's own lists of plugins without ours, written in its own way."""
+        path = self._plugins / name
+        before = _read(path)
+        try:
+            content = json.loads(before or b"")
+            holder = content
+            for part in place[:-1]:
+                holder = holder[part]
+            del holder[place[-1]]
+        except (ValueError, KeyError, TypeError):
+            return Change(path, before, before)  # it knows nothing of us
+        return Change(path, before, json.dumps(content, indent=2, ensure_ascii=False).encode())
 
     def _keep(self, change: Change) -> None:
         """Write the receipt, and the settings as they were, before they are changed."""

@@ -1,74 +1,76 @@
-"""Tool calls as actions: what was done, and how it went."""
+"""Tool calls as hooks tell them: what was done, and how it went."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.domain.turns import Action, ActionKind
-from hybrid_coordinator.learning.capture.actions import MAX_DETAIL, MAX_SUBJECT, action_of
+from hybrid_coordinator.learning.capture.events import read_event
+from tests.support.hooks import Telling
 
-BASH: dict[str, JsonValue] = {"command": "pytest -q", "description": "Run the tests"}
-EDIT: dict[str, JsonValue] = {"file_path": "/a/b.py", "old_string": "x", "new_string": "y"}
+EDIT = {"file_path": "/a/b.py", "old_string": "x", "new_string": "y"}
+MAX_STORED = 60_000
+"""Characters of a step; an event stands in the record until its turn does."""
 
 
-def printed(stdout: str, **more: JsonValue) -> JsonValue:
+def told(tool: str, given: Any, *, answer: Any = None, error: str | None = None) -> list[Any]:
+    """The kind, subject, ok, exit status and detail of what a hook tells of a call."""
+    if error is None:
+        outcome = {"tool_response": answer}
+    else:
+        outcome = {"error": error, "is_interrupt": False}
+    name = "PostToolUse" if error is None else "PostToolUseFailure"
+    event = read_event(Telling().line(name, tool_name=tool, tool_input=given, **outcome), str)
+    assert event is not None
+    return [event.content[name] for name in ("kind", "subject", "ok", "exit_code", "detail")]
+
+
+def printed(stdout: str, **more: object) -> dict[str, object]:
     return {"stdout": stdout, "stderr": "", "interrupted": False, "isImage": False, **more}
 
 
 @pytest.mark.parametrize(
     ("answer", "error", "expected"),
     [
-        (printed("2 passed"), None, (True, 0, "2 passed")),
-        ({"stdout": "a", "stderr": "b"}, None, (True, 0, "a\nb")),
-        (None, "Exit code 1\nE assert", (False, 1, "E assert")),
-        (None, "Error: Exit code 127\nnot found", (False, 127, "not found")),
-        (None, "Command timed out after 2m", (False, None, "Command timed out after 2m")),
-        (printed("", backgroundTaskId="b1"), None, (True, None, "")),
-        (printed("half", interrupted=True), None, (True, None, "half")),
+        (printed("2 passed"), None, [True, 0, "2 passed"]),
+        ({"stdout": "a", "stderr": "b"}, None, [True, 0, "a\nb"]),
+        (None, "Exit code 1\nE assert", [False, 1, "E assert"]),
+        (None, "Error: Exit code 127\nnot found", [False, 127, "not found"]),
+        (None, "Command timed out after 2m", [False, None, "Command timed out after 2m"]),
+        (printed("", backgroundTaskId="b1"), None, [True, None, ""]),
+        (printed("half", interrupted=True), None, [True, None, "half"]),
     ],
 )
-def test_a_command(
-    answer: JsonValue, error: str | None, expected: tuple[bool, int | None, str]
-) -> None:
-    ok, exit_code, detail = expected
-    action = action_of("Bash", BASH, answer, error, None)
-    assert action == Action(ActionKind.COMMAND, "pytest -q", ok, exit_code, detail)
+def test_a_command(answer: Any, error: str | None, expected: list[object]) -> None:
+    given = {"command": "pytest -q", "description": "Run the tests"}
+    assert told("Bash", given, answer=answer, error=error) == ["command", "pytest -q", *expected]
 
 
 def test_an_edit_is_known_by_its_patch() -> None:
-    answer: JsonValue = {
-        "filePath": "/a/b.py",
-        "structuredPatch": [{"oldStart": 1, "lines": ["-x", "+y"]}, {"lines": [" z"]}],
-    }
-    action = action_of("Edit", EDIT, answer, None, None)
-    assert action == Action(ActionKind.EDIT, "/a/b.py", True, None, "-x\n+y\n z")
+    patch = [{"oldStart": 1, "lines": ["-x", "+y"]}, {"lines": [" z"]}]
+    answer = {"filePath": "/a/b.py", "structuredPatch": patch, "originalFile": "x\nz"}
+    assert told("Edit", EDIT, answer=answer) == ["edit", "/a/b.py", True, None, "-x\n+y\n z"]
 
 
 def test_a_new_file_is_known_by_its_text() -> None:
-    given: dict[str, JsonValue] = {"file_path": "/a/c.py", "content": "print()"}
-    action = action_of("Write", given, {"type": "create", "structuredPatch": []}, None, None)
-    assert action == Action(ActionKind.EDIT, "/a/c.py", True, None, "print()")
+    given = {"file_path": "/a/c.py", "content": "print()"}
+    answer = {"type": "create", "structuredPatch": []}
+    assert told("Write", given, answer=answer) == ["edit", "/a/c.py", True, None, "print()"]
 
 
 def test_an_edit_that_failed_says_why() -> None:
-    action = action_of("Edit", EDIT, None, "String to replace not found", None)
-    assert action == Action(ActionKind.EDIT, "/a/b.py", False, None, "String to replace not found")
+    why = "String to replace not found"
+    assert told("Edit", EDIT, error=why) == ["edit", "/a/b.py", False, None, why]
 
 
 def test_another_tool_is_known_by_its_arguments() -> None:
-    action = action_of("mcp__x__find", {"q": "é"}, [{"type": "text", "text": "ok"}], None, None)
-    assert action.kind is ActionKind.TOOL
-    assert action.subject == 'mcp__x__find {"q": "é"}'
+    kind, subject, ok, _, _ = told("mcp__x__find", {"q": "é"}, answer=[{"text": "ok"}])
+    assert (kind, subject, ok) == ("tool", 'mcp__x__find {"q": "é"}', True)
 
 
-def test_of_a_long_output_the_end_is_kept_and_of_a_long_edit_the_beginning() -> None:
-    long = "a" + "x" * 10_000 + "z"
-    command = action_of("Bash", {"command": long}, printed(long), None, None)
-    assert len(command.subject) == MAX_SUBJECT
-    assert command.subject.startswith("a")
-    assert len(command.detail) == MAX_DETAIL
-    assert command.detail.endswith("z")
-    edit = action_of("Write", {"file_path": "f", "content": long}, {}, None, None)
-    assert len(edit.detail) == MAX_DETAIL
-    assert edit.detail.startswith("a")
+def test_what_is_long_is_bounded() -> None:
+    long = "a" + "x" * 1_000_000 + "z"
+    _, subject, _, _, detail = told("Bash", {"command": long}, answer=printed(long))
+    assert len(subject) + len(detail) < MAX_STORED
+    assert detail.endswith("z")

@@ -199,13 +199,36 @@ def test_settings_that_cannot_be_edited_are_named_and_left_alone(
     assert not user.home.exists()
 
 
-def test_claude_codes_own_list_of_marketplaces_forgets_ours(user: User) -> None:
+def test_claude_codes_own_lists_of_plugins_forget_ours(user: User) -> None:
     user.install("--yes")
-    known = user.settings.parent / "plugins" / "known_marketplaces.json"
-    known.parent.mkdir()
-    known.write_text(json.dumps({"hybrid-coordinator": {"x": 1}, "other": {}}, indent=2))
+    plugins = user.settings.parent / "plugins"
+    lists: dict[str, Any] = {
+        "known_marketplaces.json": {"hybrid-coordinator": {"x": 1}, "other": {}},
+        "installed_plugins.json": {"version": 2, "plugins": {ENTRY: [], "a@b": []}},
+    }
+    (plugins / "cache" / "hybrid-coordinator" / "0.1").mkdir(parents=True)
+    (plugins / "cache" / "other").mkdir()
+    for name, content in lists.items():
+        (plugins / name).write_text(json.dumps(content, indent=2))
     user.uninstall("--yes")
-    assert known.read_text() == json.dumps({"other": {}}, indent=2)
+    del lists["known_marketplaces.json"]["hybrid-coordinator"]
+    del lists["installed_plugins.json"]["plugins"][ENTRY]
+    for name, content in lists.items():
+        assert (plugins / name).read_text() == json.dumps(content, indent=2)
+    assert [each.name for each in (plugins / "cache").iterdir()] == ["other"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"hybrid-coordinator"', '{"plugins": 1}'])
+def test_a_list_of_claude_codes_that_is_not_as_expected_is_left_alone(
+    user: User, content: str
+) -> None:
+    user.install("--yes")
+    plugins = user.settings.parent / "plugins"
+    plugins.mkdir()
+    for name in ("known_marketplaces.json", "installed_plugins.json"):
+        (plugins / name).write_text(content)
+    user.uninstall("--yes")
+    assert {file.read_text() for file in plugins.iterdir()} == {content}
 
 
 def test_the_plugin_names_this_installation_and_this_home(user: User) -> None:
