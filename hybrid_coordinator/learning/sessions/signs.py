@@ -3,7 +3,8 @@
 Each sign is in log-odds of success, as if it were independent of the others; they are added, and
 the sum is a success or a failure where it is clear enough. Checks that passed beside checks that
 failed make a partial success, unless the user says otherwise. Nothing that the model says about
-itself is a sign. The weights are judgement, not fitted: docs/outcomes.md has their measure.
+itself is a sign. The weights are judgement, not
+fitted.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from dataclasses import dataclass
 
 from hybrid_coordinator.domain.checks_run import Check, CheckKind, checks_of, last_runs
 from hybrid_coordinator.domain.commits import kept_or_undone
-from hybrid_coordinator.domain.error_lines import error_lines
+from hybrid_coordinator.domain.error_signatures import signatures
 from hybrid_coordinator.domain.interactions import Outcome, OutcomeKind, OutcomeSource
 from hybrid_coordinator.domain.turns import ActionKind, Turn
-from hybrid_coordinator.learning.sessions.user_words import RIGHT, verdict
+from hybrid_coordinator.learning.sessions.user_words import verdict
 
 LATER_TURNS = 5
 """Turns after one that can say something about it."""
@@ -45,6 +46,9 @@ _ERROR_BACK, _ERROR_GONE = -1.6, 0.9
 _ASKED_AGAIN = -0.9
 _INTERRUPTED = -0.9
 _REFUSED = -0.7
+_CHECKS = frozenset(kind.value for kind in CheckKind)
+_DECIDES = frozenset({"praise", "correction", "undone"})
+"""Signs that say how the whole went, whichever checks passed."""
 _MIXED = 0.7
 """Log-odds on either side from which passed and failed checks make a partial success."""
 
@@ -53,49 +57,33 @@ _WANTS_FAILURE = re.compile(
     r"|\b(write|add|create) an? failing|\breproduc(e|es|ing|tion)\b",
     re.IGNORECASE,
 )
+_READ = 20_000
+"""Characters of a prompt or an output that are looked through for errors."""
+
 _REFUSAL = "The user doesn't want to proceed with this tool use"
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One piece of evidence: its name, its weight in log-odds of success, and what was seen."""
+    """One piece of evidence: its name, its weight in log-odds of success, and what was seen.
+    ``feedback`` is -1 or 1 where the user's words were as clear as a thumb."""
 
     name: str
     weight: float
     seen: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Checks:
-    """What the checks say: for, against, and whether they are of two minds."""
-
-    signs: tuple[Sign, ...]
-
-    @property
-    def good(self) -> float:
-        return sum(sign.weight for sign in self.signs if sign.weight > 0)
-
-    @property
-    def bad(self) -> float:
-        return sum(sign.weight for sign in self.signs if sign.weight < 0)
-
-    @property
-    def mixed(self) -> bool:
-        return self.good >= _MIXED and self.bad <= -_MIXED
+    feedback: int = 0
 
 
 def infer(turn: Turn, later: Sequence[Turn]) -> Outcome | None:
     """How ``turn`` went by its own steps and the turns of its session after it, oldest first;
     None where nothing was seen that tells."""
-    following = _following(turn, later)
-    checks = _Checks(tuple(_check_signs(turn, following)))
-    others = [*_word_signs(turn, following), *_fate_signs(turn, following)]
-    feedback = _feedback(turn, following)
-    said = sum(sign.weight for sign in others if sign.name == "words")
-    total = checks.good + checks.bad + sum(sign.weight for sign in others)
-    signs = sorted((*checks.signs, *others), key=lambda sign: -abs(sign.weight))
-    if checks.mixed and abs(said) < RIGHT and all(s.weight > _UNDONE for s in others):
-        kind, weight = OutcomeKind.PARTIAL, min(checks.good, -checks.bad)
+    signs = sorted(signs_of(turn, later), key=lambda sign: -abs(sign.weight))
+    checks = [sign.weight for sign in signs if sign.name in _CHECKS]
+    passed = sum(weight for weight in checks if weight > 0)
+    failed = -sum(weight for weight in checks if weight < 0)
+    total = sum(sign.weight for sign in signs)
+    if min(passed, failed) >= _MIXED and not any(sign.name in _DECIDES for sign in signs):
+        kind, weight = OutcomeKind.PARTIAL, min(passed, failed)
     elif abs(total) >= _ENOUGH:
         kind = OutcomeKind.SUCCESS if total > 0 else OutcomeKind.FAILURE
         weight = abs(total)
@@ -103,7 +91,7 @@ def infer(turn: Turn, later: Sequence[Turn]) -> Outcome | None:
         return None
     return Outcome(
         kind,
-        feedback,
+        sum(sign.feedback for sign in signs),
         "; ".join(sign.seen for sign in signs),
         OutcomeSource.INFERRED,
         confidence(weight),
@@ -111,11 +99,11 @@ def infer(turn: Turn, later: Sequence[Turn]) -> Outcome | None:
 
 
 def signs_of(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
-    """Every sign that `infer` weighs, for a look at each by itself."""
+    """Every sign that `infer` weighs."""
     following = _following(turn, later)
     return [
         *_check_signs(turn, following),
-        *_word_signs(turn, following),
+        *_user_signs(turn, following),
         *_fate_signs(turn, following),
     ]
 
@@ -203,7 +191,7 @@ def _last_edit(turn: Turn) -> int | None:
     return edits[-1] if edits else None
 
 
-def _word_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
+def _user_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
     """What the user did and said about the answer."""
     signs = []
     if turn.interrupted:
@@ -212,19 +200,15 @@ def _word_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
         signs.append(Sign("refused", _REFUSED, "the user refused one of its steps"))
     if not later:
         return signs
-    said = verdict(later[0].prompt)
     if _same_request(turn.prompt, later[0].prompt):
         signs.append(Sign("asked again", _ASKED_AGAIN, "the user asked for the same again"))
-    elif said is not None and (said.feedback != 0 or not _asked_back(turn)):
-        signs.append(Sign("words", said.weight, f"the user went on with {said.words}"))
-    return signs
-
-
-def _feedback(turn: Turn, later: Sequence[Turn]) -> int:
-    if not later or _same_request(turn.prompt, later[0].prompt):
-        return 0
+        return signs
     said = verdict(later[0].prompt)
-    return 0 if said is None else said.feedback
+    if said is not None and (said.feedback != 0 or not _asked_back(turn)):
+        name = {1: "praise", -1: "correction"}.get(said.feedback, "words")
+        seen = f"the user went on with {said.words}"
+        signs.append(Sign(name, said.weight, seen, said.feedback))
+    return signs
 
 
 def _asked_back(turn: Turn) -> bool:
@@ -252,20 +236,25 @@ def _fate_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
     if fate is not None:
         weight = {"kept": _KEPT, "committed": _COMMITTED, "undone": _UNDONE}[fate.kind]
         signs.append(Sign(fate.kind, weight, fate.seen))
-    met = error_lines(turn.prompt).union(
-        *(error_lines(each.detail) for each in turn.actions if not each.ok)
-    )
-    if not met or _last_edit(turn) is None or not later:
+    if _last_edit(turn) is None or not later:
         return signs
-    again: set[str] = set()
-    active = False
+    met = _errors(turn.prompt, *(each.detail for each in turn.actions if not each.ok))
+    if not met:
+        return signs
+    seen: dict[str, str] = {}
     for each in later:
-        again |= error_lines(each.prompt) & met
-        failed = [step for step in each.actions if not step.ok]
-        again |= met.intersection(*[set().union(*(error_lines(s.detail) for s in failed))])
-        active = active or any(step.kind is ActionKind.COMMAND for step in each.actions)
+        seen |= _errors(each.prompt, *(step.detail for step in each.actions if not step.ok))
+    again = [title for key, title in met.items() if key in seen]
     if again:
-        signs.append(Sign("error back", _ERROR_BACK, f"the error came back: {min(again)[:100]}"))
-    elif active:
-        signs.append(Sign("error gone", _ERROR_GONE, f"the error is gone: {min(met)[:100]}"))
+        signs.append(Sign("error back", _ERROR_BACK, f"the error came back: {again[0][:100]}"))
+    elif any(step.kind is ActionKind.COMMAND for each in later for step in each.actions):
+        title = next(iter(met.values()))
+        signs.append(Sign("error gone", _ERROR_GONE, f"the error is gone: {title[:100]}"))
     return signs
+
+
+def _errors(*texts: str) -> dict[str, str]:
+    """The errors that texts speak of: their titles by their keys."""
+    return {
+        each.key: each.title for text in texts for each in signatures(text[:_READ]) if each.telling
+    }
