@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.learning import collapse, recurrence
+from benchmarks.learning import collapse, importing, inference, recurrence
 from benchmarks.routing.tables import Table
 
 Section = Callable[[Path], Table]
@@ -16,4 +16,6 @@ SECTIONS: dict[str, Section] = {
     "same": recurrence.same,
     "clusters": recurrence.clustered,
     "collapse": collapse.measure,
+    "inference": inference.measure,
+    "importing": importing.measure,
 }

@@ -127,7 +127,7 @@ _TASK_WORDS: tuple[tuple[re.Pattern[str], CheckKind], ...] = (
     ),
     (
         re.compile(
-            r"(^|[:_.-])(build|compile|package|assemble|all|dist|install|classes|bundle)($|[:_.-])"
+            r"(^|[:_.-])(build|compile|package|assemble|all|dist|install|classes|bundle|docs|html)($|[:_.-])"
         ),
         _BUILD,
     ),
@@ -295,7 +295,7 @@ _FAILED_WORDS: tuple[re.Pattern[str], ...] = (
     re.compile(r"\bBUILD FAIL(URE|ED)\b"),
     re.compile(r"^error(\[\w+\])?: |: error(:| TS\d+)", re.MULTILINE),
     re.compile(r"^Found [1-9]\d* (errors?|issues?)", re.MULTILINE),
-    re.compile(r"^npm (ERR!|error)", re.MULTILINE),
+    re.compile(r"^npm (ERR!|error)|^g?make(\[\d+\])?: \*\*\* ", re.MULTILINE),
     re.compile(r"Tests failed: [1-9]|Failures: [1-9]|Failed:\s+[1-9]"),
 )
 _NOTHING_RAN = re.compile(

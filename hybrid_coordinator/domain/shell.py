@@ -47,6 +47,8 @@ _RUNNERS = {
     ("direnv", "exec"),
     ("coverage", "run"),
 }
+_KEYWORDS = {"do", "then", "else", "elif", "if", "while", "until", "!"}
+
 _HARMLESS = {"cd", "pushd", "popd", "export", "set", "source", ".", "echo", "pwd", "true", "mkdir"}
 """Programs that hardly ever fail: what stands behind their `&&` runs."""
 
@@ -142,7 +144,7 @@ def _unwrapped(words: list[str]) -> list[str]:
     """The words without assignments, and without programs that only start another."""
     while len(words) > 1:
         first, second = _name(words[0]), words[1]
-        if _ASSIGNMENT.match(words[0]):
+        if _ASSIGNMENT.match(words[0]) or words[0] in _KEYWORDS:
             words = words[1:]
         elif first in _WRAPPERS and first != words[1]:
             rest = words[1:]

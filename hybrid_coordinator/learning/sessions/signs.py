@@ -3,8 +3,7 @@
 Each sign is in log-odds of success, as if it were independent of the others; they are added, and
 the sum is a success or a failure where it is clear enough. Checks that passed beside checks that
 failed make a partial success, unless the user says otherwise. Nothing that the model says about
-itself is a sign. The weights are judgement, not
-fitted.
+itself is a sign. The weights are judgement, not fitted; ``benchmarks.learning`` measures them.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from dataclasses import dataclass
 
 from hybrid_coordinator.domain.checks_run import Check, CheckKind, checks_of, last_runs
 from hybrid_coordinator.domain.commits import kept_or_undone
-from hybrid_coordinator.domain.error_signatures import signatures
+from hybrid_coordinator.domain.error_signatures import ErrorSignature, signatures
 from hybrid_coordinator.domain.interactions import Outcome, OutcomeKind, OutcomeSource
 from hybrid_coordinator.domain.turns import ActionKind, Turn
-from hybrid_coordinator.learning.sessions.user_words import verdict
+from hybrid_coordinator.learning.sessions.user_words import DOUBT, GOES_ON, verdict
 
 LATER_TURNS = 5
 """Turns after one that can say something about it."""
@@ -122,10 +121,11 @@ def confidence(weight: float) -> float:
 
 
 def _check_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
-    own = _weighed(turn, last_runs(checks_of(turn.actions)))
-    edited = _last_edit(turn)
-    if edited is not None and not any(sign.name == CheckKind.TEST for sign in own) and later:
-        own += _of_the_next(later[0])
+    runs, edited = last_runs(checks_of(turn.actions)), _last_edit(turn)
+    own = _weighed(turn, runs)
+    if edited is not None and later:
+        tested = any(run.kind is CheckKind.TEST and run.position > edited for run, _ in runs)
+        own += [] if tested else _of_the_next(later[0])
     return [*_diminishing(own, positive=True), *_diminishing(own, positive=False)]
 
 
@@ -204,16 +204,19 @@ def _user_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
         signs.append(Sign("asked again", _ASKED_AGAIN, "the user asked for the same again"))
         return signs
     said = verdict(later[0].prompt)
-    if said is not None and (said.feedback != 0 or not _asked_back(turn)):
+    if said is not None and (said.weight not in (DOUBT, GOES_ON) or not _conversation(turn)):
         name = {1: "praise", -1: "correction"}.get(said.feedback, "words")
         seen = f"the user went on with {said.words}"
         signs.append(Sign(name, said.weight, seen, said.feedback))
     return signs
 
 
-def _asked_back(turn: Turn) -> bool:
-    """Whether the answer ends with a question: a "no" behind it answers that."""
-    return turn.response.rstrip().endswith(("?", "\uff1f"))
+def _conversation(turn: Turn) -> bool:
+    """Whether a "no" or an "ok" behind the answer may be about what they talk of: the answer ends
+    with a question, or the prompt was one and nothing was done."""
+    ends = ("?", "\uff1f")
+    asked = turn.prompt.rstrip().endswith(ends) and not turn.actions
+    return asked or turn.response.rstrip().endswith(ends)
 
 
 def _same_request(first: str, second: str) -> bool:
@@ -241,20 +244,21 @@ def _fate_signs(turn: Turn, later: Sequence[Turn]) -> list[Sign]:
     met = _errors(turn.prompt, *(each.detail for each in turn.actions if not each.ok))
     if not met:
         return signs
-    seen: dict[str, str] = {}
+    seen: dict[str, ErrorSignature] = {}
     for each in later:
         seen |= _errors(each.prompt, *(step.detail for step in each.actions if not step.ok))
-    again = [title for key, title in met.items() if key in seen]
+    again = [error.title for key, error in met.items() if key in seen]
+    types = {error.error_type for error in seen.values()}
     if again:
         signs.append(Sign("error back", _ERROR_BACK, f"the error came back: {again[0][:100]}"))
     elif any(step.kind is ActionKind.COMMAND for each in later for step in each.actions):
-        title = next(iter(met.values()))
-        signs.append(Sign("error gone", _ERROR_GONE, f"the error is gone: {title[:100]}"))
+        # Another error of the same type may be the same one in other words.
+        gone = [error.title for error in met.values() if error.error_type not in types]
+        if gone:
+            signs.append(Sign("error gone", _ERROR_GONE, f"the error is gone: {gone[0][:100]}"))
     return signs
 
 
-def _errors(*texts: str) -> dict[str, str]:
-    """The errors that texts speak of: their titles by their keys."""
-    return {
-        each.key: each.title for text in texts for each in signatures(text[:_READ]) if each.telling
-    }
+def _errors(*texts: str) -> dict[str, ErrorSignature]:
+    """The errors that texts speak of, by their keys."""
+    return {each.key: each for text in texts for each in signatures(text[:_READ]) if each.telling}

@@ -65,6 +65,8 @@ def verdict(prompt: str) -> Verdict | None:
     if wrong := words["wrong"].search(said):
         return Verdict(WRONG, _sentence(said, wrong), -1)
     right, doubt = words["right"].search(said), words["doubt"].search(said)
+    if doubt and _asks(said, doubt):
+        doubt = None
     if right and doubt:
         # "Perfect, but now I get an error": the doubt is what they go on about.
         return Verdict(DOUBT / 2, _sentence(said, doubt))
@@ -82,7 +84,7 @@ def verdict(prompt: str) -> Verdict | None:
 
 
 def _asks(said: str, found: re.Match[str]) -> bool:
-    """Whether the praise is in a question: "is it fixed?"."""
+    """Whether words stand in a question: "is it fixed?"."""
     sentence = re.split(r"[.!\n]", said[found.start() :].lstrip(" .!?,;:\n"), maxsplit=1)[0]
     return 0 <= sentence.find("?") < 60
 

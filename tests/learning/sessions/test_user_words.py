@@ -21,10 +21,10 @@ SAID: dict[float | None, list[str]] = {
         "Not working", "I said use postgres", "you broke the tests", "That did not help",
         "das funktioniert nicht", "ça ne marche pas", "no funciona", "não funciona",
         "non funziona ancora", "nie działa", "werkt niet", "не работает", "还是报错", "動きません",
-        "안돼요", "Hmm, it still doesn't work", "Sorry, that's still wrong",
+        "안돼요", "Hmm, it still doesn't work", "Hmm, tests are red", "Sorry, that's still wrong",
     ],
     DOUBT: [
-        "Wait, use the other file", "Actually, rename it to foo", "Hmm, tests are red",
+        "Wait, use the other file", "Actually, rename it to foo", 
         "I get this:\nTraceback (most recent call last):\n  File", "No, use tabs",
         "ok but now I get a warning", "error[E0382]: borrow of moved value",
     ],
