@@ -17,6 +17,9 @@ from hybrid_coordinator.learning.training.generating import DatasetReport, Train
 from hybrid_coordinator.storage.postgres.bookkeeping import Datasets
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.training import TrainingRecords
+from tests.support.llama_server import llama_server, tiny_model
+
+__all__ = ["llama_server", "tiny_model"]  # fixtures
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
