@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
@@ -175,3 +176,29 @@ async def test_a_record_that_refuses_leaves_no_files(
     with pytest.raises(StorageError, match="no more"):
         await training_data.generate("openai", min_value=0.7, output_dir=tmp_path)
     assert names(tmp_path) == []
+
+
+async def test_an_export_broken_off_leaves_no_files_and_the_next_one_is_whole(
+    training_data: TrainingData, database: Database, tmp_path: Path
+) -> None:
+    await fill(database, many(500))
+    export = asyncio.create_task(
+        training_data.generate("openai", min_value=0.7, output_dir=tmp_path, progress=cancelling)
+    )
+    with pytest.raises(asyncio.CancelledError):
+        await export
+    assert names(tmp_path) == []
+    # Some places were given by then, and hold.
+    given = await database.fetch("SELECT interaction_id::text, split FROM training_groups")
+    assert 0 < len(given) < 500
+    report = await training_data.generate("openai", min_value=0.7, output_dir=tmp_path)
+    assert sum(report.counts.values()) == 500
+    told = {each["interaction_id"]: each["split"] for each in provenance(report)}
+    assert {row["interaction_id"]: row["split"] for row in given}.items() <= told.items()
+
+
+async def cancelling(read: int) -> None:
+    """Progress that ends the task it is told in."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
