@@ -3,24 +3,10 @@ in another file, run or machine, stand together."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Error:
-    """One error: its type, words of its title that stay, and outputs that speak of it."""
-
-    type: str
-    says: str
-    outputs: tuple[str, ...]
-
-
-def _error(kind: str, says: str, *outputs: str) -> Error:
-    return Error(kind, says, outputs)
-
+from tests.domain.compiler_outputs import COMPILED, Error
 
 PYTHON = (
-    _error(
+    Error.of(
         "ImportError",
         "cannot import name 'parse_date' from 'app.dates'",
         """Traceback (most recent call last):
@@ -51,7 +37,7 @@ ERROR tests/test_orders.py
         "\x1b[1m\x1b[31mE   ImportError: cannot import name 'parse_date' from 'app.dates' "
         "(/srv/x/app/dates.py)\x1b[0m\r\n",
     ),
-    _error(
+    Error.of(
         "ModuleNotFoundError",
         "No module named 'yaml'",
         "Traceback (most recent call last):\n"
@@ -63,12 +49,12 @@ ERROR tests/test_orders.py
         "worker-1  |     import yaml\n"
         "worker-1  | ModuleNotFoundError: No module named 'yaml'\n",
     ),
-    _error(
+    Error.of(
         "ModuleNotFoundError",
         "No module named 'requests'",
         "ModuleNotFoundError: No module named 'requests'",
     ),
-    _error(
+    Error.of(
         "ValueError",
         "invalid literal for int() with base <n>: <value>",
         "ValueError: invalid literal for int() with base 10: '12a'",
@@ -78,9 +64,9 @@ ERROR tests/test_orders.py
         "            ^^^^^^^^^\n"
         "ValueError: invalid literal for int() with base 10: 'seven'\n",
     ),
-    _error("KeyError", "'user_id'", "KeyError: 'user_id'", "E       KeyError: 'user_id'"),
-    _error("KeyError", "'email'", "KeyError: 'email'"),
-    _error(
+    Error.of("KeyError", "'user_id'", "KeyError: 'user_id'", "E       KeyError: 'user_id'"),
+    Error.of("KeyError", "'email'", "KeyError: 'email'"),
+    Error.of(
         "AttributeError",
         "'NoneType' object has no attribute 'split'",
         "AttributeError: 'NoneType' object has no attribute 'split'",
@@ -88,7 +74,7 @@ ERROR tests/test_orders.py
         "\nsrc/a.py:17: AttributeError\n"
         "FAILED tests/test_a.py::test_names - AttributeError: 'NoneType' object has no att...\n",
     ),
-    _error(
+    Error.of(
         "OperationalError",
         "connection to server at",
         """Traceback (most recent call last):
@@ -105,7 +91,7 @@ sqlalchemy.exc.OperationalError: connection to server at "db-1" failed after 30 
 """,
         'psycopg.OperationalError: connection to server at "db-2" failed after 5 s',
     ),
-    _error(
+    Error.of(
         "ZeroDivisionError",
         "division by zero",
         """    def test_mean():
@@ -123,7 +109,7 @@ FAILED tests/test_stats.py::test_mean - ZeroDivisionError: division by zero
 """,
         "ZeroDivisionError: division by zero",
     ),
-    _error(
+    Error.of(
         "AssertionError",
         "test_total: assert <n> == <n>",
         """__________________________________ test_total __________________________________
@@ -139,12 +125,12 @@ FAILED tests/test_basket.py::test_total - assert 3 == 4
 """,
         "FAILED other/test_cart.py::TestCart::test_total[eur] - assert 17 == 18",
     ),
-    _error(
+    Error.of(
         "AssertionError",
         "test_discount: assert <n> == <n>",
         "FAILED tests/test_basket.py::test_discount - assert 3 == 4",
     ),
-    _error(
+    Error.of(
         "AssertionError",
         "test_names: Lists differ: <value>",
         """F
@@ -168,26 +154,26 @@ AssertionError: Lists differ: 'eve' != 'joe'
 FAILED (failures=1)
 """,
     ),
-    _error(
+    Error.of(
         "SyntaxError",
         "'(' was never closed",
         '  File "/tmp/tmpab12cd34.py", line 3\n    print((1)\n         ^\n'
         "SyntaxError: '(' was never closed\n",
         "  File \"x.py\", line 30\n    foo((1)\n       ^\nSyntaxError: '(' was never closed\n",
     ),
-    _error(
+    Error.of(
         "FileNotFoundError",
         "No such file or directory: <path>",
         "FileNotFoundError: [Errno 2] No such file or directory: 'data/input.csv'",
         "FileNotFoundError: [Errno 2] No such file or directory: '/var/lib/x y/other.csv'",
     ),
-    _error(
+    Error.of(
         "JSONDecodeError",
         "Expecting value: line <n> column <n> (char <n>)",
         "json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
         "E   json.decoder.JSONDecodeError: Expecting value: line 7 column 12 (char 140)",
     ),
-    _error(
+    Error.of(
         "ExpiredSignatureError",
         "Signature has expired",
         """  + Exception Group Traceback (most recent call last):
@@ -203,7 +189,7 @@ FAILED (failures=1)
 """,
         "jwt.exceptions.ExpiredSignatureError: Signature has expired",
     ),
-    _error(
+    Error.of(
         "arg-type",
         "Argument <n> to",
         'app/a.py:10: error: Argument 1 to "pay" has incompatible type "str"; expected "int"  '
@@ -211,7 +197,7 @@ FAILED (failures=1)
         'b.py:7:12: error: Argument 1 to "sell" has incompatible type "str"; expected "int"  '
         "[arg-type]\n",
     ),
-    _error(
+    Error.of(
         "F401",
         "'os' imported but unused",
         "app/a.py:1:8: F401 [*] `os` imported but unused\nFound 1 error.\n",
@@ -220,7 +206,7 @@ FAILED (failures=1)
 )
 
 NODE = (
-    _error(
+    Error.of(
         "TypeError",
         "Cannot read properties of undefined (reading 'map')",
         """/home/ada/web/src/list.js:12
@@ -236,7 +222,7 @@ Node.js v22.1.0
         "Uncaught TypeError: Cannot read properties of undefined (reading 'map')\n"
         "    at Grid (webpack:///./src/grid.tsx:8:3)",
     ),
-    _error(
+    Error.of(
         "Error",
         "Cannot find module 'express'",
         "node:internal/modules/cjs/loader:1215\n  throw err;\n  ^\n\n"
@@ -245,25 +231,25 @@ Node.js v22.1.0
         "  code: 'MODULE_NOT_FOUND',\n  requireStack: [ '/srv/api/index.js' ]\n}\n",
         "Error: Cannot find module 'express'\nRequire stack:\n- C:\\api\\server.js",
     ),
-    _error(
+    Error.of(
         "EADDRINUSE",
         "address already in use <host>:<n>",
         "Error: listen EADDRINUSE: address already in use 127.0.0.1:3000\n"
         "    at Server.setupListenHandle [as _listen2] (node:net:1817:16)",
         "Uncaught Error: listen EADDRINUSE: address already in use 0.0.0.0:8081",
     ),
-    _error(
+    Error.of(
         "ECONNREFUSED",
         "connect ECONNREFUSED <host>:5432",
         "Error: connect ECONNREFUSED 127.0.0.1:5432\n    at TCPConnectWrap.afterConnect",
         "AggregateError [ECONNREFUSED]: connect ECONNREFUSED 10.2.3.4:5432",
     ),
-    _error(
+    Error.of(
         "ECONNREFUSED",
         "connect ECONNREFUSED <host>:6379",
         "Error: connect ECONNREFUSED 127.0.0.1:6379",
     ),
-    _error(
+    Error.of(
         "AssertionError",
         "adds two numbers: expect(received).toBe(expected)",
         """FAIL src/sum.test.js
@@ -289,7 +275,7 @@ Test Suites: 1 failed, 1 total
     Received: 12
 """,
     ),
-    _error(
+    Error.of(
         "TS2345",
         "is not assignable to parameter of type",
         "src/a.ts(10,5): error TS2345: Argument of type 'string' is not assignable to parameter "
@@ -298,34 +284,34 @@ Test Suites: 1 failed, 1 total
         "\x1b[90m TS2345: \x1b[0mArgument of type 'string' is not assignable to parameter of type "
         "'number'.\r\n\r\n\x1b[7m3\x1b[0m pay(id);\r\n",
     ),
-    _error(
+    Error.of(
         "TS2339",
         "Property 'total' does not exist on type 'Basket'",
         "src/a.ts:4:9 - error TS2339: Property 'total' does not exist on type 'Basket'.",
         "C:/w/src/b.ts(40,2): error TS2339: Property 'total' does not exist on type 'Basket'.",
     ),
-    _error(
+    Error.of(
         "no-unused-vars",
         "is defined but never used",
         "/home/a/src/x.js\n  10:5  error  'count' is defined but never used  no-unused-vars\n\n"
         "✖ 1 problem (1 error, 0 warnings)\n",
         "  3:17  error  'label' is defined but never used  no-unused-vars",
     ),
-    _error(
+    Error.of(
         "ERESOLVE",
         "unable to resolve dependency tree",
         "npm ERR! code ERESOLVE\nnpm ERR! ERESOLVE unable to resolve dependency tree\nnpm ERR!\n"
         "npm ERR! While resolving: shop@1.0.0\n",
         "npm error code ERESOLVE\nnpm error ERESOLVE unable to resolve dependency tree\n"
-        "npm error A complete log of this run can be found in: /root/.npm/_logs/x-debug-0.log\n",
+        "npm error A complete log of this run can be found in: /home/a/.npm/_logs/x-debug-0.log\n",
     ),
-    _error(
+    Error.of(
         "E404",
         "<n> Not Found - GET <url>",
         "npm ERR! code E404\nnpm ERR! 404 Not Found - GET https://npm.test/left-padd - Not found",
         "npm error code E404\nnpm error 404 Not Found - GET http://mirror.local/lefft - Not found",
     ),
-    _error(
+    Error.of(
         "npm",
         "Missing script:",
         'npm ERR! Missing script: "biuld"\nnpm ERR!\nnpm ERR! To see a list of scripts, run:\n',
@@ -333,161 +319,8 @@ Test Suites: 1 failed, 1 total
     ),
 )
 
-COMPILED = (
-    _error(
-        "E0382",
-        "borrow of moved value: <value>",
-        "cargo build exit 101: error[E0382]: borrow of moved value: `names`",
-        """error[E0382]: borrow of moved value: `names`
-  --> src/main.rs:4:20
-   |
-2  |     let names = vec![1];
-   |         ----- move occurs because `names` has type `Vec<i32>`
-
-error: aborting due to 1 previous error
-
-For more information about this error, try `rustc --explain E0382`.
-error: could not compile `shop` (bin "shop") due to 1 previous error
-""",
-        "\x1b[0m\x1b[1m\x1b[38;5;9merror[E0382]\x1b[0m\x1b[0m\x1b[1m: borrow of moved value: "
-        "`config`\x1b[0m\n\x1b[0m --> \x1b[0m\x1b[0msrc/lib.rs:40:9\x1b[0m\n",
-    ),
-    _error(
-        "E0433",
-        "use of undeclared crate or module 'serde'",
-        "error[E0433]: failed to resolve: use of undeclared crate or module `serde`\n"
-        " --> src/a.rs:1:5",
-    ),
-    _error(
-        "panic",
-        "called <value> on a 'None' value",
-        "thread 'main' panicked at src/main.rs:2:37:\n"
-        "called `Option::unwrap()` on a `None` value\n"
-        "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n",
-        "thread 'tokio-runtime-worker' panicked at 'called `Option::unwrap()` on a `None` value', "
-        "src/net/x.rs:77:12\n",
-    ),
-    _error(
-        "AssertionError",
-        "it_adds: assertion",
-        "---- tests::it_adds stdout ----\n\nthread 'tests::it_adds' panicked at src/lib.rs:14:9:\n"
-        "assertion `left == right` failed\n  left: 3\n right: 4\n",
-        "---- math::it_adds stdout ----\nthread 'math::it_adds' (812) panicked at src/m.rs:1:9:\n"
-        "assertion `left == right` failed\n  left: 5\n right: 6\n",
-    ),
-    _error(
-        "go",
-        "undefined: parseDate",
-        "# shop/app\n./main.go:10:5: undefined: parseDate\n",
-        "# example.com/x/y\ninternal/a/b.go:7:12: undefined: parseDate\nFAIL\tx/y [build failed]\n",
-    ),
-    _error(
-        "panic",
-        "index out of range [<n>] with length <n>",
-        "panic: runtime error: index out of range [3] with length 3\n\ngoroutine 1 [running]:\n"
-        "main.main()\n\t/tmp/x/main.go:8 +0x1d\nexit status 2\n",
-        "panic: runtime error: index out of range [10] with length 0\n\ngoroutine 7 [running]:\n",
-    ),
-    _error(
-        "test failure",
-        "TestTotal: got <n>, want <n>",
-        "--- FAIL: TestTotal (0.00s)\n    basket_test.go:10: got 3, want 4\nFAIL\nexit status 1\n"
-        "FAIL\tshop/basket\t0.002s\n",
-        "=== RUN   TestTotal\n--- FAIL: TestTotal (0.01s)\n    other_test.go:99: got 8, want 9\n",
-    ),
-    _error(
-        "go",
-        "no required module provides package github.com/gorilla/mux",
-        "main.go:5:2: no required module provides package github.com/gorilla/mux; to add it:\n"
-        "\tgo get github.com/gorilla/mux\n",
-    ),
-    _error(
-        "NullPointerException",
-        "Cannot invoke 'String.length()' because",
-        'Exception in thread "main" java.lang.NullPointerException: Cannot invoke '
-        '"String.length()" because "<local1>" is null\n\tat com.shop.Main.main(Main.java:5)\n',
-        'Exception in thread "pool-1-thread-7" java.lang.NullPointerException: Cannot invoke '
-        '"String.length()" because "name" is null\n\tat org.x.Y.run(Y.java:50)\n',
-    ),
-    _error(
-        "ConnectException",
-        "Connection refused",
-        "org.springframework.dao.DataAccessResourceFailureException: Unable to acquire JDBC "
-        "Connection\n\tat org.spring.A.b(A.java:1)\nCaused by: java.net.ConnectException: "
-        "Connection refused\n\tat java.base/sun.nio.ch.Net.connect0(Native Method)\n\t... 12 more",
-        "Caused by: java.net.ConnectException: Connection refused",
-    ),
-    _error(
-        "error",
-        "cannot find symbol: class Order",
-        "src/main/java/Shop.java:7: error: cannot find symbol\n    Order order;\n    ^\n"
-        "  symbol:   class Order\n  location: class Shop\n1 error\n",
-        "[INFO] BUILD FAILURE\n[ERROR] /w/src/main/java/a/B.java:[10,5] cannot find symbol\n"
-        "  symbol:   class Order\n  location: class a.B\n"
-        "[ERROR] Failed to execute goal org.apache.maven.plugins:maven-compiler-plugin:3.11.0:"
-        "compile (default-compile) on project shop: Compilation failure -> [Help 1]\n",
-    ),
-    _error(
-        "AssertionError",
-        "testTotal: expected: <<n>> but was: <<n>>",
-        "[ERROR] Failures: \n[ERROR]   BasketTest.testTotal:42 expected: <4> but was: <3>\n"
-        "[ERROR] Tests run: 1, Failures: 1, Errors: 0, Skipped: 0\n",
-        "[ERROR]   CartTest.testTotal:7 expected: <17> but was: <18>\n",
-    ),
-    _error(
-        "gradle",
-        "Could not find com.shop:money:",
-        "FAILURE: Build failed with an exception.\n\n* What went wrong:\n"
-        "Could not resolve all files for configuration ':app:compileClasspath'.\n"
-        "> Could not find com.shop:money:1.2.3.\n\n* Try:\n> Run with --stacktrace\n",
-        "* What went wrong:\nCould not resolve all files for configuration ':web:runtime'.\n"
-        "> Could not find com.shop:money:4.0.1.\n",
-    ),
-    _error(
-        "error",
-        "'count' undeclared (first use in this function)",
-        "main.c: In function 'main':\nmain.c:4:5: error: 'count' undeclared (first use in this "
-        "function)\n    4 |     count++;\n      |     ^~~~~\n",
-        "lib/x.c:40:12: error: \u2018count\u2019 undeclared (first use in this function)\n",
-    ),
-    _error(
-        "error",
-        "openssl/ssl.h: No such file or directory",
-        "net.c:1:10: fatal error: openssl/ssl.h: No such file or directory\n"
-        "    1 | #include <openssl/ssl.h>\ncompilation terminated.\nmake: *** [Makefile:7: net.o] "
-        "Error 1\n",
-        "src/tls/x.c:12:10: fatal error: openssl/ssl.h: No such file or directory\n",
-    ),
-    _error(
-        "ld",
-        "undefined reference to",
-        "/usr/bin/ld: /tmp/ccx8Qp1K.o: in function `main':\nmain.c:(.text+0x9): undefined "
-        "reference to `pay'\ncollect2: error: ld returned 1 exit status\n",
-        "/usr/bin/ld: build/b.o: in function `run':\nb.c:(.text+0x1f3): undefined reference to "
-        "`pay'\ncollect2: error: ld returned 1 exit status\nmake[2]: *** [Makefile:3: a] Error 1\n",
-    ),
-    _error(
-        "C2065",
-        "undeclared identifier",
-        "C:\\src\\main.cpp(10): error C2065: 'count': undeclared identifier\n",
-        "D:\\x\\lib.cpp(7,3): error C2065: 'count': undeclared identifier\r\n",
-    ),
-    _error(
-        "CS0103",
-        "does not exist in the current context",
-        "/w/Shop.cs(10,5): error CS0103: The name 'Total' does not exist in the current context "
-        "[/w/shop.csproj]\n",
-    ),
-    _error(
-        "make",
-        "No rule to make target 'tset'",
-        "make: *** No rule to make target 'tset'.  Stop.\n",
-        "gmake[1]: *** No rule to make target 'tset'.  Stop.\n",
-    ),
-)
-
 TOOLS = (
-    _error(
+    Error.of(
         "command not found",
         "rg",
         "bash: rg: command not found",
@@ -496,25 +329,25 @@ TOOLS = (
         "bash: line 7: rg: command not found",
         "'rg' is not recognized as an internal or external command,\r\noperable program.\r\n",
     ),
-    _error("command not found", "jq", "bash: jq: command not found"),
-    _error(
+    Error.of("command not found", "jq", "bash: jq: command not found"),
+    Error.of(
         "shell",
         "Permission denied",
         "bash: line 1: ./deploy.sh: Permission denied",
         "/bin/sh: 1: ./scripts/run.sh: Permission denied",
     ),
-    _error(
+    Error.of(
         "signal",
         "Segmentation fault",
         "Segmentation fault (core dumped)",
         "run.sh: line 3: 40412 Segmentation fault (core dumped) ./app",
     ),
-    _error(
+    Error.of(
         "git",
         "not a git repository",
         "fatal: not a git repository (or any of the parent directories): .git",
     ),
-    _error(
+    Error.of(
         "git",
         "push rejected: non-fast-forward",
         "To github.com:a/b.git\n ! [rejected]        main -> main (non-fast-forward)\n"
@@ -522,25 +355,25 @@ TOOLS = (
         "To /srv/git/x\n ! [rejected]        feature/x -> feature/x (non-fast-forward)\n"
         "error: failed to push some refs to '/srv/git/x'\n",
     ),
-    _error(
+    Error.of(
         "git",
         "merge conflict (content)",
         "Auto-merging app/a.py\nCONFLICT (content): Merge conflict in app/a.py\n"
         "Automatic merge failed; fix conflicts and then commit the result.\n",
         "CONFLICT (content): Merge conflict in README.md",
     ),
-    _error(
+    Error.of(
         "error",
         "externally-managed-environment",
         "error: externally-managed-environment\n\n\u00d7 This environment is externally managed\n",
     ),
-    _error(
+    Error.of(
         "error",
         "Could not find a version that satisfies the requirement pyyml",
         "ERROR: Could not find a version that satisfies the requirement pyyml (from versions: none)"
         "\nERROR: No matching distribution found for pyyml\n",
     ),
-    _error(
+    Error.of(
         "docker",
         "port is already allocated",
         "docker: Error response from daemon: driver failed programming external connectivity on "
@@ -550,7 +383,7 @@ TOOLS = (
         "web (0a3bf4f1b2b0b822cd15d6c15b0f00a089f86d081884c7d659a2feaa0c55ad015): Bind for "
         "0.0.0.0:3000 failed: port is already allocated.\n",
     ),
-    _error(
+    Error.of(
         "docker",
         "Cannot connect to the Docker daemon",
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon "
@@ -558,47 +391,47 @@ TOOLS = (
         "ERROR: Cannot connect to the Docker daemon at tcp://10.0.0.1:2375. Is the docker daemon "
         "running?",
     ),
-    _error(
+    Error.of(
         "error",
         "relation 'orders' does not exist",
         'ERROR:  relation "orders" does not exist\nLINE 1: select * from orders;\n',
         'psql:schema.sql:12: ERROR:  relation "orders" does not exist\n',
     ),
-    _error(
+    Error.of(
         "error",
         "relation 'users' does not exist",
         'ERROR:  relation "users" does not exist\nLINE 1: select * from users;\n',
     ),
-    _error(
+    Error.of(
         "error",
         "password authentication failed for user <value>",
         'psql: error: FATAL:  password authentication failed for user "ada"',
         'FATAL:  password authentication failed for user "deploy"',
     ),
-    _error(
+    Error.of(
         "curl 6",
         "Could not resolve host:",
         "curl: (6) Could not resolve host: api.example.test",
     ),
-    _error(
+    Error.of(
         "HTTP 401",
         "Unauthorized",
         "< HTTP/1.1 401 Unauthorized\n< Content-Type: application/json\n",
         "HTTP/2 401 Unauthorized",
     ),
-    _error(
+    Error.of(
         "HTTPError",
         "Client Error: Not Found for url: <url>",
         "requests.exceptions.HTTPError: 404 Client Error: Not Found for url: https://a.test/v1/x",
         "requests.exceptions.HTTPError: 404 Client Error: Not Found for url: http://b.test/y?z=1",
     ),
-    _error(
+    Error.of(
         "NoMethodError",
         "undefined method",
         "app/models/a.rb:3:in `total': undefined method `sum' for nil:NilClass (NoMethodError)\n",
         "/srv/b.rb:77:in 'Object#run': undefined method `sum' for nil:NilClass (NoMethodError)\n",
     ),
-    _error(
+    Error.of(
         "error",
         "Error acquiring the state lock",
         "2026-11-21 17:00:00,123 ERROR terraform: Error acquiring the state lock\n",

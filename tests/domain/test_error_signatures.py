@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hybrid_coordinator.domain.error_signatures import root_error, signatures
 from hybrid_coordinator.domain.error_values import MAX_CHARACTERS, normalise
-from tests.domain.error_outputs import ERRORS, SILENT, Error
+from tests.domain.compiler_outputs import Error
+from tests.domain.error_outputs import ERRORS, SILENT
 
 
 def key(output: str) -> str:

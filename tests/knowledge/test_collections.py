@@ -42,6 +42,7 @@ FIELDS = {
 ADDED = {
     "codebase-context": {"kind", "parent", "signature", "context", "defines"},
     "skills-patterns": {"problem_type", "solution_approach"},
+    "error-solutions": {"error_signature"},
 }
 SEEDED = (
     CollectionName.BEST_PRACTICES,

@@ -39,6 +39,7 @@ _LOOK_SECONDS = 300.0
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 60.0
 
+_UNSUPPORTED = "nothing that it was learned from stands any more"
 _UNSOLVED = "(not solved yet)"
 _PRIOR = 1.0
 """Successes and failures that every solution is taken to have had: the mean of its Beta posterior
@@ -111,10 +112,13 @@ class FailureLessons:
         """
         episodes = await self._records.around(interaction_id, _BEFORE, _AFTER)
         found = await asyncio.to_thread(failures_of, episodes)
+        disowned = [episode.id for episode in episodes if episode.disowned]
         touched: set[str] = set()
-        if found:
+        if found or disowned:
             # In this process nobody waits for the other processes' turn with a connection in hand.
             async with self._one, self._turns.alone(f"failures of {episodes[0].project}"):
+                for interaction in disowned:
+                    touched.update(await self._disown(interaction, episodes))
                 for failure in found:
                     touched.update(await self._keep(failure, episodes))
                     touched.update(await self._judge(failure, episodes))
@@ -192,6 +196,17 @@ class FailureLessons:
                     judged.add(item.id)
         return judged
 
+    async def _disown(self, interaction_id: str, episodes: Sequence[Episode]) -> set[str]:
+        """Let an interaction that failed after all speak against the solutions that it showed."""
+        resting = await self._knowledge.resting_on(interaction_id, Origin.FAILURE)
+        solutions = [
+            item.id for item in await self._knowledge.get_many(resting) if not _is_caution(item)
+        ]
+        for entry in solutions:
+            await self._knowledge.support(entry, [interaction_id], supports=False)
+            await self._weigh(entry, episodes)
+        return set(solutions)
+
     async def _entries(self, signature: ErrorSignature, project: str) -> list[KnowledgeItem]:
         """What is known about an error; what somebody stated is known by its title."""
         titles = [signature.title, signature.said]
@@ -214,10 +229,18 @@ class FailureLessons:
     async def _weigh(self, entry: str, episodes: Sequence[Episode]) -> None:
         """Bring an entry's counts to what speaks for it and against it."""
         (item,) = await self._knowledge.get_many([entry])
-        if item.deprecated or item.origin is not Origin.FAILURE:
+        if item.origin is not Origin.FAILURE:
             return
         evidence = dict(await self._knowledge.evidence(entry))
         speaking = sum(evidence.values())
+        if not speaking and not item.deprecated:
+            await self._knowledge.deprecate(entry, _UNSUPPORTED)
+        elif speaking and item.deprecated and item.reason == _UNSUPPORTED:
+            await self._knowledge.restore(entry, "what it was learned from stands again")
+        elif item.deprecated:
+            return
+        if not speaking:
+            return
         counts = (0, speaking) if _is_caution(item) else (speaking, len(evidence) - speaking)
         used = [episode.created_at for episode in episodes if episode.id in evidence]
         known = item.fields.get("last_used")

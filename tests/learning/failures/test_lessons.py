@@ -280,10 +280,14 @@ async def test_a_solution_that_was_shown_gains_where_the_error_went_and_loses_wh
 async def test_a_fix_that_somebody_says_failed_does_not_count(desk: Desk) -> None:
     turn = await desk.turn(failed(), edited(), passed(), response=FIXED)
     await desk.lessons.catch_up()
+    learned = await desk.only()
     await desk.outcome(turn, OutcomeKind.FAILURE, "it broke the other page")
     await desk.lessons.catch_up()
-    item = await desk.only()
-    assert (item.fields["success_count"], item.fields["failure_count"]) == (0, 1)
+    assert await desk.entries() == []
+    assert await desk.knowledge.evidence(learned.id) == [(turn, False)]
+    await desk.outcome(turn, OutcomeKind.SUCCESS, "no, that was something else")
+    await desk.lessons.catch_up()
+    assert (await desk.only()).fields == learned.fields
 
     other = await desk.turn(failed(TYPE_ERROR), edited(), passed(), session="s2")
     await desk.outcome(other, OutcomeKind.FAILURE)
@@ -311,6 +315,19 @@ async def test_outcomes_alone_teach_without_any_hook(desk: Desk) -> None:
     assert item.content == ("Added the missing x to __all__.\nVerified: pytest exit 0, 12 passed.")
     assert item.fields["solution_verified"] is True
     assert await desk.knowledge.evidence(item.id) == [(second, True)]
+
+
+async def test_a_success_that_was_taken_back_teaches_no_more(desk: Desk) -> None:
+    turn = await desk.turn(query="Fix it", response="Added the missing x to __all__.")
+    await desk.outcome(turn, OutcomeKind.FAILURE, "ImportError: cannot import name 'x'")
+    await desk.outcome(turn, OutcomeKind.SUCCESS, "pytest exit 0")
+    await desk.lessons.catch_up()
+    assert (await desk.only()).fields["success_count"] == 1
+    await desk.outcome(turn, OutcomeKind.FAILURE, "ImportError: cannot import name 'x'")
+    await desk.lessons.catch_up()
+    item = await desk.only()
+    assert item.fields["solution_verified"] is False
+    assert item.content == "Not solved yet.\nDid not help: Added the missing x to __all__."
 
 
 async def test_a_success_without_evidence_is_not_verified(desk: Desk) -> None:
