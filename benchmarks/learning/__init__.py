@@ -1,1 +1,1 @@
-"""What is learned from outcomes, measured."""
+"""Whether the coordinator learns from outcomes, measured through its tools against controls."""

@@ -41,7 +41,7 @@ class Book:
     gone: set[str] = field(default_factory=set)
 
 
-def measure(_: Path) -> Table:
+def measure(_: Path | None) -> Table:
     """How much is left in the end; needs no data."""
     rows = asyncio.run(_measured())
     header = ["entries", "after 30 rounds"]

@@ -26,7 +26,7 @@ _READ = "x = 1  # a line of a file that the agent looked at\n" * 400
 _TIMEOUT = 1800.0
 
 
-def measure(_: Path) -> Table:
+def measure(_: Path | None) -> Table:
     """Reading alone, and the whole import through the command line; needs no data."""
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "projects"

@@ -22,7 +22,7 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 _SIDES = {"success": 1, "partial": 0, "failure": -1, "unknown": 0}
 
 
-def measure(_: Path) -> Table:
+def measure(_: Path | None) -> Table:
     """Precision and recall of outcomes, and of each sign by itself; needs no data."""
     read = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
     sets = {

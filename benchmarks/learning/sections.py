@@ -5,17 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.learning import collapse, importing, inference, recurrence
+from benchmarks.learning import (
+    collapse,
+    confound,
+    cost,
+    importing,
+    inference,
+    recurrence,
+    stream,
+)
+from benchmarks.routing.data import DataMissingError
 from benchmarks.routing.tables import Table
 
-Section = Callable[[Path], Table]
-"""Takes the folder of the data; raises DataMissingError."""
+Section = Callable[[Path | None], Table]
+"""Takes the folder of the data, if there is one; says what is missing in its note."""
+
+
+def _of_data(measure: Callable[[Path], Table]) -> Section:
+    def measured(data: Path | None) -> Table:
+        if data is None:
+            raise DataMissingError("Say where the data is: --data DIR")
+        return measure(data)
+
+    return measured
+
 
 SECTIONS: dict[str, Section] = {
-    "recurrence": recurrence.recurring,
-    "same": recurrence.same,
-    "clusters": recurrence.clustered,
+    "stream": stream.measure,
+    "confound": confound.measure,
+    "recurrence": _of_data(recurrence.recurring),
+    "same": _of_data(recurrence.same),
+    "clusters": _of_data(recurrence.clustered),
     "collapse": collapse.measure,
     "inference": inference.measure,
     "importing": importing.measure,
+    "cost": cost.measure,
 }

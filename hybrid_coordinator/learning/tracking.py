@@ -110,9 +110,9 @@ class Tracker:
     async def _showing(self, new: NewInteraction, connection: str | None) -> Showing | None:
         if new.showing_id is not None:
             return await self._showings.get(new.showing_id)
-        if not new.context_ids:
-            return None
         sessions = [each for each in (new.session_id, connection) if each is not None]
+        if not new.context_ids:
+            return await self._showings.of_nothing(new.project, sessions)
         return await self._showings.of_items(new.project, sessions, new.context_ids)
 
     def _scrubbed(self, new: NewInteraction) -> NewInteraction:

@@ -12,8 +12,8 @@ from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.ids import parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
-_LATEST = 30_000
-"""Exposures that are looked at for what showing changed altogether: some 10,000 interactions, so
+_LATEST = 15_000
+"""Exposures that are looked at for what showing changed altogether: some 5,000 interactions, so
 that it takes no longer with more of them."""
 
 _RETIRED = 20

@@ -63,6 +63,7 @@ CREATE TABLE showings (
 );
 CREATE INDEX showings_created ON showings (created_at);
 CREATE INDEX showings_interaction ON showings (interaction_id);
+CREATE INDEX showings_session ON showings (session_id, created_at DESC);
 CREATE TABLE shown_items (
     showing_id uuid NOT NULL REFERENCES showings (id) ON DELETE CASCADE,
     item_id    uuid NOT NULL,

@@ -17,6 +17,7 @@ class _Queries:
     add: str
     get: str
     of_items: str
+    of_nothing: str
     delete_older: str
 
 
@@ -60,6 +61,13 @@ class Showings:
             self._queries.of_items, project, list(sessions), parse_ids("context_ids", items)
         )
         return _showing(rows)
+
+    async def of_nothing(self, project: str, sessions: Sequence[str]) -> Showing | None:
+        """What was last shown to these sessions in ``project``, if that was nothing since all of
+        it was held back, and nothing came of it yet."""
+        return _showing(
+            await self._database.fetch(self._queries.of_nothing, project, list(sessions))
+        )
 
     async def delete_older(self, age: timedelta) -> None:
         """Forget what was shown longer ago."""

@@ -24,7 +24,7 @@ SAID: dict[float | None, list[str]] = {
         "안돼요", "Hmm, it still doesn't work", "Hmm, tests are red", "Sorry, that's still wrong",
     ],
     DOUBT: [
-        "Wait, use the other file", "Actually, rename it to foo", 
+        "Wait, use the other file", "Actually, rename it to foo",
         "I get this:\nTraceback (most recent call last):\n  File", "No, use tabs",
         "ok but now I get a warning", "error[E0382]: borrow of moved value",
     ],

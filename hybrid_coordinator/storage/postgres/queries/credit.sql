@@ -20,14 +20,14 @@ WITH latest AS (
 ), ended AS (
     SELECT calls.stratum, calls.withheld, success_share(outcome) AS share, confidence
     FROM calls
-    JOIN interactions ON interactions.id = calls.interaction_id
     CROSS JOIN LATERAL (
         SELECT outcome, confidence FROM outcomes
         WHERE outcomes.interaction_id = calls.interaction_id
         ORDER BY outcomes.id DESC
         LIMIT 1
     ) AS outcome
-    WHERE $1::text IS NULL OR interactions.project = $1
+    WHERE $1::text IS NULL
+        OR (SELECT project FROM interactions WHERE id = calls.interaction_id) = $1
 )
 SELECT
     stratum,

@@ -44,5 +44,22 @@ FROM best
 JOIN shown_items ON shown_items.showing_id = best.id
 ORDER BY rank, item_id;
 
+-- name: of_nothing
+-- The one that was last shown to these sessions, if all of it was held back.
+WITH latest AS (
+    SELECT * FROM showings
+    WHERE project = $1 AND session_id = ANY ($2::text[]) AND created_at > now() - interval '1 day'
+    ORDER BY created_at DESC
+    LIMIT 1
+)
+SELECT shown_items.*, latest.interaction_id
+FROM latest
+JOIN shown_items ON shown_items.showing_id = latest.id
+WHERE latest.interaction_id IS NULL
+    AND NOT EXISTS (
+        SELECT FROM shown_items AS other WHERE other.showing_id = latest.id AND NOT withheld
+    )
+ORDER BY rank, item_id;
+
 -- name: delete_older
 DELETE FROM showings WHERE created_at < now() - $1::interval;
