@@ -11,6 +11,7 @@ from hybrid_coordinator.domain.interactions import Exposure
 from hybrid_coordinator.domain.reply import Attempt, AttemptLog
 from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
 from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.domain.showings import ShownItem
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.learning.tracking import Tracker
 from hybrid_coordinator.storage.postgres.database import Database
@@ -63,3 +64,89 @@ async def test_a_context_id_that_is_no_uuid_is_named_and_nothing_is_written(
         await tracker.track(replace(interaction("ask"), context_ids=("not-an-id",)))
     assert await database.fetch_value("SELECT count(*) FROM interactions") == 0
     assert woken == []
+
+
+def shown(item: str, rank: int, *, withheld: bool = False, title: str = "") -> ShownItem:
+    return ShownItem(item, rank, title, "stored knowledge", 0.5, 0.9, withheld)
+
+
+A, B, C, D = (content_id(name) for name in "abcd")
+
+
+class Desk:
+    """A tracker, and what it has noted."""
+
+    def __init__(self, records: InteractionRecords, database: Database) -> None:
+        self.records = records
+        self.showings = Showings(database)
+        self._tracker = Tracker(records, self.showings, lambda: None, Scrubber())
+
+    async def track(
+        self, response: str = "done", *ids: str, connection: str | None = None, **more: object
+    ) -> list[Exposure]:
+        new = replace(interaction("ask", response), context_ids=ids, **more)
+        return await self.records.exposures(await self._tracker.track(new, connection=connection))
+
+
+@pytest.fixture
+def desk(records: InteractionRecords, database: Database) -> Desk:
+    return Desk(records, database)
+
+
+async def test_what_was_named_is_known_with_all_that_was_shown(desk: Desk) -> None:
+    title = "Retry the nightly import by a queue"
+    items = [shown(A, 1, title=title), shown(B, 2), shown(C, 3, withheld=True)]
+    await desk.showings.add("app", "session", items)
+    found = await desk.track(f"As in: {title}", B.upper(), A, D, session_id="session")
+    assert sorted(found, key=lambda each: each.item_id) == sorted(
+        [
+            Exposure(A, 1, 0.5, 0.9, cited=True),
+            Exposure(B, 2, 0.5, 0.9),
+            Exposure(C, 3, 0.5, 0.9, withheld=True, used=False),
+            Exposure(D, 3),
+        ],
+        key=lambda each: each.item_id,
+    )
+
+
+async def test_what_was_shown_and_not_named_is_no_use(desk: Desk) -> None:
+    await desk.showings.add("app", "session", [shown(A, 1), shown(B, 2)])
+    assert await desk.track("done", A, connection="session") == [
+        Exposure(A, 1, 0.5, 0.9),
+        Exposure(B, 2, 0.5, 0.9, used=False),
+    ]
+
+
+async def test_what_is_known_to_have_been_shown_is_all_used(desk: Desk) -> None:
+    items = [shown(A, 1), shown(B, 2), shown(C, 3, withheld=True)]
+    showing = await desk.showings.add("app", None, items)
+    found = await desk.track(f"By {A[:13]}", showing_id=showing)
+    assert [(each.item_id, each.used, each.cited) for each in found] == [
+        (A, True, True),
+        (B, True, False),
+        (C, False, False),
+    ]
+
+
+async def test_a_showing_is_one_throw_of_the_dice(desk: Desk) -> None:
+    await desk.showings.add("app", "session", [shown(A, 1), shown(B, 2, withheld=True)])
+    assert len(await desk.track("done", A, connection="session")) == 2
+    assert await desk.track("done", A, connection="session") == [Exposure(A, 1, 0.5)]
+
+
+async def test_an_answer_without_what_was_held_back_counts(desk: Desk) -> None:
+    await desk.showings.add("app", "session", [shown(A, 1, withheld=True)])
+    assert await desk.track("done", connection="other") == []
+    (found,) = await desk.track("done", connection="session")
+    assert found == Exposure(A, 1, 0.5, 0.9, withheld=True, used=False)
+    assert await desk.track("done", connection="session") == []
+
+
+async def test_a_long_answer_is_read_too(desk: Desk) -> None:
+    await desk.showings.add("app", "session", [shown(A, 1)])
+    (found,) = await desk.track(f"{'word ' * 3000}{A}", A, connection="session")
+    assert found.cited
+
+
+async def test_items_that_nobody_showed_are_used_by_their_ids(desk: Desk) -> None:
+    assert await desk.track(f"By {B}", A, B) == [Exposure(A, 1), Exposure(B, 2)]
