@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # compile its imports again: it is written here, once.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint bench bench-search bench-routing clean
+.PHONY: demo test lint bench bench-search bench-routing bench-learning clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.runtime
@@ -42,6 +42,11 @@ bench-search: $(VENV)/.bench
 bench-routing: $(VENV)/.test
 	@test -n "$(DATA)" || { echo "Say where the data is: make bench-routing DATA=DIR" >&2; exit 1; }
 	$(PY) -m benchmarks.routing --data "$(DATA)"
+
+# DATA: tasks that recur, and questions about code. See docs/benchmarks/learning.md.
+bench-learning: $(VENV)/.test
+	@test -n "$(DATA)" || { echo "Say where the data is: make bench-learning DATA=DIR" >&2; exit 1; }
+	$(PY) -m benchmarks.learning --data "$(DATA)"
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
