@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from hybrid_coordinator.domain.interactions import OutcomeKind
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import Delta, NewKnowledge, Origin
 from hybrid_coordinator.knowledge.collections import load_collections
 from hybrid_coordinator.learning.patterns.pattern import Pattern
+from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from tests.learning.patterns.conftest import Desk
 from tests.support.patterns import PAGINATION, TASK
 
@@ -155,6 +158,22 @@ async def test_what_was_stated_is_left_as_it_was_said(desk: Desk) -> None:
     (stated,) = await desk.knowledge.get_many([entry])
     assert (stated.content, stated.delta) == ("I say so.", Delta.MERGE)
     assert not stated.deprecated
+
+
+@pytest.mark.parametrize("act", ["keep", "weigh"])
+async def test_who_changes_patterns_of_a_project_takes_turns(desk: Desk, act: str) -> None:
+    """Two who read what is known at once would each make an entry of the same."""
+    first, second = await desk.solved(), await desk.solved(f"{TASK} again")
+    entry = await keep(desk, first)
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with JobRecords(desk.database).alone("patterns of app"):
+        work = keep(desk, second, **REWORDED) if act == "keep" else desk.shelf.weigh(first, "app")
+        task = asyncio.create_task(work)
+        async with asyncio.timeout(60):
+            while not await desk.database.fetch_value(waiting):
+                await asyncio.sleep(0.005)
+        assert await desk.knowledge.evidence(entry) == [(first, True)]
+    await task
 
 
 async def test_many_at_once_make_one_entry_with_all_evidence(desk: Desk) -> None:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from hybrid_coordinator.domain.jobs import Job, JobChanges, JobOrder, JobState
-from hybrid_coordinator.errors import NotFoundError, RecordUnavailableError
+from hybrid_coordinator.errors import InvalidArgumentError, NotFoundError, RecordUnavailableError
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from tests.support.postgres import TIMEOUT
@@ -286,6 +286,20 @@ async def test_a_cut_connection_is_noticed_by_who_holds_a_job(
         with pytest.raises(RecordUnavailableError):
             await queue.still_ours(job, session)
     assert await take(queue) is not None
+
+
+async def test_a_connection_that_cannot_unlock_is_cut(queue: JobRecords, dsn: str) -> None:
+    await queue.order(order("a"))
+    with pytest.raises(InvalidArgumentError):
+        async with queue.taken([KIND]) as taken:
+            assert taken is not None
+            await taken[1].execute("BEGIN")
+            await taken[1].execute("SELECT 1 / 0")
+    elsewhere = await Database.connect(dsn, timeout=TIMEOUT)
+    async with asyncio.timeout(30):
+        while await take(JobRecords(elsewhere)) is None:
+            await asyncio.sleep(0)
+    await elsewhere.close()
 
 
 async def test_who_is_alone_lets_the_next_one_in_when_done(queue: JobRecords) -> None:
