@@ -19,6 +19,10 @@ SURE = 0.5
 """Confidence from which an outcome that was inferred counts."""
 
 
+WORDING = "word_skill"
+"""The kind of job that has a local model word a proposal, by its id."""
+
+
 class ProposalKind(StrEnum):
     """A skill of its own, or another version of one that was accepted."""
 

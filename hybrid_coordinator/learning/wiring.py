@@ -30,6 +30,7 @@ from hybrid_coordinator.learning.sessions.recording import TurnRecorder
 from hybrid_coordinator.learning.showing import Shower
 from hybrid_coordinator.learning.skills.discovery import SkillDiscovery
 from hybrid_coordinator.learning.skills.review import SkillReview
+from hybrid_coordinator.learning.skills.rewording import SkillRewording
 from hybrid_coordinator.learning.tracking import Tracker
 from hybrid_coordinator.learning.training.fresh import FreshDatasets
 from hybrid_coordinator.learning.training.generating import TrainingData
@@ -111,7 +112,7 @@ def build_learning(parts: Parts) -> Learning:
     fresh = FreshDatasets(training_data, settings.current, parts.home.datasets_dir)
     failures = _failures(parts)
     jobs, worker, ordered = _jobs(parts, fresh)
-    discovery, skills = _skills(parts)
+    discovery, skills = _skills(parts, worker.wake)
     tracker = Tracker(interactions, showings, recorded, scrubber)
     outcomes = OutcomeRecorder(
         interactions, parts.index, parts.bm25, _high_value(parts), judged, scrubber, ordered
@@ -136,11 +137,11 @@ def build_learning(parts: Parts) -> Learning:
     )
 
 
-def _skills(parts: Parts) -> tuple[SkillDiscovery, SkillReview]:
-    """What proposes skills, and what decides on them."""
+def _skills(parts: Parts, ordered: Callable[[], None]) -> tuple[SkillDiscovery, SkillReview]:
+    """What proposes skills, and what decides on them; ``ordered`` is told of a new job."""
     records = SkillRecords(parts.database), parts.interactions, parts.knowledge
     discovery = SkillDiscovery(
-        *records, parts.definitions, parts.embedder, parts.bm25, parts.scrubber
+        *records, parts.definitions, parts.embedder, parts.bm25, parts.scrubber, ordered
     )
     return discovery, SkillReview(*records, parts.projector.wake)
 
@@ -163,10 +164,25 @@ def _jobs(parts: Parts, fresh: FreshDatasets) -> tuple[Jobs, JobWorker, OutcomeJ
     """The queue, who works on it, and what outcomes order: kinds of jobs and the rules of outcomes
     are registered here."""
     records = JobRecords(parts.database)
-    kinds: tuple[JobKind, ...] = (*_patterns(parts, records).kinds(), fresh.kind())
+    kinds: tuple[JobKind, ...] = (
+        *_patterns(parts, records).kinds(),
+        fresh.kind(),
+        _rewording(parts).kind(),
+    )
     rules: tuple[OutcomeRule, ...] = (pattern_rule(parts.settings.current), fresh.rule)
     worker = JobWorker(records, kinds, parts.scrubber.scrub)
     return Jobs(records, worker), worker, OutcomeJobs(records, kinds, rules, worker.wake)
+
+
+def _rewording(parts: Parts) -> SkillRewording:
+    return SkillRewording(
+        parts.models.current,
+        parts.settings.current,
+        SkillRecords(parts.database),
+        parts.interactions,
+        RouteAttempts(parts.database),
+        parts.scrubber,
+    )
 
 
 def _patterns(parts: Parts, records: JobRecords) -> PatternExtraction:

@@ -90,12 +90,8 @@ def read_pattern(answer: str, clean: Callable[[str], str], task: str, work: str)
     Raises:
         ModelReplyError: there is none, or it says nothing about ``task`` and ``work``.
     """
-    value = read_json(answer)
-    if not isinstance(value, dict):
-        raise ModelReplyError("the model's answer is no JSON object")
-    cleaned = {name: _cleaned(field, clean) for name, field in value.items()}
     try:
-        pattern = Pattern.model_validate(cleaned)
+        pattern = Pattern.model_validate(read_fields(answer, clean))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -104,6 +100,28 @@ def read_pattern(answer: str, clean: Callable[[str], str], task: str, work: str)
     if problem is not None:
         raise ModelReplyError(f"the model's pattern says nothing: {problem}")
     return pattern
+
+
+def read_fields(answer: str, clean: Callable[[str], str]) -> dict[str, JsonValue]:
+    """The JSON object in a model's answer, each text of it through ``clean``.
+
+    Raises:
+        ModelReplyError: there is none.
+    """
+    value = read_json(answer)
+    if not isinstance(value, dict):
+        raise ModelReplyError("the model's answer is no JSON object")
+    return {name: _cleaned(field, clean) for name, field in value.items()}
+
+
+def hollow(text: str) -> str | None:
+    """Why a text of a model's says nothing, whatever it is about; None where it may say
+    something."""
+    if _PLACEHOLDER.fullmatch(text):
+        return "is left blank"
+    if _AS_A_MODEL.search(text):
+        return "speaks of the model"
+    return None if _is_language(text) else "is no language"
 
 
 def _cleaned(value: JsonValue, clean: Callable[[str], str]) -> JsonValue:
@@ -119,12 +137,8 @@ def _emptiness(pattern: Pattern, task: str, work: str) -> str | None:
     """What makes a pattern worth nothing; None where it is worth keeping."""
     fields = {name: getattr(pattern, name) for name in ("problem_type", *_PROSE)}
     for name, text in fields.items():
-        if _PLACEHOLDER.fullmatch(text):
-            return f"{name} is left blank"
-        if _AS_A_MODEL.search(text):
-            return f"{name} speaks of the model"
-        if not _is_language(text):
-            return f"{name} is no language"
+        if (why := hollow(text)) is not None:
+            return f"{name} {why}"
     if _repeats(pattern.generalisable_pattern, task):
         return "it repeats the task"
     for name in _PROSE:

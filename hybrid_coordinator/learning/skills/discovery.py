@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -72,10 +72,12 @@ class SkillDiscovery:
         embedder: Embedder,
         bm25: Bm25Encoder,
         scrubber: Scrubber,
+        proposed: Callable[[], None],
         *,
         quiet_seconds: float = _QUIET_SECONDS,
     ) -> None:
-        """``quiet_seconds`` without news pass before a search."""
+        """``proposed`` is told that there is a new proposal, and so a job; ``quiet_seconds``
+        without news pass before a search."""
         self._skills = skills
         self._interactions = interactions
         self._knowledge = knowledge
@@ -83,6 +85,7 @@ class SkillDiscovery:
         self._embedder = embedder
         self._bm25 = bm25
         self._scrubber = scrubber
+        self._proposed = proposed
         self._quiet_seconds = quiet_seconds
         self._woken = asyncio.Event()
         self._woken.set()  # whatever waits since the last run of the process
@@ -124,7 +127,10 @@ class SkillDiscovery:
             proposal = await self._proposal(due.project, each, tasks)
             if proposal is not None:
                 break
-        return await self._skills.finish(due, proposal)
+        made = await self._skills.finish(due, proposal)
+        if made is not None:
+            self._proposed()
+        return made
 
     async def _proposal(self, project: str, found: Found, tasks: list[Task]) -> NewProposal | None:
         if found.item_id is not None:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from hybrid_coordinator.domain.interactions import OutcomeKind
+from hybrid_coordinator.domain.jobs import JobChanges, JobOrder
 from hybrid_coordinator.domain.knowledge import KnowledgeItem
 from hybrid_coordinator.domain.skills import (
+    WORDING,
     Covered,
     Member,
     NewProposal,
@@ -19,6 +21,7 @@ from hybrid_coordinator.domain.skills import (
 )
 from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.ids import new_id, parse_id, parse_ids
+from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from hybrid_coordinator.storage.postgres.knowledge import knowledge_item
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -48,6 +51,7 @@ class _Queries:
     items: str
     members: str
     edit: str
+    reword: str
     decide: str
     retire: str
     counts: str
@@ -58,6 +62,7 @@ class SkillRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._jobs = JobRecords(database)
         self._queries = load_queries("skills", _Queries)
 
     async def due(self, waiting: int) -> list[Due]:
@@ -106,8 +111,9 @@ class SkillRecords:
         return [knowledge_item(row) for row in rows]
 
     async def finish(self, due: Due, found: NewProposal | None) -> str | None:
-        """Note that a project was searched, and what was found, both or neither. Returns the
-        proposal's id; None where nothing was found, or where another pass was quicker."""
+        """Note that a project was searched, and what was found, both or neither, with the job to
+        word it if it is new. Returns the proposal's id; None where nothing was found, or where
+        another pass was quicker."""
         async with self._database.transaction() as session:
             claimed = await session.fetch_value(
                 self._queries.claim, due.project, due.seen, due.newest
@@ -140,6 +146,9 @@ class SkillRecords:
                 [member.held_out for member in found.members.values()],
                 [member.quoted for member in found.members.values()],
             )
+            if found.kind is ProposalKind.NEW:
+                order = JobOrder(WORDING, str(proposal), found.project)
+                await self._jobs.apply(JobChanges((order,)), session)
         return str(proposal)
 
     async def page(self, project: str | None) -> list[Proposal]:
@@ -174,22 +183,31 @@ class SkillRecords:
 
     async def edit(self, proposal: str, content: str) -> Proposal | None:
         """Give an undecided proposal another text. None if there is none of this id."""
-        rows = await self._database.fetch(self._queries.edit, parse_id("id", proposal), content)
-        return _proposal(rows[0]) if rows else None
+        return await self._settle(self._queries.edit, proposal, content)
+
+    async def reword(self, proposal: str, content: str, reason: str) -> bool:
+        """Give a proposal the words of a model. False if a person was quicker."""
+        done = await self._database.fetch_value(
+            self._queries.reword, parse_id("id", proposal), content, reason
+        )
+        return bool(done)
 
     async def decide(
         self, proposal: str, state: ProposalState, *, reason: str = "", item: str | None = None
     ) -> Proposal | None:
         """Decide an undecided proposal; ``item`` is the entry it became. None if there is no
         undecided one of this id."""
-        rows = await self._database.fetch(
-            self._queries.decide,
-            parse_id("id", proposal),
-            ProposalState.PROPOSED,
-            state,
-            reason,
-            None if item is None else parse_id("item", item),
-        )
+        entry = None if item is None else parse_id("item", item)
+        now = ProposalState.PROPOSED
+        return await self._settle(self._queries.decide, proposal, now, state, reason, entry)
+
+    async def _settle(self, sql: str, proposal: str, *args: object) -> Proposal | None:
+        """Change a proposal for a person; no model need word it then."""
+        async with self._database.transaction() as session:
+            rows = await session.fetch(sql, parse_id("id", proposal), *args)
+            if rows:
+                withdrawn = JobChanges(withdrawn=((WORDING, str(rows[0]["id"])),))
+                await self._jobs.apply(withdrawn, session)
         return _proposal(rows[0]) if rows else None
 
     async def retire(self, item: str, reason: str) -> None:

@@ -34,12 +34,16 @@ class Shop:
         self.knowledge = KnowledgeRecords(database)
         self.skills = SkillRecords(database)
         self.woken = 0
+        self.ordered = 0
         self.discovery = self.another()
         self.review = SkillReview(self.skills, self.interactions, self.knowledge, self._wake)
         self._releases = 0
 
     def _wake(self) -> None:
         self.woken += 1
+
+    def _order(self) -> None:
+        self.ordered += 1
 
     def another(self, quiet_seconds: float = 0.0) -> SkillDiscovery:
         """The search of another coordinator."""
@@ -51,6 +55,7 @@ class Shop:
             StaticEmbedder(),
             Bm25Encoder(),
             Scrubber(),
+            self._order,
             quiet_seconds=quiet_seconds,
         )
 

@@ -39,7 +39,8 @@ CREATE TABLE skill_members (
 );
 CREATE INDEX skill_members_interaction ON skill_members (interaction_id);
 
--- A proposal goes with an interaction that it quotes, and when it would rest on too little.
+-- A proposal goes with an interaction that it quotes, and when it would rest on too little; so does
+-- the job to word it.
 CREATE FUNCTION forget_proposal() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -49,6 +50,10 @@ BEGIN
             OLD.quoted
             OR (SELECT count(*) FROM skill_members WHERE proposal_id = OLD.proposal_id) < 3
         );
+    DELETE FROM jobs
+    WHERE kind = 'word_skill'
+        AND subject = OLD.proposal_id::text
+        AND NOT EXISTS (SELECT FROM skill_proposals WHERE id = OLD.proposal_id);
     RETURN NULL;
 END
 $$;

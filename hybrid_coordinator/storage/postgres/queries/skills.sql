@@ -119,6 +119,12 @@ UPDATE skill_proposals SET content = $2, updated_at = now()
 WHERE id = $1 AND state = 'proposed'
 RETURNING *;
 
+-- name: reword
+-- The words of a model, unless a person has changed or decided it.
+UPDATE skill_proposals SET content = $2, reason = $3, updated_at = now()
+WHERE id = $1 AND state = 'proposed' AND updated_at = created_at
+RETURNING true;
+
 -- name: decide
 -- From one state to the next, so that of two decisions the first holds.
 UPDATE skill_proposals SET state = $3, reason = $4, item_id = coalesce($5, item_id),
