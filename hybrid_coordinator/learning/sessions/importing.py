@@ -24,8 +24,9 @@ from hybrid_coordinator.learning.sessions.transcripts import ReadTurn, Transcrip
 from hybrid_coordinator.learning.tracking import TurnReport
 from hybrid_coordinator.storage.postgres.imported_files import FileState, ImportedFiles
 
-_AT_ONCE = 8
-"""Turns that are read, and written, at a time. The pool has ten connections, and others wait."""
+_AT_ONCE = 5
+"""Turns that are read, and written, at a time. The pool of the record has ten connections, and
+others wait."""
 
 _PATHS = 1000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +12,10 @@ from hybrid_coordinator.learning.outcomes import OutcomeRecorder
 from hybrid_coordinator.learning.sessions.signs import LATER_TURNS, infer
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.turns import RecordedTurn
+
+_AT_ONCE = 5
+"""Turns that are judged at a time: most of it is waiting for the disk. The pool of the record has
+ten connections, and others wait."""
 
 _UNDECIDED = Outcome(
     OutcomeKind.UNKNOWN, 0, "what was seen points both ways", OutcomeSource.INFERRED, 0.5
@@ -45,10 +50,14 @@ class OutcomeInference:
             window += more
             turns = [each.turn for each in window]
             ready = len(window) - _WINDOW if more else len(window)
-            for place in range(ready):
-                kind = await self._judge(window[place], turns[place + 1 :])
-                if kind is not None:
-                    judged[kind] += 1
+            for start in range(0, ready, _AT_ONCE):
+                kinds = await asyncio.gather(
+                    *(
+                        self._judge(window[place], turns[place + 1 :])
+                        for place in range(start, min(start + _AT_ONCE, ready))
+                    )
+                )
+                judged.update(kind for kind in kinds if kind is not None)
             if not more:
                 return judged
             window = window[max(ready, 0) :]
