@@ -30,6 +30,11 @@ SELECT turn_key, query, response, model_used, agent, interrupted, tokens_used, (
 ) AS actions
 FROM interactions WHERE turn_key IS NOT NULL ORDER BY created_at
 """
+WHOLE = """
+SELECT id, response, interrupted, (SELECT count(*) FROM actions WHERE interaction_id = i.id),
+    (SELECT array_agg((outcome, evidence)::text) FROM outcomes WHERE interaction_id = i.id)
+FROM interactions AS i ORDER BY id
+"""
 OPEN_EVENTS = "SELECT count(*) FROM captured_events WHERE NOT done"
 
 
@@ -111,11 +116,11 @@ def test_the_record_holds_exactly_what_happened(tmp_path: Path, home: Path, proj
     assert thanked["actions"] == []
     assert forked["query"] == "Now the other way."
     assert not forked["turn_key"].startswith(f"claude-code:{one}:")
-    # The session files tell of the same turns.
+    # The session files tell of the same turns, and of nothing more.
+    before = asked(home, WHOLE)
     claude.hybrid("import")
-    assert [turn["turn_key"] for turn in turns_of(home, 3)] == [
-        turn["turn_key"] for turn in (fixed, thanked, forked)
-    ]
+    assert asked(home, WHOLE) == before
+    assert turns_of(home, 3) == [fixed, thanked, forked]
 
 
 def test_a_subagents_work_is_a_turn_of_its_own(tmp_path: Path, home: Path, project: Path) -> None:

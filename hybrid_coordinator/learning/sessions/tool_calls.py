@@ -21,6 +21,8 @@ _EDITS = {
     "Write": "file_path",
     "NotebookEdit": "notebook_path",
 }
+_NOTED = (*_COMMANDS, *_EDITS, "Agent", "Task")
+
 _EXIT_CODE = re.compile(r"(?:Error: )?Exit code (-?\d{1,9})\n?")
 _READ = 50_000
 """Characters of a result that are read; the recorder keeps less."""
@@ -57,6 +59,12 @@ def action_of(name: str, given: Json, result: Json | None, told: object, at: dat
     subject = clipped(f"{name} {arguments}".strip(), _SUBJECT)
     # What a tool found is in the files, or came from this program.
     return Action(ActionKind.TOOL, subject, not failed, None, text if failed else "", at)
+
+
+def is_noted(name: str, action: Action) -> bool:
+    """Whether a call is a step of its turn: not if it only looked at something and found it. The
+    plugin's hooks are told of the same ones."""
+    return not action.ok or name in _NOTED or name.startswith("mcp__")
 
 
 def text_of(content: object) -> str:

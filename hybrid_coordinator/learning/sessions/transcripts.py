@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from hybrid_coordinator.domain.clipping import clipped
 from hybrid_coordinator.domain.turns import Action, Turn, turn_key
-from hybrid_coordinator.learning.sessions.tool_calls import Json, action_of, text_of
+from hybrid_coordinator.learning.sessions.tool_calls import Json, action_of, is_noted, text_of
 from hybrid_coordinator.learning.sessions.trivial import INTERRUPTION, is_clients_own, own_prompt
 
 MAX_LINE = 16_000_000
@@ -255,13 +255,9 @@ class TranscriptReader:
             if call is not None:
                 known = True
                 name, given, _ = call
-                self._act(turn, action_of(name, given, result, told, self._at()))
+                _act(turn, name, action_of(name, given, result, told, self._at()))
         turn.last_at = max(turn.last_at, self._at())
         return "" if known else "result without its call"
-
-    def _act(self, turn: _OpenTurn, action: Action) -> None:
-        if len(turn.actions) < _MAX_ACTIONS:
-            turn.actions.append(action)
 
     def _answer(self, entry: Json, message: Json, content: str | list[Any]) -> str:
         turn = self._threads.get(self._thread(entry))
@@ -289,7 +285,7 @@ class TranscriptReader:
 
     def _finish(self, turn: _OpenTurn) -> ReadTurn:
         for name, given, at in turn.calls.values():
-            self._act(turn, action_of(name, given, None, None, at))
+            _act(turn, name, action_of(name, given, None, None, at))
         # Hooks tell of a subagent's turns under the same name.
         session = f"{turn.session_id}/{turn.thread}" if turn.thread else turn.session_id
         elapsed = (turn.last_at - turn.started_at) / timedelta(milliseconds=1)
@@ -311,6 +307,11 @@ class TranscriptReader:
             turn.cwd,
             turn.copied,
         )
+
+
+def _act(turn: _OpenTurn, name: str, action: Action) -> None:
+    if is_noted(name, action) and len(turn.actions) < _MAX_ACTIONS:
+        turn.actions.append(action)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:

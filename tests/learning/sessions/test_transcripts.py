@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tracemalloc
 from collections import Counter
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from hybrid_coordinator.domain.injected import CLOSING, OPENING
 from hybrid_coordinator.domain.turns import Action, ActionKind, turn_key
+from hybrid_coordinator.learning.sessions.tool_calls import is_noted
 from hybrid_coordinator.learning.sessions.transcripts import (
     BOOKKEEPING,
     MAX_LINE,
@@ -23,6 +25,7 @@ from hybrid_coordinator.learning.sessions.transcripts import (
     ReadTurn,
     TranscriptReader,
 )
+from hybrid_coordinator.serving import hooks
 from tests.learning.sessions.session_files import START, SessionFile
 
 
@@ -63,7 +66,6 @@ def test_a_session_comes_out_turn_by_turn(file: Path) -> None:
         (ActionKind.COMMAND, "pytest -q", False, 1, "1 failed"),
         (ActionKind.EDIT, "/nowhere/shop/a.py", True, None, "-x = 1\n+x = 2"),
         (ActionKind.COMMAND, "pytest -q", True, 0, "4 passed"),
-        (ActionKind.TOOL, 'Read {"file_path": "/nowhere/shop/a.py"}', True, None, ""),
     ]
     assert (first.agent, first.interrupted, turns[0].cwd) == (None, False, "/nowhere/shop")
     assert second.prompt == "thanks, works"
@@ -453,3 +455,32 @@ def test_a_long_file_does_not_take_its_size_in_memory(file: Path) -> None:
         tracemalloc.stop()
     assert count == 400
     assert most < 4_000_000
+
+
+HOOKS = Path(hooks.__file__).parent / "plugin" / "hooks.json"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Bash",
+        "PowerShell",
+        "Edit",
+        "MultiEdit",
+        "Write",
+        "NotebookEdit",
+        "Agent",
+        "Task",
+        "mcp__a__b",
+        "Read",
+        "Grep",
+        "Glob",
+        "TodoWrite",
+        "WebFetch",
+    ],
+)
+def test_session_files_and_hooks_tell_of_the_same_steps(name: str) -> None:
+    (noted,) = json.loads(HOOKS.read_text())["hooks"]["PostToolUse"]
+    told = re.fullmatch(noted["matcher"], name) is not None
+    assert is_noted(name, Action(ActionKind.TOOL, name, True)) is told
+    assert is_noted(name, Action(ActionKind.TOOL, name, False))
