@@ -25,7 +25,14 @@ def project_of(directory: Path) -> Project:
         resolved = directory.resolve()
     except (OSError, RuntimeError):  # a loop of links is a RuntimeError before Python 3.13
         resolved = directory.absolute()
-    root = next((each for each in (resolved, *resolved.parents) if (each / ".git").exists()), None)
+    root = next((each for each in (resolved, *resolved.parents) if _is_git_root(each)), None)
     root = root or resolved
     digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return Project(f"{root.name or 'root'}-{digest}", root)
+
+
+def _is_git_root(directory: Path) -> bool:
+    try:
+        return (directory / ".git").exists()
+    except OSError:  # it may not be looked into, or has a name that is none
+        return False

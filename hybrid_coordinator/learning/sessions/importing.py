@@ -29,6 +29,8 @@ _AT_ONCE = 5
 others wait."""
 
 _PATHS = 1000
+_LONGEST_PATH = 4000
+"""Bytes; Linux's limit is 4,096."""
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
 """Told (done, total, unit)."""
@@ -122,10 +124,14 @@ class SessionImporter:
         names = ProjectNames()
         await progress(0.0, total, "MB")
         for file in wanted:
-            one = _OneFile(file, seen, names, since, project)
-            await self._read(one, tally)
+            one, before = _OneFile(file, seen, names, since, project), done
+
+            async def reached(size: int, before: float = before) -> None:
+                await progress(min(before + size / 1e6, total), total, "MB")
+
+            await self._read(one, tally, reached)
             done += file.size / 1e6
-            await progress(done, total, "MB")
+            await reached(file.size)
         return tally.report(len(found) - len(wanted), time.monotonic() - started)
 
     async def _changed(self, found: list[FileState], since: datetime | None) -> list[FileState]:
@@ -135,8 +141,11 @@ class SessionImporter:
             known |= await self._files.known(paths, since)
         return [file for file in found if file not in known]
 
-    async def _read(self, one: _OneFile, tally: _Tally) -> None:
-        """Bring one file into the record, then judge its sessions, then note that it is done."""
+    async def _read(
+        self, one: _OneFile, tally: _Tally, reached: Callable[[int], Awaitable[None]]
+    ) -> None:
+        """Bring one file into the record, then judge its sessions, then note that it is done.
+        ``reached`` is told how many of its bytes are."""
         recorded: list[str] = []
         sessions: dict[tuple[str, str], None] = {}
         try:
@@ -144,6 +153,7 @@ class SessionImporter:
                 await asyncio.gather(
                     *(self._store(each, tally, recorded, sessions) for each in batch)
                 )
+                await reached(one.reader.bytes_read)
         except OSError as error:
             tally.unreadable[one.file.path] = error.strerror or str(error)
             return
@@ -188,15 +198,13 @@ class ProjectNames:
             started_in: where its session began, for a directory that is gone.
             folder: that of the session file, which Claude Code names after where it was started.
         """
-        told = [each for each in (directory, started_in) if Path(each).is_absolute()]
-        for each in told:
-            if _is_directory(each):
-                return self._of(each)
-        return self._of(told[-1] if told else f"/{folder.name}")
+        told = [each for each in map(storable, (directory, started_in)) if _is_path(each)]
+        there = [each for each in told if _is_directory(each)]
+        return self._of((*there, *reversed(told), f"/{folder.name}")[0])
 
     def _of(self, directory: str) -> str:
         if directory not in self._known:
-            self._known[directory] = project_of(Path(directory.replace("\0", "\ufffd"))).name
+            self._known[directory] = project_of(Path(directory)).name
         return self._known[directory]
 
 
@@ -281,8 +289,13 @@ def _kind_of_agent(path: Path) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
+def _is_path(text: str) -> bool:
+    """Whether it names a place that may be: absolute, and no longer than paths are."""
+    return Path(text).is_absolute() and len(os.fsencode(text)) <= _LONGEST_PATH
+
+
 def _is_directory(path: str) -> bool:
     try:
         return Path(path).is_dir()
-    except (OSError, ValueError):  # a NUL in it
+    except OSError:
         return False

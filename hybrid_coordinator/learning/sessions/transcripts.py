@@ -27,6 +27,9 @@ MAX_LINE = 16_000_000
 
 _MAX_ACTIONS = 2_000
 _MAX_TEXT = 200_000
+_MAX_ID = 200
+"""Characters; Claude Code's are UUIDs, and the record's indexes hold no books."""
+
 _FUTURE = timedelta(minutes=5)
 _TYPE = re.compile(r"[a-z][a-z-]{0,40}")
 
@@ -98,6 +101,8 @@ class TranscriptReader:
             agent: the kind of subagent whose file it is.
         """
         self.account = Account()
+        self.bytes_read = 0
+        """Of the file, up to now."""
         self._path = path
         self._seen = seen
         self._own: set[str] = set()
@@ -116,6 +121,7 @@ class TranscriptReader:
         """
         with self._path.open("rb") as file:
             for line in _lines(file):
+                self.bytes_read = file.tell()
                 entry, reason = _entry(line)
                 if entry is None:
                     self.account.left_out[reason] += 1
@@ -179,12 +185,12 @@ class TranscriptReader:
             return ""
         agent = entry.get("agentId")
         if isinstance(agent, str) and agent:
-            return agent
+            return agent[:_MAX_ID]
         # Before subagents had ids: the line that a chain of answers goes back to.
         uuid, parent = entry.get("uuid"), entry.get("parentUuid")
         thread = self._thread_of.get(parent, "") if isinstance(parent, str) else ""
         if not thread and isinstance(uuid, str):
-            thread = uuid
+            thread = uuid[:_MAX_ID]
         if isinstance(uuid, str):
             self._thread_of[uuid] = thread
         return thread or "subagent"
@@ -218,7 +224,7 @@ class TranscriptReader:
     def _open(self, entry: Json, thread: str, prompt: str) -> _OpenTurn | None:
         """Begin a turn; the one that it ends."""
         before = self._threads.pop(thread, None)
-        session_id = _string(entry.get("sessionId")) or self._path.stem
+        session_id = _string(entry.get("sessionId"))[:_MAX_ID] or self._path.stem
         uuid = _string(entry.get("uuid"))
         copied = uuid in self._seen
         if uuid:

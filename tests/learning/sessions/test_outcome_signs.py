@@ -327,3 +327,13 @@ def test_the_evidence_says_what_was_seen_the_strongest_first() -> None:
         "`pytest -q` passed after failing, exit code 0; "
         'the user went on with "thanks, now add docs"'
     )
+
+
+def test_more_of_the_same_makes_it_little_surer() -> None:
+    def sure(*files: str) -> float:
+        outcome = infer(turn("x", edited(), *(ran(f"pytest {file}") for file in files)), [])
+        assert outcome is not None
+        return outcome.confidence
+
+    assert sure("a.py") == 0.9
+    assert sure("a.py") < sure("a.py", "b.py") < 0.95

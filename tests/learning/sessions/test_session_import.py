@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -270,7 +271,7 @@ async def test_a_broken_off_import_goes_on(learning: Learning, files: Path) -> N
     reached = asyncio.Event()
     told: list[float] = []
 
-    async def stop_at_two(done: float, total: float | None, unit: str) -> None:
+    async def stop_behind_the_first(done: float, total: float | None, unit: str) -> None:
         assert unit == "MB"
         told.append(done)
         if len(told) == 3:
@@ -278,14 +279,14 @@ async def test_a_broken_off_import_goes_on(learning: Learning, files: Path) -> N
             await asyncio.Event().wait()
 
     running = asyncio.create_task(
-        learning.importer.run(files, since=None, project=None, progress=stop_at_two)
+        learning.importer.run(files, since=None, project=None, progress=stop_behind_the_first)
     )
     await reached.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert told == sorted(told)
     report = await imported(learning, files)
-    assert (report.files, report.unchanged, report.turns) == (3, 2, 9)
+    assert (report.files, report.unchanged, report.turns) == (4, 1, 12)
     assert await learning.count("interactions") == 15
 
 
@@ -300,6 +301,67 @@ async def test_what_is_no_file_is_passed_over(learning: Learning, files: Path) -
     assert report.unreadable == {}
     with pytest.raises(InvalidArgumentError, match="path"):
         await imported(learning, files / "1.jsonl")
+
+
+async def test_a_file_that_vanishes_is_named_and_the_rest_is_read(
+    learning: Learning, files: Path
+) -> None:
+    for number in (1, 2, 3):
+        os.utime(session(number).write(files / f"{number}.jsonl"), ns=(number, number))
+
+    async def remove(_: float, __: float | None, ___: str) -> None:
+        (files / "2.jsonl").unlink(missing_ok=True)
+
+    report = await learning.importer.run(files, since=None, project=None, progress=remove)
+    assert (report.files, report.turns) == (2, 6)
+    assert report.unreadable == {str(files / "2.jsonl"): "No such file or directory"}
+
+
+async def test_progress_is_told_within_a_file_and_never_goes_back(
+    learning: Learning, files: Path
+) -> None:
+    made = SessionFile()
+    for number in range(30):
+        made.turn(f"Write page {number} of the manual")
+    made.write(files / "a.jsonl")
+    told: list[tuple[float, float | None]] = []
+
+    async def note(done: float, total: float | None, _: str) -> None:
+        told.append((done, total))
+
+    await learning.importer.run(files, since=None, project=None, progress=note)
+    size = (files / "a.jsonl").stat().st_size / 1e6
+    assert told == sorted(told)
+    assert {total for _, total in told} == {size}
+    assert told[0][0] == 0
+    assert told[-1][0] == size
+    assert len(told) > 5
+
+
+@pytest.mark.parametrize(
+    "odd", ["\0", "\ud800", "x" * 300_000, "/" * 5000, "../..", "/x" * 3000, "y" * 300]
+)
+async def test_what_is_odd_in_a_file_does_not_stop_the_import(
+    learning: Learning, files: Path, odd: str
+) -> None:
+    made = SessionFile()
+    made.prompt(f"Fix {odd} it")
+    made.bash(f"echo {odd}", 1, odd)
+    made.call("Edit", odd, told={"structuredPatch": [{"lines": [odd]}]}, file_path=odd)
+    made.call(odd, odd, error=True, told=odd, given=odd)
+    made.answer(f"Fixed {odd}", message_id=odd)
+    for line in made.lines:
+        line |= {"sessionId": odd, "cwd": f"/{odd}", "version": odd, "gitBranch": odd}
+        if line["type"] == "assistant":
+            line["message"] |= {"model": odd, "usage": {"input_tokens": 2**62}}
+    agent = [line | {"isSidechain": True, "agentId": odd, "uuid": odd} for line in made.lines[:1]]
+    made.lines += agent
+    made.answer("By the agent.", isSidechain=True, agentId=odd)
+    path = files / "a.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in made.lines))
+    report = await imported(learning, files)
+    assert (report.files, report.turns) == (1, 2)
+    assert (await imported(learning, files)).unchanged == 1
 
 
 async def test_a_large_session_is_judged_to_its_end(learning: Learning, files: Path) -> None:
