@@ -83,7 +83,7 @@ def exception(match: Match, rank: Rank = Rank.ROOT) -> Said | None:
     code = _SYSTEM_CODE.search(message)
     if kind in ("Error", "FetchError", "AxiosError", "AggregateError") and code:
         kind = code.group(1)
-    if kind.endswith("Group"):  # what it groups follows
+    if kind.endswith(("Group", "Warning")):  # what it groups follows; what warns goes on
         rank = Rank.AFTERMATH
     return Said(kind, message, rank)
 
@@ -120,6 +120,10 @@ def _conflict(match: Match) -> Said | None:
 
 def _rejected(match: Match) -> Said | None:
     return Said("git", f"push rejected: {match['why']}")
+
+
+def _no_connection(match: Match) -> Said | None:
+    return Said("psql", f"connection to server failed: {match['why']}")
 
 
 def _nothing(_: Match) -> Said | None:
@@ -252,7 +256,12 @@ _FORMATS = (
         r"(?:ERROR|FATAL|PANIC):\s+(?:(?P<type>[0-9A-Z]{5}): )?(?P<message>.+)$",
         _said("error"),
     ),
+    _format(
+        r"^(?:psql: )?(?:error: )?connection to server (?:at|on) .{1,200}? failed: (?P<why>.+)$",
+        _no_connection,
+    ),
     _format(r"^psql: (?:error: )?(?P<message>.+)$", _said("psql")),
+    _format(r"^\S*python[\d.]*: (?P<message>can't open file .+)$", _said("python")),
     _format(r"^fatal: (?P<message>.+)$", _said("git")),
     _format(r"^CONFLICT \((?P<message>[^)]*)\): .*$", _conflict),
     _format(r"^ ?! \[(?:remote )?rejected\].*\((?P<why>[^)]*)\)$", _rejected),
@@ -286,7 +295,7 @@ _FORMATS = (
 _HINT = re.compile(
     r"err|exception|fail|fatal|panic|not found|undefined|cannot|could not|denied|fault|killed|"
     r"abort|recogni[sz]ed|conflict|reject|\*\*\*|\.go:|status|http|exit|interrupt|warning|iteration|"
-    r"expired|:\d+:\d+|no such|[A-Z]{1,4}\d{3}",
+    r"can't|expired|:\d+:\d+|no such|[A-Z]{1,4}\d{3}",
     re.IGNORECASE,
 )
 """A line without any of these says no error; most lines of an output have none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from hybrid_coordinator.domain.error_formats import (
     ASSERTIONS,
@@ -14,7 +15,7 @@ from hybrid_coordinator.domain.error_formats import (
     read_line,
     short_type,
 )
-from hybrid_coordinator.domain.error_values import normalise
+from hybrid_coordinator.domain.error_values import normalise, says_something
 from hybrid_coordinator.domain.ids import content_id
 
 _MAX_LINE = 1_000
@@ -79,7 +80,8 @@ def _signature(said: Said) -> ErrorSignature:
         message=message,
         said=_titled(said.type, " ".join(said.message.split())[:_READABLE]),
         key=content_id("error", said.type.casefold(), message.casefold()),
-        telling=said.rank is not Rank.AFTERMATH and bool(message or said.type not in _VAGUE),
+        telling=said.rank is not Rank.AFTERMATH
+        and (said.type not in _VAGUE or says_something(message)),
     )
 
 
@@ -112,10 +114,12 @@ _TEST = (
     re.compile(r"^(?:FAIL|ERROR): (?P<test>\w+)(?: \(.*)?$"),
     re.compile(r"^---- (?P<test>[\w:]+) stdout ----$"),
     re.compile(r"^\s*--- FAIL: (?P<test>\S+)"),
+    re.compile(r"^\s*not ok \d+ - (?P<test>\S.*)$"),
     re.compile(r"^\s*● (?P<test>\S.*)$"),
     re.compile(r"^\s*(?:FAIL|\u00d7|\u2717)\s+\S+ > (?P<test>\S.*)$"),
     re.compile(r"^(?:\[ERROR\]\s+)?(?P<test>\w+ > [\w ]+(?:\(\))?) FAILED$"),
 )
+_SECTION = re.compile(r"^={3,} .* ={3,}$")
 _SUMMARY = re.compile(
     r"^(?:FAILED|ERROR) \S+?(?:::(?P<test>[\w:]+)(?:\[.*?\])?)? - (?P<message>.+)$"
 )
@@ -129,12 +133,24 @@ _NPM_CODE = re.compile(r"^npm (?:ERR!|error) code (?P<code>\w+)$")
 _NPM_LINE = re.compile(
     r"^npm (?:ERR!|error)\s+(?!code|errno|syscall|path|command|dest|cwd)(?P<message>\S.*)$"
 )
+_TAP_ERROR = re.compile(r"^\s*error: (?:\|-?|>-?|'(?P<message>.*)')$")
+_EXPLAINED = {
+    "cannot find symbol": re.compile(r"^\s+symbol:\s+(?P<more>.+)$"),
+    "mismatched types": re.compile(r"^.*\b(?P<more>expected .+, found .+)$"),
+}
 _GRADLE_REASON = re.compile(r"^> (?P<message>\S.*)$")
-_SYMBOL = re.compile(r"^\s+symbol:\s+(?P<symbol>.+)$")
 
 
 _READ = Said("", "")
 """A line that is understood, and says no error."""
+
+
+class _ELines(Enum):
+    """How far a block of pytest's explaining lines is: not in one, in quoted source, or done."""
+
+    NONE = auto()
+    SOURCE = auto()
+    SAID = auto()
 
 
 class _Reader:
@@ -147,7 +163,7 @@ class _Reader:
         self._source = ""
         """The last line of source that a traceback quotes."""
         self._in_traceback = False
-        self._in_e_lines = False
+        self._e_lines = _ELines.NONE
         self._by_gradle = False
         self._code = ""
         """npm's, until the line that says what it stands for."""
@@ -191,10 +207,17 @@ class _Reader:
             kind, self._code = self._code, ""
             rank = Rank.AFTERMATH if kind == "ELIFECYCLE" else Rank.ROOT
             return Said(kind, message["message"], rank)
-        elif self._said and (symbol := _SYMBOL.match(line)):
-            last = self._said[-1]
-            self._said[-1] = replace(last, message=f"{last.message}: {symbol['symbol']}")
+        self._explain(line)
         return self._of_gradle(line)
+
+    def _explain(self, line: str) -> None:
+        """What a line below an error adds to its message, which says too little alone."""
+        if not self._said:
+            return
+        last = self._said[-1]
+        more = _EXPLAINED.get(last.message)
+        if more is not None and (match := more.match(line)):
+            self._said[-1] = replace(last, message=f"{last.message}: {match['more']}")
 
     def _of_gradle(self, line: str) -> Said | None:
         """It says what it was doing, and below it, behind an angle bracket, what was wrong."""
@@ -210,40 +233,60 @@ class _Reader:
 
     def _of_test(self, line: str) -> Said | None:
         """The name of the test that what follows is about, or how it failed."""
+        if _SECTION.match(line):
+            self._test = ""
         for pattern in _TEST:
             if match := pattern.match(line):
                 self._test = _test_name(match["test"])
                 return _READ
         if match := _SUMMARY.match(line):
-            self._test = _test_name(match["test"] or "")
-            text = match["message"]
-            said = read_line(text)
-            if said is None:
-                return Said("AssertionError", text, Rank.MENTION) if self._test else _READ
-            return replace(said, rank=max(said.rank, Rank.MENTION))
+            return self._summed_up(match)
         if match := _MAVEN_TEST.match(line):
             return Said("AssertionError", f"{_test_name(match['test'])}: {match['message']}")
         if match := _EXPECT.match(line):
             return Said("AssertionError", match["message"])
         if self._test and (match := _GO_TEST.match(line)):
             return Said("test failure", f"{self._test}: {match['message']}")
+        if self._test and (match := _TAP_ERROR.match(line)):
+            if match["message"]:
+                return Said("AssertionError", match["message"])
+            self._next = "AssertionError"
+            return _READ
         return self._e_line(line)
 
+    def _summed_up(self, match: re.Match[str]) -> Said:
+        """A line of pytest's summary, which may be cut off."""
+        self._test, text = _test_name(match["test"] or ""), match["message"]
+        raised = _RAISED.match(text)
+        if raised and raised["message"] and short_type(raised["type"])[:1].isupper():
+            return Said(short_type(raised["type"]), raised["message"], Rank.MENTION)
+        said = read_line(text)
+        if said is None:
+            return Said("AssertionError", text, Rank.MENTION) if self._test else _READ
+        return replace(said, rank=max(said.rank, Rank.MENTION))
+
     def _e_line(self, line: str) -> Said | None:
-        """pytest's: the first of a block says the error, the others explain it."""
+        """pytest's: the first of a block says the error, the others explain it; but a quoted
+        source stands before its syntax error."""
         if not re.match(r"E(?:\s{2,}|$)", line):
-            self._in_e_lines = False
+            self._e_lines = _ELines.NONE
             return None
-        first, self._in_e_lines = not self._in_e_lines, True
         text = line[1:].strip()
-        if not first or not text:
+        if self._e_lines is _ELines.SAID or not text:
             return None
         raised = _RAISED.match(text)
-        if text.startswith("assert "):
-            return Said("AssertionError", text)
+        said: Said | None = None
         if raised and short_type(raised["type"])[:1].isupper():
-            return Said(short_type(raised["type"]), raised["message"] or "")
-        return read_line(text) or Said("error", text)
+            said = Said(short_type(raised["type"]), raised["message"] or "")
+        elif text.startswith('File "'):
+            self._e_lines = _ELines.SOURCE
+        elif text.startswith("assert "):
+            said = Said("AssertionError", text)
+        elif self._e_lines is not _ELines.SOURCE:
+            said = read_line(text) or Said("error", text)
+        if said is not None:
+            self._e_lines = _ELines.SAID
+        return said or _READ
 
     def _traceback(self, line: str) -> Said | None:
         """Frames are indented; the line after them says the exception."""

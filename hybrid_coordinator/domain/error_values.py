@@ -142,9 +142,14 @@ def normalise(message: str) -> str:
     return text
 
 
+def says_something(normal: str) -> bool:
+    """Whether a normalised message holds a word beside its placeholders."""
+    return _LETTERS.search(_PLACEHOLDER.sub("", normal)) is not None
+
+
 def _once(text: str) -> str:
     plain = _VALUE.sub(_placeholder, _QUOTED.sub(_quoted, text))
-    if not _LETTERS.search(_PLACEHOLDER.sub("", plain)):
+    if not says_something(plain):
         plain = _VALUE.sub(_placeholder, text)
     return _cut(" ".join(plain.split()))
 

@@ -39,6 +39,19 @@ error: could not compile `shop` (bin "shop") due to 1 previous error
         "`config`\x1b[0m\n\x1b[0m --> \x1b[0m\x1b[0msrc/lib.rs:40:9\x1b[0m\n",
     ),
     Error.of(
+        "E0308",
+        "mismatched types: expected 'i32', found <value>",
+        "error[E0308]: mismatched types\n --> src/a.rs:1:78\n  |\n1 | let y: i32 = x;\n"
+        "  |        ---   ^ expected `i32`, found `&str`\n",
+        "error[E0308]: mismatched types\n   --> lib/b.rs:40:9\n    |\n40  |         name\n"
+        "    |         ^^^^ expected `i32`, found `&Name`\n",
+    ),
+    Error.of(
+        "E0308",
+        "mismatched types: expected <value>, found <value>",
+        "error[E0308]: mismatched types\n --> x.rs:1:7\n  |  ^ expected `Name`, found `Place`\n",
+    ),
+    Error.of(
         "E0433",
         "use of undeclared crate or module 'serde'",
         "error[E0433]: failed to resolve: use of undeclared crate or module `serde`\n"

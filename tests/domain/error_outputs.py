@@ -156,6 +156,19 @@ FAILED (failures=1)
     ),
     Error.of(
         "SyntaxError",
+        "invalid decimal literal",
+        'E     File "/w/tests/test_x.py", line 5\nE       def test_one(): assert 1a\n'
+        "E                                ^\nE   SyntaxError: invalid decimal literal\n",
+        '  File "y.py", line 1\n    x = 3b\n        ^\nSyntaxError: invalid decimal literal\n',
+    ),
+    Error.of(
+        "python",
+        "can't open file <path>: [Errno <n>] No such file",
+        "python: can't open file '/home/ada/run.py': [Errno 2] No such file or directory",
+        "/usr/bin/python3.12: can't open file '/x/y.py': [Errno 2] No such file or directory",
+    ),
+    Error.of(
+        "SyntaxError",
         "'(' was never closed",
         '  File "/tmp/tmpab12cd34.py", line 3\n    print((1)\n         ^\n'
         "SyntaxError: '(' was never closed\n",
@@ -274,6 +287,14 @@ Test Suites: 1 failed, 1 total
     Expected: 10
     Received: 12
 """,
+    ),
+    Error.of(
+        "AssertionError",
+        "adds up: Expected values to be strictly equal:",
+        "TAP version 13\n# Subtest: adds up\nnot ok 1 - adds up\n  ---\n  failureType: "
+        "'testCodeFailure'\n  error: |-\n    Expected values to be strictly equal:\n    \n"
+        "    2 !== 3\n    \n  code: 'ERR_ASSERTION'\n",
+        "not ok 7 - adds up\n  ---\n  error: |-\n    Expected values to be strictly equal:\n",
     ),
     Error.of(
         "TS2345",
@@ -409,6 +430,13 @@ TOOLS = (
         'FATAL:  password authentication failed for user "deploy"',
     ),
     Error.of(
+        "psql",
+        "connection to server failed: Connection refused",
+        'psql: error: connection to server at "localhost" (127.0.0.1), port 5432 failed: '
+        "Connection refused\n\tIs the server running on that host?\n",
+        'connection to server at "10.1.2.3", port 6000 failed: Connection refused',
+    ),
+    Error.of(
         "curl 6",
         "Could not resolve host:",
         "curl: (6) Could not resolve host: api.example.test",
@@ -453,6 +481,8 @@ SILENT = (
     "On branch main\nnothing to commit, working tree clean",
     '  File "x.py", line 3, in run\n    raise self.error(message)',
     "KeyboardInterrupt",
+    "ERROR tests/test_orders.py",
+    "x.py:3: DeprecationWarning: use y instead",
     '^CTraceback (most recent call last):\n  File "x.py", line 1, in <module>\nKeyboardInterrupt',
 )
 """Outputs that say no error, or one that somebody made."""
