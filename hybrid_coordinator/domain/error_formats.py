@@ -292,13 +292,13 @@ _FORMATS = (
     _format(rf"^(?P<type>{_CODE}|E[A-Z]{{4,}}): (?P<message>.+)$", _said("error")),
 )
 
-_HINT = re.compile(
-    r"err|exception|fail|fatal|panic|not found|undefined|cannot|could not|denied|fault|killed|"
-    r"abort|recogni[sz]ed|conflict|reject|\*\*\*|\.go:|status|http|exit|interrupt|warning|iteration|"
-    r"can't|expired|:\d+:\d+|no such|[A-Z]{1,4}\d{3}",
-    re.IGNORECASE,
+_MARKS = (
+    *("err", "exception", "fail", "fatal", "panic", "not found", "undefined", "cannot", "can't"),
+    *("could not", "denied", "fault", "killed", "abort", "recogni", "conflict", "reject", "***"),
+    *(".go:", "status", "http", "exit", "interrupt", "warning", "iteration", "expired", "no such"),
 )
-"""A line without any of these says no error; most lines of an output have none."""
+_CODED = re.compile(r":\d+:\d+|[A-Z]\d{3}")
+"""A line without any of these says no error, and most lines of an output are such."""
 
 _REPORTED = re.compile(
     r"^.{0,80}?\bexit(?:ed)?(?: with)?(?: (?:code|status))? \d{1,3}[:,;] (?P<rest>\S.*)$"
@@ -313,7 +313,8 @@ _INLINE = (
 
 def read_line(line: str) -> Said | None:
     """The error that a line says, if it does, whatever stands around it."""
-    if not _HINT.search(line):
+    lowered = line.lower()
+    if not any(mark in lowered for mark in _MARKS) and not _CODED.search(line):
         return None
     reported = _REPORTED.match(line)
     said = None if reported is None else _read(reported["rest"])
