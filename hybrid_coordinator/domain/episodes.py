@@ -12,7 +12,7 @@ from hybrid_coordinator.domain.turns import Action
 @dataclass(frozen=True, slots=True)
 class Episode:
     """An interaction with its steps, every outcome that it was given (oldest first), and the ids
-    of the items that it was shown.
+    of the items that it was ``shown``, and of those among them that its answer ``followed``.
 
     ``agent`` names the subagent whose turn it was, None for the session's own. ``revision`` counts
     what became known of it.
@@ -28,6 +28,7 @@ class Episode:
     actions: tuple[Action, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     shown: tuple[str, ...] = ()
+    followed: tuple[str, ...] = ()
     revision: int = 1
 
     @property

@@ -41,7 +41,7 @@ FIELDS = {
 }
 ADDED = {
     "codebase-context": {"kind", "parent", "signature", "context", "defines"},
-    "skills-patterns": {"problem_type", "solution_approach"},
+    "skills-patterns": {"problem_type", "solution_approach", "pitfalls"},
     "error-solutions": {"error_signature"},
 }
 SEEDED = (

@@ -99,6 +99,18 @@ def test_code_keeps_its_order_and_stands_between():
     assert names(selector().choose([*near, *less], {})) == "xaybz"
 
 
+def test_what_is_about_the_very_thing_comes_first_whatever_outcomes_say():
+    candidates = [item("a"), item("b"), item("c"), replace(item("x"), exact=True)]
+    stats = {"a": used(60, 15, 1), "b": used(60, 15, 1), "c": used(60, 15, 1), "x": used(9, 1, 2)}
+    for seed in range(20):
+        first, *others = selector(seed=seed).choose(candidates, stats)
+        assert first.id == "x"
+        assert len(others) == MOST_LEARNED - 1
+    two = [replace(item(name), exact=True) for name in "yz"]
+    stats = {"y": used(30, 1, 8), "z": used(30, 8, 1)}
+    assert {names(selector(seed=seed).choose(two, stats)) for seed in range(20)} == {"zy"}
+
+
 def test_off_it_is_relevance_within_the_quotas_and_nothing_is_held_back():
     off = selector(rank_by_outcomes=False, withhold_share=0.5)
     past = [item(str(n), 1.0, HISTORY, "same") for n in range(4)]

@@ -19,6 +19,7 @@ from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.learning.failures.pairs import Failure, failures_of
 from hybrid_coordinator.learning.failures.wording import (
     caution,
+    pitfall,
     proved,
     same_solution,
     setting,
@@ -45,6 +46,7 @@ _PRIOR = 1.0
 """Successes and failures that every solution is taken to have had: the mean of its Beta posterior
 is 2/3 after one success, and 1/3 after one failure (Laplace's rule of succession)."""
 
+_MOST_PITFALLS = 3
 _COLLECTION = CollectionName.ERROR_SOLUTIONS
 _log = logging.getLogger(__name__)
 
@@ -122,6 +124,7 @@ class FailureLessons:
                 for failure in found:
                     touched.update(await self._keep(failure, episodes))
                     touched.update(await self._judge(failure, episodes))
+                    touched.update(await self._warn(failure, episodes))
                 for entry in touched:
                     await self._weigh(entry, episodes)
         await self._records.mark_examined(episodes)
@@ -196,6 +199,29 @@ class FailureLessons:
                     judged.add(item.id)
         return judged
 
+    async def _warn(self, failure: Failure, episodes: Sequence[Episode]) -> set[str]:
+        """Note with the learned patterns that were followed where an error came up that it did,
+        and what solved it: the pitfall that they did not speak of."""
+        followed = {item for place in failure.seen for item in episodes[place].followed}
+        if failure.solved_in is None or not followed:
+            return set()
+        text = pitfall(failure, episodes[failure.solved_in].response)
+        warned = set()
+        for item in await self._knowledge.get_many(sorted(followed)):
+            learned = item.origin in (Origin.PATTERN, Origin.SKILL) and not item.deprecated
+            known = item.fields.get("pitfalls")
+            said = [str(each) for each in known] if isinstance(known, list) else []
+            if not learned or any(each.startswith(failure.signature.title) for each in said):
+                continue
+            pitfalls: list[JsonValue] = [*said, self._scrubber.scrub(text)]
+            await self._knowledge.change(
+                item.id,
+                fields={**item.fields, "pitfalls": pitfalls[-_MOST_PITFALLS:]},
+                reason="an error came up where it was followed",
+            )
+            warned.add(item.id)
+        return warned
+
     async def _disown(self, interaction_id: str, episodes: Sequence[Episode]) -> set[str]:
         """Let an interaction that failed after all speak against the solutions that it showed."""
         resting = await self._knowledge.resting_on(interaction_id, Origin.FAILURE)
@@ -227,7 +253,7 @@ class FailureLessons:
         return next(iter([*both, *alike, *known_from]), None)
 
     async def _weigh(self, entry: str, episodes: Sequence[Episode]) -> None:
-        """Bring an entry's counts to what speaks for it and against it."""
+        """Bring a solution's or caution's counts to what speaks for it and against it."""
         (item,) = await self._knowledge.get_many([entry])
         if item.origin is not Origin.FAILURE:
             return

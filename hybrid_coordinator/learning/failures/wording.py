@@ -81,6 +81,12 @@ def caution(failure: Failure, response: str) -> str:
     return "\n".join(line for line in ("Not solved yet.", tried or f"{_TRIED}{own}") if line)
 
 
+def pitfall(failure: Failure, response: str) -> str:
+    """An error and what solved it, on one line."""
+    solved = solution(failure, response).splitlines()[0]
+    return f"{failure.signature.title}: {_clip(solved, _MAX_DETAIL)}"
+
+
 def proved(failure: Failure) -> bool:
     """Whether it was seen that the solution works, rather than said."""
     return failure.proof is not None or bool(_PROOF_TOLD.search(failure.told))

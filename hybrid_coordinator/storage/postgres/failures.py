@@ -82,5 +82,6 @@ def _episode(row: Row) -> Episode:
             for each in row["outcomes"] or ()
         ),
         shown=tuple(str(each) for each in row["shown"] or ()),
+        followed=tuple(str(each) for each in row["followed"] or ()),
         revision=row["revision"],
     )

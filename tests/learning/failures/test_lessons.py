@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -46,6 +49,7 @@ class Desk(Sessions):
         self.knowledge = KnowledgeRecords(database)
         self.failures = FailureRecords(database)
         self.told = 0
+        self.learned = asyncio.Event()
         self.lessons = self.learner()
 
     def learner(self) -> FailureLessons:
@@ -55,6 +59,7 @@ class Desk(Sessions):
 
     def _tell(self) -> None:
         self.told += 1
+        self.learned.set()
 
     async def entries(self, project: str = "shop") -> list[KnowledgeItem]:
         """What is known of errors and in use, oldest first."""
@@ -370,6 +375,83 @@ async def test_what_was_retired_does_not_come_back(desk: Desk) -> None:
     await desk.turn(failed(), edited(), passed(), response=FIXED, session="s2")
     await desk.lessons.catch_up()
     assert await desk.entries() == []
+
+
+@asynccontextmanager
+async def running(desk: Desk) -> AsyncIterator[None]:
+    """The pass over what nobody has looked at, in the background."""
+    task = asyncio.create_task(desk.lessons.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError), ended
+
+
+async def test_what_was_recorded_before_a_start_and_after_it_is_looked_at(desk: Desk) -> None:
+    await desk.turn(failed(), edited(), passed(), response=FIXED)
+    async with running(desk), asyncio.timeout(60):
+        await desk.learned.wait()
+        assert (await desk.only()).title == IMPORT_TITLE
+        desk.learned.clear()
+        await desk.turn(failed(TYPE_ERROR), edited(), passed(), session="s2")
+        desk.lessons.wake()
+        await desk.learned.wait()
+        assert [item.title for item in await desk.entries()] == [IMPORT_TITLE, TYPE_TITLE]
+
+
+async def test_the_background_pass_outlives_a_record_that_refuses(
+    desk: Desk,
+) -> None:
+    refused = asyncio.Event()
+
+    class Telling(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            refused.set()
+
+    logger = logging.getLogger("hybrid_coordinator.learning.failures.lessons")
+    handler = Telling()
+    logger.addHandler(handler)
+    await desk.turn(failed(), edited(), passed(), response=FIXED)
+    await desk.database.execute("ALTER TABLE knowledge_items RENAME TO away")
+    try:
+        async with running(desk), asyncio.timeout(60):
+            await refused.wait()
+            assert not desk.learned.is_set()
+            await desk.database.execute("ALTER TABLE away RENAME TO knowledge_items")
+            desk.lessons.wake()
+            await desk.learned.wait()
+    finally:
+        logger.removeHandler(handler)
+    assert (await desk.only()).title == IMPORT_TITLE
+
+
+async def test_a_pattern_that_was_followed_gets_the_pitfall(desk: Desk) -> None:
+    patterns, ids = CollectionName.SKILLS_PATTERNS, {}
+    for name, origin in (("followed", Origin.PATTERN), ("shown", Origin.PATTERN)):
+        new = NewKnowledge(patterns, "shop", f"Rename: {name}", "Rename it everywhere.", {"a": "b"})
+        ids[name], _ = await desk.knowledge.store(new, origin=origin)
+    stated = NewKnowledge(patterns, "shop", "Rename: stated", "Rename it everywhere.", {})
+    ids["stated"], _ = await desk.knowledge.store(stated)
+    shown = tuple(ids.values())
+    turn = await desk.turn(failed(), edited(), passed(), response=FIXED, shown=shown)
+    await desk.database.execute(
+        "UPDATE exposures SET cited = true WHERE item_id = ANY ($1)",
+        [ids["followed"], ids["stated"]],
+    )
+
+    await desk.lessons.learn(turn)
+    before = await desk.versions()
+    await desk.lessons.learn(turn)
+
+    assert await desk.versions() == before
+    items = {item.id: item for item in await desk.knowledge.get_many(shown)}
+    (said,) = items[ids["followed"]].fields["pitfalls"]
+    assert said.startswith(f"{IMPORT_TITLE}: The import failed because")
+    assert items[ids["followed"]].fields["a"] == "b"
+    assert "pitfalls" not in items[ids["shown"]].fields
+    assert "pitfalls" not in items[ids["stated"]].fields
 
 
 async def test_two_coordinators_that_look_at_once_keep_one_entry(desk: Desk) -> None:

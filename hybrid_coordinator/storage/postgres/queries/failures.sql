@@ -32,7 +32,7 @@ WITH asked AS (
     UNION
     SELECT id FROM asked
 )
-SELECT interactions.*, done.actions, said.outcomes, seen.shown
+SELECT interactions.*, done.actions, said.outcomes, seen.shown, seen.followed
 FROM chosen
 JOIN interactions USING (id)
 CROSS JOIN LATERAL (
@@ -46,7 +46,9 @@ CROSS JOIN LATERAL (
     WHERE interaction_id = interactions.id
 ) AS said
 CROSS JOIN LATERAL (
-    SELECT array_agg(item_id ORDER BY rank, item_id) AS shown
+    SELECT
+        array_agg(item_id ORDER BY rank, item_id) AS shown,
+        array_agg(item_id ORDER BY rank, item_id) FILTER (WHERE cited) AS followed
     FROM exposures
     WHERE interaction_id = interactions.id AND NOT withheld
 ) AS seen
