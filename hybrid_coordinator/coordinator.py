@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from hybrid_coordinator.domain.route import Route
     from hybrid_coordinator.domain.saving import AssumedUsage, Simulation
     from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.domain.sharing import ImportReport as SharedReport
+    from hybrid_coordinator.domain.sharing import Scope
     from hybrid_coordinator.domain.skills import Proposal
     from hybrid_coordinator.domain.usage import LoggedAttempt, LogPlace, UsageReport
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
@@ -447,6 +449,19 @@ class Coordinator:
         full = (count for count, size in enumerate(sizes, 1) if size >= _PAGE_CHARACTERS)
         count = next(full, _PAGE)
         return rows[:count], rows[count - 1].id if len(rows) >= count else None
+
+    async def export_knowledge(
+        self, scope: Scope, after: str | None
+    ) -> tuple[list[Mapping[str, Any]], str | None]:
+        """A page of entries as lines for other machines, and the id to go on after; None at the
+        end."""
+        return await self.learning.sharing.page(scope, after)
+
+    async def import_knowledge(
+        self, lines: Sequence[tuple[int, str]], *, project: str | None, dry_run: bool
+    ) -> SharedReport:
+        """Take in lines that another machine has exported, each with its number."""
+        return await self.learning.sharing.take_in(lines, project=project, dry_run=dry_run)
 
     async def stats(self, project: str | None = None) -> Totals:
         """Counts and rates from the record."""

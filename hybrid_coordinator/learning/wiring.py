@@ -27,6 +27,7 @@ from hybrid_coordinator.learning.selection import Selector
 from hybrid_coordinator.learning.sessions.importing import SessionImporter
 from hybrid_coordinator.learning.sessions.inference import OutcomeInference
 from hybrid_coordinator.learning.sessions.recording import TurnRecorder
+from hybrid_coordinator.learning.sharing.knowledge import KnowledgeSharing
 from hybrid_coordinator.learning.showing import Shower
 from hybrid_coordinator.learning.skills.discovery import SkillDiscovery
 from hybrid_coordinator.learning.skills.review import SkillReview
@@ -46,6 +47,7 @@ from hybrid_coordinator.storage.postgres.imported_files import ImportedFiles
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+from hybrid_coordinator.storage.postgres.sharing import SharedKnowledge
 from hybrid_coordinator.storage.postgres.showings import Showings
 from hybrid_coordinator.storage.postgres.skills import SkillRecords
 from hybrid_coordinator.storage.postgres.training import TrainingRecords
@@ -85,6 +87,7 @@ class Learning:
     jobs: Jobs
     training_data: TrainingData
     skills: SkillReview
+    sharing: KnowledgeSharing
     works: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
 
 
@@ -133,6 +136,12 @@ def build_learning(parts: Parts) -> Learning:
         jobs=jobs,
         training_data=training_data,
         skills=skills,
+        sharing=KnowledgeSharing(
+            SharedKnowledge(parts.database, parts.knowledge),
+            parts.definitions,
+            scrubber,
+            parts.projector.wake,
+        ),
         works=(worker.run, reviewer.run, capture.run, discovery.run, failures.run),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -78,3 +79,15 @@ async def database(dsn: str) -> AsyncIterator[Database]:
     connected = await Database.connect(dsn, timeout=TIMEOUT)
     yield connected
     await connected.close()
+
+
+@asynccontextmanager
+async def another_database(server: PostgresServer) -> AsyncIterator[Database]:
+    """A second migrated database, which is another machine to the first."""
+    async for url in _fresh(server, _TEMPLATE):
+        connected = await Database.connect(url, timeout=TIMEOUT)
+        try:
+            await connected.execute("UPDATE machine SET id = gen_random_uuid()")
+            yield connected
+        finally:
+            await connected.close()

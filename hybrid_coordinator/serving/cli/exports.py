@@ -24,6 +24,7 @@ from hybrid_coordinator.serving.client import Client, Json, connected
 
 _Writer = Callable[[Iterator[Json], TextIO], int]
 
+_KNOWLEDGE = ("skills-patterns", "error-solutions", "best-practices")
 _CHECKS = ("format", "completeness", "coherence", "self_critique")
 _COLUMNS = (
     "id", "created_at", "project", "interaction_id", "task_type", "complexity", "position",
@@ -38,13 +39,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     export = commands.add_parser(
         "export",
         help="write interactions and knowledge as JSON lines; `export usage`: what models did; "
-        "`export training`: data to train a model on",
+        "`export training`: data to train a model on; "
+        "`export knowledge`: what other machines may learn",
         description="Write interactions and knowledge as JSON lines.",
     )
     export.add_argument("--output", type=Path, metavar="FILE", help="a file instead of stdout")
     add_json_flag(export)  # its output is JSON lines in any case
     export.set_defaults(run=_export)
-    kinds = export.add_subparsers(dest="kind", metavar="usage | training")
+    kinds = export.add_subparsers(dest="kind", metavar="usage | training | knowledge")
     usage = kinds.add_parser(
         "usage",
         help="write the log of attempts instead: each call of each model",
@@ -64,6 +66,31 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     usage.add_argument("--project", help="one project only")
     usage.set_defaults(run=_export_usage)
     _add_training(kinds)
+    _add_knowledge(kinds)
+
+
+def _add_knowledge(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    knowledge = kinds.add_parser(
+        "knowledge",
+        help="write knowledge for other machines instead: `import knowledge` reads it",
+        description="Write the entries in use as JSON lines for other machines, with where they "
+        "come from and how they did, without secrets and personal data.",
+    )
+    knowledge.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="a file instead of stdout",
+    )
+    knowledge.add_argument("--project", help="one project only")
+    knowledge.add_argument(
+        "--collection", choices=_KNOWLEDGE, metavar="NAME", help="one collection only"
+    )
+    knowledge.add_argument(
+        "--since", metavar="DATE", help="changed from this day or time on (2026-11-21)"
+    )
+    knowledge.set_defaults(run=_export_knowledge)
 
 
 def _add_training(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -99,6 +126,15 @@ def _add_training(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _export(options: argparse.Namespace) -> int:
     with connected(Home.from_environment()) as client:
         return _put(_rows(client), options.output, _write_lines)
+
+
+def _export_knowledge(options: argparse.Namespace) -> int:
+    params: Json = {"project": options.project, "collection": options.collection}
+    if options.since is not None:
+        params["since"] = _time(options.since)
+    with connected(Home.from_environment()) as client:
+        rows = _pages(client, "hybrid/export_knowledge", params)
+        return _put(rows, options.output, _write_lines)
 
 
 def _export_usage(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""import: what was there before this program was."""
+"""import: what was there before this program was, and what other machines know."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.cli.knowledge_files import add_knowledge_command
 from hybrid_coordinator.serving.cli.output import (
     add_json_flag,
     print_json,
@@ -24,8 +25,12 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register this group."""
-    group = commands.add_parser("import", help="learn from sessions of coding agents of the past")
-    agents = group.add_subparsers(dest="agent", metavar="AGENT", required=True)
+    group = commands.add_parser(
+        "import",
+        help="learn from sessions of coding agents of the past, and from other machines",
+    )
+    agents = group.add_subparsers(dest="agent", metavar="SOURCE", required=True)
+    add_knowledge_command(agents)
     claude = agents.add_parser(
         "claude-code",
         help="the session files that Claude Code keeps",

@@ -21,6 +21,7 @@ from hybrid_coordinator.serving.mcp.memory import memory_methods
 from hybrid_coordinator.serving.mcp.models import model_methods
 from hybrid_coordinator.serving.mcp.server import internal_fault, progress_of
 from hybrid_coordinator.serving.mcp.sessions import session_methods
+from hybrid_coordinator.serving.mcp.sharing import sharing_methods
 from hybrid_coordinator.serving.mcp.skills import skill_methods
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS, Handler, usage_methods
 
@@ -126,6 +127,7 @@ def add_control_methods(
         *job_methods(engines),
         *skill_methods(engines),
         *memory_methods(engines),
+        *sharing_methods(engines),
         (collections, types.RequestParams),
         (reindex, types.RequestParams),
         (unwatch, UnwatchParams),

@@ -16,7 +16,7 @@ from hybrid_coordinator.domain.knowledge import (
     StoreAction,
 )
 from hybrid_coordinator.errors import NotFoundError
-from hybrid_coordinator.storage.postgres.database import Database, Row
+from hybrid_coordinator.storage.postgres.database import Database, Row, Session
 from hybrid_coordinator.storage.postgres.ids import parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -66,22 +66,29 @@ class KnowledgeRecords:
         out of use; ``evidence``, the interactions that it was learned from, is kept for it all
         the same. What is stated takes up an entry that was out of use.
         """
-        entry = knowledge_id(new.collection, new.project, new.title)
         rests_on = parse_ids("evidence", evidence)
         async with self._database.transaction() as session:
-            await session.execute(self._queries.lock, entry)
-            created: bool | None = await session.fetch_value(
-                self._queries.store,
-                parse_id("id", entry),
-                new.collection,
-                new.project,
-                new.title,
-                new.content,
-                dict(new.fields),
-                origin,
-            )
+            entry, action = await self.store_within(session, new, origin)
             if rests_on:
                 await session.execute(self._queries.support, parse_id("id", entry), rests_on, True)
+        return entry, action
+
+    async def store_within(
+        self, session: Session, new: NewKnowledge, origin: Origin
+    ) -> tuple[str, StoreAction]:
+        """Store an entry as ``store`` does, as a part of a caller's transaction."""
+        entry = knowledge_id(new.collection, new.project, new.title)
+        await session.execute(self._queries.lock, entry)
+        created: bool | None = await session.fetch_value(
+            self._queries.store,
+            parse_id("id", entry),
+            new.collection,
+            new.project,
+            new.title,
+            new.content,
+            dict(new.fields),
+            origin,
+        )
         if created is None:
             return entry, StoreAction.UNCHANGED
         return entry, StoreAction.CREATED if created else StoreAction.MERGED
