@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from hybrid_coordinator.errors import (
     InvalidArgumentError,
     NotFoundError,
 )
+from hybrid_coordinator.storage.postgres.bookkeeping import Datasets
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
 from tests.support import traces
-from tests.support.memory import projecting
+from tests.support.memory import PROJECT, projecting
 from tests.support.owned import (
     CODE,
     ERRORS,
@@ -36,6 +38,17 @@ from tests.support.owned import (
     worked,
 )
 
+WITHOUT_WORDS = {
+    *("showings", "exposures", "imported_knowledge"),  # ids, numbers, and where from
+    *("forgotten", "training_groups"),  # digests
+    "captured_events",  # emptied when their turn is recorded, deleted with their project
+    "imported_files",  # where session files are, so that deleted turns are not read again
+    "datasets",  # where exports are, and counts
+    *("source_files", "watched_directories", "skill_passes"),  # of projects, and go with them
+    *("index_generations", "schema_migrations", "spend"),  # of no project
+}
+"""Tables that hold nothing of what an interaction or an entry says, and why."""
+
 
 async def test_a_deleted_interaction_leaves_no_trace_in_any_table_or_point(
     database: Database, tmp_path: Path
@@ -49,14 +62,24 @@ async def test_a_deleted_interaction_leaves_no_trace_in_any_table_or_point(
         before = await all_traces(database, parts, MARK)
         assert {place.partition(":")[0] for place in before} == {
             *("interactions", "outcomes", "route_attempts", "actions", "shown_items"),
-            *("cached_answers", "jobs", "knowledge_items", HISTORY, SKILLS),
+            *("cached_answers", "jobs", "knowledge_items", "skill_proposals", HISTORY, SKILLS),
         }
+        texts = await database.fetch(
+            "SELECT DISTINCT table_name FROM information_schema.columns JOIN "
+            "information_schema.tables USING (table_schema, table_name) "
+            "WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' "
+            "AND data_type IN ('text', 'character varying', 'json', 'jsonb', 'bytea', 'ARRAY')"
+        )
+        looked_at = {place.partition(":")[0] for place in before} | WITHOUT_WORDS
+        assert {row["table_name"] for row in texts} <= looked_at, (
+            "a new table: have `beside` put words into it, or say here why it has none"
+        )
 
         deleted = await mine.delete([done])
 
         assert await all_traces(database, parts, MARK) == []
         assert deleted.counts == {HISTORY: 1, SKILLS: 1}
-        assert (deleted.learned, deleted.kept, deleted.copies) == (1, (), ("/data/sets",))
+        assert (deleted.learned, deleted.kept, deleted.copies) == (1, (), ())
         assert await traces.in_record(database, done) == ["forgotten: 1"]
         assert await traces.in_record(database, lesson) == ["forgotten: 1"]
         (kept,) = await parts.knowledge.get_many([stated])
@@ -82,7 +105,10 @@ async def test_a_deleted_entry_is_gone_with_every_version(
         await database.execute(
             "UPDATE shown_items SET item_id = $1::text::uuid, title = $2", entry, MARK
         )
-        assert len(await all_traces(database, parts, MARK)) == 2
+        await database.execute(
+            "UPDATE skill_proposals SET item_id = $1::text::uuid, content = $2", entry, MARK
+        )
+        assert len(await all_traces(database, parts, MARK)) == 3
 
         deleted = await mine.delete([entry.upper()])
 
@@ -290,7 +316,24 @@ async def test_what_an_edited_interaction_said_is_gone(database: Database, tmp_p
 
 
 async def test_copies_beside_the_stores_are_named(database: Database, tmp_path: Path) -> None:
-    async with projecting(database, tmp_path, embedding=STATIC) as parts:
-        done = await worked(parts, "one")
+    async with projecting(database, tmp_path / "index", embedding=STATIC) as parts:
+        done, other = await worked(parts, "one"), await worked(parts, "two")
+        made = {"ours": done, "theirs": other, "pairs": other, "silent": None, "gone": done}
+        for name, interaction in made.items():
+            layout = "dpo" if name == "pairs" else "openai"
+            await Datasets(database).add(
+                layout, str(tmp_path / name), 1, {"projects": {PROJECT: 1}}
+            )
+            if name != "gone":
+                (tmp_path / name).mkdir()
+            if interaction is not None and name != "gone":
+                line = json.dumps({"line": 1, "interaction_id": interaction})
+                (tmp_path / name / "provenance.jsonl").write_text(f"{line}\n")
         mine = owned(database, parts, ("/home/qdrant/skills.damaged-1",))
-        assert (await mine.delete([done])).copies == ("/home/qdrant/skills.damaged-1",)
+
+        deleted = await mine.delete([done])
+
+        named = [str(tmp_path / name) for name in ("ours", "pairs", "silent")]
+        assert deleted.copies == (*named, "/home/qdrant/skills.damaged-1")
+        await mine.delete_chosen(Selection(project=PROJECT), untold)
+        assert await all_traces(database, parts, PROJECT) == []

@@ -137,6 +137,27 @@ async def beside(database: Database, interaction: str, words: str, project: str 
         "VALUES (gen_random_uuid()::text, 's', 'prompt', now(), 1, $1, '{}')",
         project,
     )
+    proposal = await database.fetch_value(
+        "INSERT INTO skill_proposals (id, project, kind, title, content, fields, members, "
+        "sessions, successes, failures, state) VALUES (gen_random_uuid(), $1, 'new', $2, $2, "
+        "'{}', 3, 2, 2, 0, 'proposed') RETURNING id",
+        project,
+        f"quotes {words}",
+    )
+    await database.execute(
+        "INSERT INTO skill_members (proposal_id, interaction_id, held_out) "
+        "VALUES ($1, $2::text::uuid, false)",
+        proposal,
+        interaction,
+    )
+    await database.execute(
+        "INSERT INTO skill_passes (project, outcome) VALUES ($1, 1) ON CONFLICT DO NOTHING", project
+    )
+    await database.execute(
+        "INSERT INTO training_groups (interaction_id, split, task_group, signature) "
+        "VALUES ($1::text::uuid, 'train', '', '')",
+        interaction,
+    )
     answer = NewAnswer(words.encode(), b"f", f"fix {words}", None, {"response": words})
     await Answers(database).put(answer, max_bytes=10**6, newer_than=LATER - timedelta(days=9))
     await Datasets(database).add("openai", "/data/sets", 1, {"counts": {}})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 from hybrid_coordinator.domain.forgetting import Deleted, Listing, Selection
@@ -21,6 +23,7 @@ from hybrid_coordinator.knowledge.code.watching import Watches
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.projection import Projector
 from hybrid_coordinator.learning.cleaning import cleaned
+from hybrid_coordinator.learning.training.examples import DatasetFormat
 from hybrid_coordinator.storage.postgres.forgetting import Forgetting, Removal
 from hybrid_coordinator.storage.postgres.histories import Histories
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
@@ -238,12 +241,18 @@ class Memory:
             sum(each.learned for each in removals),
             tuple(one for one in kept if one not in gone),
             files,
-            tuple(await self._copies(oldest)),
+            tuple(await self._copies(removals, oldest)),
         )
 
-    async def _copies(self, oldest: datetime | None) -> list[str]:
+    async def _copies(self, removals: Sequence[Removal], oldest: datetime | None) -> list[str]:
         written = await self._forgetting.datasets(oldest) if oldest else []
-        return [*written, *await asyncio.to_thread(self._set_aside)]
+        gone = {identifier for each in removals for identifier in each.interactions}
+
+        def find() -> list[str]:
+            held = (where for where, layout in written if _may_hold(Path(where), layout, gone))
+            return [*held, *self._set_aside()]
+
+        return await asyncio.to_thread(find)
 
     async def _vacuum(self) -> None:
         try:
@@ -256,6 +265,20 @@ class Memory:
         if not known:
             raise _unknown([identifier])
         return next(iter(known.values()))
+
+
+def _may_hold(dataset: Path, layout: str, interactions: set[str]) -> bool:
+    """Whether training data was made of one of these, or does not say of what: of preference pairs
+    it says where the chosen answers are from."""
+    if layout == DatasetFormat.DPO:
+        return dataset.exists()
+    try:
+        with (dataset / "provenance.jsonl").open(encoding="utf-8") as lines:
+            return any(json.loads(line).get("interaction_id") in interactions for line in lines)
+    except FileNotFoundError:
+        return dataset.exists()
+    except (OSError, ValueError):
+        return True
 
 
 def _check(chosen: Selection) -> None:

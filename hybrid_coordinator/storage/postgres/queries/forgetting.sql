@@ -172,12 +172,20 @@ WITH asked AS (
     DELETE FROM captured_events WHERE project = $1
 ), ordered AS (
     DELETE FROM jobs WHERE project = $1
+), proposed AS (
+    DELETE FROM skill_proposals WHERE project = $1
+), searched AS (
+    DELETE FROM skill_passes WHERE project = $1
+), counted AS (
+    -- Of exports the record has numbers by project.
+    UPDATE datasets SET manifest = manifest #- ARRAY['projects', $1]
+    WHERE manifest -> 'projects' ? $1
 )
 DELETE FROM showings WHERE project = $1;
 
 -- name: datasets
 -- Exports that may hold what is as old as this.
-SELECT DISTINCT directory FROM datasets WHERE created_at >= $1 ORDER BY directory;
+SELECT DISTINCT directory, format FROM datasets WHERE created_at >= $1 ORDER BY directory;
 
 -- name: rewrite
 UPDATE interactions
@@ -201,4 +209,4 @@ DELETE FROM showings WHERE created_at < $1;
 -- name: vacuum
 VACUUM interactions, exposures, outcomes, actions, route_attempts, knowledge_items,
     knowledge_evidence, imported_knowledge, showings, shown_items, cached_answers, item_stats,
-    captured_events, jobs;
+    captured_events, jobs, skill_proposals, skill_members, training_groups;
