@@ -35,10 +35,10 @@ def measure(_: Path | None) -> Table:
     with desk(seed=7, withhold_share=_SHARE) as made:
         rows = [[name, *_row(made, name, *world)] for name, world in worlds.items()]
     note = (
-        f"{_USES} uses over MCP, half of them of an easy question and half of a hard one, with entries "
-        f"that bear on one each; an item is held back in {_SHARE:.0%} of the calls. The rates of "
-        "success are those of the entries of either question, which a ranking by rates would take for "
-        "their merit. Goal: no uplift is identified where outcomes depend on the question only."
+        f"{_USES} uses over MCP, half of them of an easy question and half of a hard one, with "
+        f"entries that bear on one each; an item is held back in {_SHARE:.0%} of the calls. The "
+        "rates of success are those of the entries of either question, which a ranking by rates "
+        "would take for their merit. Goal: no uplift is identified where outcomes depend on the question only."
     )
     header = ["outcomes depend on", "rates of entries, easy and hard", "uplift", "identified"]
     return Table("The confound test", header, rows, note)
@@ -48,7 +48,7 @@ def _row(made: Desk, name: str, entries: int, chance: Chance) -> list[str]:
     draws = random.Random(11)
     project = name.replace(" ", "-")
     with made.agent() as agent:
-        for question, title in _TITLES.items():
+        for title in _TITLES.values():
             for number in range(entries):
                 entry = {
                     "project": project,
@@ -59,7 +59,8 @@ def _row(made: Desk, name: str, entries: int, chance: Chance) -> list[str]:
                 agent.tool("store_knowledge", entry)
         for _ in range(_USES):
             question = draws.choice(list(_TITLES))
-            found = agent.tool("augment_query", {"query": question, "project": project})
+            asked = {"query": question, "project": project, "collections": ["skills-patterns"]}
+            found = agent.tool("augment_query", asked)
             ids = [one["id"] for one in found["skills_patterns"]]
             outcome = "success" if draws.random() < chance(question, len(ids)) else "failure"
             use(agent, project, question, ids, outcome)

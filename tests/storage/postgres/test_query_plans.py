@@ -11,6 +11,7 @@ import pytest
 
 from hybrid_coordinator.storage.postgres.answers import Answers
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
+from hybrid_coordinator.storage.postgres.credit import Credit
 from hybrid_coordinator.storage.postgres.database import Database, Session
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
@@ -128,6 +129,9 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     named = await explain(session, showings.of_items, "p", ["s"], one * 3)
     assert named.scanned == frozenset()
     assert named.indexes == {"shown_items_item", "showings_pkey", "shown_items_pkey"}
+    nothing = await explain(session, showings.of_nothing, "p", ["s"])
+    assert nothing.scanned == frozenset()
+    assert nothing.indexes == {"showings_session", "shown_items_pkey"}
     shown = await explain(session, showings.get, one[0])
     assert (shown.scanned, shown.indexes) == (frozenset(), {"showings_pkey", "shown_items_pkey"})
 
@@ -165,3 +169,29 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     assert candidates.indexes >= {"interactions_created", "outcomes_interaction", "actions_pkey"}
     failures = await explain(session, training.failures, 0.5)
     assert (failures.scanned, failures.sorts) == (frozenset(), 0)
+
+
+async def test_what_chance_chose_is_read_by_its_indexes(
+    session: Session, database: Database
+) -> None:
+    await session.execute("UPDATE exposures SET propensity = 0.9 WHERE rank = 1")
+    await session.execute("VACUUM ANALYZE exposures")
+    credit = Credit(database)._queries
+    item = [uuid.UUID("c4ca4238-a0b9-2382-0dcc-509a6f75849b")]
+    one = await explain(session, credit.of_items, item)
+    assert one.scanned == frozenset()
+    assert one.indexes == {"exposures_item", "outcomes_interaction"}
+    latest = await explain(session, credit.calls, None, 1000)
+    assert latest.scanned == frozenset()
+    assert latest.indexes >= {"exposures_randomised", "outcomes_interaction"}
+
+
+async def test_an_outcome_reads_no_table_from_end_to_end(session: Session) -> None:
+    used = await explain(
+        session,
+        "UPDATE item_stats SET gained = 0 FROM exposures WHERE exposures.interaction_id = $1 "
+        "AND exposures.use_number IS NOT NULL AND exposures.item_id = item_stats.item_id",
+        uuid.UUID("c4ca4238-a0b9-2382-0dcc-509a6f75849b"),
+    )
+    assert used.scanned == frozenset()
+    assert used.indexes == {"exposures_pkey", "item_stats_pkey"}
