@@ -43,7 +43,8 @@ bench-routing: $(VENV)/.test
 	@test -n "$(DATA)" || { echo "Say where the data is: make bench-routing DATA=DIR" >&2; exit 1; }
 	$(PY) -m benchmarks.routing --data "$(DATA)"
 
-# DATA: tasks that recur, and questions about code. See docs/benchmarks/learning.md.
+# DATA: tasks that recur, and questions about code with their packages in DATA/packages. See
+# docs/benchmarks/learning.md.
 bench-learning: $(VENV)/.test
 	@test -n "$(DATA)" || { echo "Say where the data is: make bench-learning DATA=DIR" >&2; exit 1; }
 	$(PY) -m benchmarks.learning --data "$(DATA)"

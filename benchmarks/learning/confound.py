@@ -38,7 +38,8 @@ def measure(_: Path | None) -> Table:
         f"{_USES} uses over MCP, half of them of an easy question and half of a hard one, with "
         f"entries that bear on one each; an item is held back in {_SHARE:.0%} of the calls. The "
         "rates of success are those of the entries of either question, which a ranking by rates "
-        "would take for their merit. Goal: no uplift is identified where outcomes depend on the question only."
+        "would take for their merit. Goal: no uplift is identified where outcomes depend on the "
+        "question only."
     )
     header = ["outcomes depend on", "rates of entries, easy and hard", "uplift", "identified"]
     return Table("The confound test", header, rows, note)

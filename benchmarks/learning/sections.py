@@ -9,6 +9,7 @@ from benchmarks.learning import (
     collapse,
     confound,
     cost,
+    feedback,
     importing,
     inference,
     recurrence,
@@ -33,6 +34,7 @@ def _of_data(measure: Callable[[Path], Table]) -> Section:
 SECTIONS: dict[str, Section] = {
     "stream": stream.measure,
     "confound": confound.measure,
+    "feedback": feedback.measure,
     "recurrence": _of_data(recurrence.recurring),
     "same": _of_data(recurrence.same),
     "clusters": _of_data(recurrence.clustered),

@@ -30,6 +30,7 @@ from hybrid_coordinator.knowledge.ranking.learned import (
     LearnedWeights,
     rank_learned,
 )
+from hybrid_coordinator.knowledge.ranking.remembered import PastUse, alike, rank_remembered
 from hybrid_coordinator.knowledge.relevance import (
     CALIBRATED_MODELS,
     EVIDENCE,
@@ -154,7 +155,8 @@ class Retriever:
         nothing. Of code there are at most ``limit`` items, and as many as its quota; of what was
         learned there are all candidates in the order of their relevance, for the caller to choose
         from. Without it, the ``limit`` best items of each collection come whatever they are worth:
-        a search lists, and the reader judges. How they did counts there, if ``by_outcomes``.
+        a search lists, and the reader judges. If ``by_outcomes``, how entries did counts there,
+        and code that helped with a task like this one comes first.
 
         A degraded answer (no embedder, a collection that does not answer) says so in
         ``notices``.
@@ -195,6 +197,8 @@ class Retriever:
             weights=SEARCHED if by_outcomes and not only_relevant else RELEVANCE,
         )
         hits = await self._search_all(collections, prepared, notices)
+        if by_outcomes and hits.get(_CODE):
+            hits[_CODE] = await self._remembered(hits, text)
         if hits.get(_CODE) == []:
             await self._notice_missing_index(project, notices)
         files: dict[tuple[str, str], FileNow] = {}
@@ -207,6 +211,20 @@ class Retriever:
         similarity = await self._similarity(code, prepared)
         found = {name: self._chosen(name, hits[name], prepared, stats, similarity) for name in hits}
         return Retrieved(_in_order(found, prepared.asked, stats), tuple(notices), stats, files)
+
+    async def _remembered(
+        self, hits: Mapping[CollectionName, Sequence[ScoredHit]], text: str
+    ) -> list[ScoredHit]:
+        """The code in the order of its use for tasks like this one, where such were found."""
+        code = list(hits[_CODE])
+        tasks = alike(text, hits.get(CollectionName.INTERACTION_HISTORY, ()))
+        if not tasks:
+            return code
+        try:
+            uses = await self._interactions.past_uses(list(tasks), [hit.id for hit in code])
+        except RecordUnavailableError:
+            return code  # it is told where the uses of items are asked for
+        return rank_remembered(code, tasks, [PastUse(*use) for use in uses])
 
     async def _vector(self, text: str, notices: list[str]) -> Vector | None:
         try:

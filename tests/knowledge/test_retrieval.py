@@ -9,16 +9,18 @@ import pytest
 
 from hybrid_coordinator.domain.interactions import (
     AgentType,
+    Exposure,
     NewInteraction,
     Outcome,
     OutcomeKind,
 )
-from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName
+from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName, ContextItem
 from hybrid_coordinator.errors import EmbedderUnavailableError
 from hybrid_coordinator.knowledge.collections import load_seeds
 from hybrid_coordinator.knowledge.embedding.protocol import Vector
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.knowledge.packing import pack
+from hybrid_coordinator.knowledge.retrieval import Retrieved
 from hybrid_coordinator.storage.postgres.database import Database
 from tests.support.memory import EVERYTHING, PROJECT, Memory, projecting
 
@@ -403,3 +405,28 @@ async def test_an_embedder_that_fails_in_the_middle_leaves_the_words(
         assert embedder.asked == 2
         assert found.items
         assert found.notices == ()
+
+
+async def test_code_that_helped_comes_first_for_a_question_in_other_words(
+    database: Database, tmp_path: Path, shop: Path
+) -> None:
+    async with projecting(database, tmp_path / "index") as parts:
+        await parts.find("the projector creates the collections")
+        await parts.indexer.index(shop, PROJECT)
+        question = "how is a ledger closed for a year"
+        helped = code(await parts.find(question))[3]
+        new = NewInteraction(PROJECT, question, "done", AgentType.REMOTE, "m")
+        tracked = await parts.interactions.add(new, None, [Exposure(helped.id, 1, cited=True)])
+        await parts.interactions.set_outcome(tracked, Outcome(OutcomeKind.SUCCESS), 0.5, {})
+        parts.projector.wake()
+
+        reworded = "Show me how the closing of ledgers is done for years"
+        assert code(await parts.find(reworded))[0].id == helped.id
+        plain = await parts.retriever.find(reworded, PROJECT, EVERYTHING, 8, by_outcomes=False)
+        assert code(plain)[0].id != helped.id
+        unlike = code(await parts.find("entries of the ledger of taxes"))
+        assert unlike[0].title.startswith("Taxes")
+
+
+def code(found: Retrieved) -> list[ContextItem]:
+    return [item for item in found.items if item.collection is CODE]

@@ -71,6 +71,7 @@ class _Queries:
     unbuilt: str
     mark_built: str
     item_stats: str
+    past_uses: str
     page: str
 
 
@@ -343,6 +344,19 @@ class InteractionRecords:
             )
             for row in rows
         }
+
+    async def past_uses(
+        self, interaction_ids: Sequence[str], item_ids: Sequence[str]
+    ) -> list[tuple[str, str, float]]:
+        """Interaction, item and credit (-1 to 1) wherever one of these items was shown in one of
+        these interactions and the outcome is known: for what it did beyond what was shown with
+        it, where that is known."""
+        rows = await self._database.fetch(
+            self._queries.past_uses,
+            parse_ids("interaction_ids", interaction_ids),
+            parse_ids("item_ids", item_ids),
+        )
+        return [(str(row["interaction_id"]), str(row["item_id"]), row["credit"]) for row in rows]
 
     async def page(self, after: str | None, limit: int) -> list[Interaction]:
         """Interactions in id order, the first ones or those behind the id ``after``."""

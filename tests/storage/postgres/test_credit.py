@@ -279,3 +279,31 @@ async def test_entries_stand_beside_their_peers(
     assert [each.item_id for each in await credit.retired(None, "Because")] == [two]
     assert await credit.retired(None, "By") == []
     assert unused not in found
+
+
+async def test_past_uses_tell_what_stood_out(
+    records: InteractionRecords, database: Database
+) -> None:
+    def at(item: str, rank: int, **more: bool) -> Exposure:
+        return Exposure(item, rank, 0.5, 1.0, **more)
+
+    known = await records.add(NEW, None, [at(A, 1, cited=True), at(B, 2), at(C, 3, used=False)])
+    await records.set_outcome(known, SUCCESS, 0.5, {})
+    alike = await records.add(NEW, None, [at(A, 1), at(B, 2)])
+    await records.set_outcome(alike, SUCCESS, 0.5, {})
+    failed = await records.add(NEW, None, [Exposure(A, 1, cited=True)])
+    await records.set_outcome(failed, replace(FAILURE, confidence=0.5), 0.5, {})
+    open_ended = await records.add(NEW, None, [Exposure(A, 1)])
+
+    found = await records.past_uses([known, alike, failed, open_ended], [A, B])
+    credit = {(interaction, item): value for interaction, item, value in found}
+    mean = (1 + 0.3 + 0) / 3
+    assert credit == pytest.approx(
+        {
+            (known, A): 1 - mean,
+            (known, B): 0.3 - mean,
+            (alike, A): 0,
+            (alike, B): 0,
+            (failed, A): -0.5,
+        }
+    )

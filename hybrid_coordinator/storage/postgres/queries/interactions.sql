@@ -267,5 +267,37 @@ SELECT
 FROM item_stats
 WHERE item_id = ANY ($1::uuid[]);
 
+-- name: past_uses
+-- What is known to have been shown together is compared with each other: that all of it was there
+-- when the work went well says nothing of a part of it.
+WITH uses AS (
+    SELECT
+        exposures.interaction_id,
+        item_id,
+        score IS NOT NULL AS compared,
+        CASE WHEN use_number IS NULL THEN 0 ELSE credit_weight(cited) END
+            * (2 * success_share(outcome) - 1) * confidence AS credit
+    FROM exposures
+    CROSS JOIN LATERAL (
+        SELECT outcome, confidence FROM outcomes
+        WHERE outcomes.interaction_id = exposures.interaction_id
+        ORDER BY outcomes.id DESC
+        LIMIT 1
+    ) AS latest
+    WHERE exposures.interaction_id = ANY ($1::uuid[])
+        AND NOT withheld
+        AND success_share(outcome) IS NOT NULL
+), weighed AS (
+    SELECT
+        interaction_id,
+        item_id,
+        CASE
+            WHEN compared THEN credit - avg(credit) OVER (PARTITION BY interaction_id)
+            ELSE credit
+        END AS credit
+    FROM uses
+)
+SELECT * FROM weighed WHERE item_id = ANY ($2::uuid[]);
+
 -- name: page
 SELECT * FROM current_interactions WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2;
