@@ -80,9 +80,10 @@ def measure(_: Path | None) -> Table:
     rows.append(_empty())
     header = [f"{engine}: {what}" for engine in ENGINES for what in ("steady", "one goes bad")]
     note = (
-        f"The chance of success over the last {LAST} of {USES} uses, mean of {_SEEDS['embedded']} and "
-        f"{_SEEDS['external']} streams with its standard error. Ten items bear on the question equally, three are shown; each use is "
-        "`augment_query`, `track_interaction`, `update_outcome`, over MCP. The best item "
+        f"The chance of success over the last {LAST} of {USES} uses, mean of "
+        f"{_SEEDS['embedded']} and {_SEEDS['external']} streams with its standard error. Ten items "
+        "bear on the question equally, three are shown; each use is `augment_query`, "
+        "`track_interaction`, `update_outcome`, over MCP. The best item "
         f"goes bad at use {_BAD_AT}. Goals: .80 steady, .58 with an item that goes bad. What is "
         f"simulated is so over the same items, {_SIMULATED} times."
     )
