@@ -95,6 +95,24 @@ def test_a_cluster_is_as_large_as_asked_and_joined_by_steps_within_the_cut(seed:
             assert members <= reached
 
 
+def test_a_step_as_long_as_the_cut_is_let_in_and_a_longer_one_is_not() -> None:
+    matrix = between(np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]]))
+    assert parts(hdbscan(matrix, least=3, cut=1.0)) == {frozenset(range(3))}
+    assert parts(hdbscan(matrix, least=3, cut=0.99)) == set()
+
+
+def test_of_equally_stable_clusterings_the_wider_is_taken() -> None:
+    # Densities 0 (all), 1 (the two halves part) and 2 (they fall apart): 6 x 1 against 2 x 3 x 1.
+    halves = np.repeat([0, 1], 3)
+    matrix = np.where(halves[:, None] == halves[None], 0.5, 1.0).astype(np.float32)
+    assert parts(hdbscan(matrix, least=3, cut=np.inf)) == {frozenset(range(6))}
+    matrix[matrix == 0.5] = 0.25
+    assert parts(hdbscan(matrix, least=3, cut=np.inf)) == {
+        frozenset({0, 1, 2}),
+        frozenset({3, 4, 5}),
+    }
+
+
 def test_with_a_cut_all_may_be_one_cluster_and_without_it_never() -> None:
     matrix = between(np.random.default_rng(2).normal(0, 0.1, (12, 2)))
     assert parts(hdbscan(matrix, least=12, cut=1.0)) == {frozenset(range(12))}
