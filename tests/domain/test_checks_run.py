@@ -185,6 +185,10 @@ def test_several_checks_in_one_line_passed_together() -> None:
     ]
 
 
+def test_which_of_several_checks_failed_is_not_told_by_the_exit_status() -> None:
+    assert told("ruff check . && pytest", 1) == [("lint:ruff", None), ("test:pytest", None)]
+
+
 def lasting(*actions: Action) -> list[tuple[str, bool | None, bool]]:
     return [
         (check.command, check.passed, before) for check, before in last_runs(checks_of(actions))
@@ -198,6 +202,8 @@ def test_the_last_run_counts() -> None:
 
 def test_a_run_of_everything_covers_one_of_a_part_but_not_the_other_way_round() -> None:
     assert lasting(ran("pytest tests/a.py", 1), ran("pytest -q", 0)) == [("pytest -q", True, True)]
+    whole = ran("pytest # all of it", 0)
+    assert lasting(ran("pytest tests/a.py", 1), whole) == [(whole.subject, True, True)]
     assert lasting(ran("pytest -q", 1), ran("pytest tests/a.py", 0)) == [
         ("pytest -q", False, False),
         ("pytest tests/a.py", True, False),

@@ -103,6 +103,12 @@ ROWS: list[tuple[str, Turn, list[Turn], OutcomeKind | None]] = [
         [turn("run", ran("pytest"))],
         NONE,
     ),
+    (
+        "tested here, and broken by what came between",
+        turn("x", edited(), ran("pytest")),
+        [turn("run the tests", ran("pytest", 1))],
+        S,
+    ),
     # Words
     ("thanks, it works", turn(), following("works, thanks"), S),
     ("perfect", turn(), following("Perfect!"), S),
@@ -169,14 +175,17 @@ ROWS: list[tuple[str, Turn, list[Turn], OutcomeKind | None]] = [
     ),
     (
         "almost the same, for something else",
-        turn("please write page 4 of the long manual"),
-        following("please write page 5 of the long manual"),
+        turn("please write the page number 4 of the long manual for the new users of the shop"),
+        following(
+            "please write the page number 5 of the long manual for the new users of the shop"
+        ),
         NONE,
     ),
     ("broken off", turn(interrupted=True), [], F),
     ("broken off after tests passed", turn("x", edited(), ran("pytest"), interrupted=True), [], S),
     ("one step refused", turn("x", refused()), [], NONE),
     ("refused and broken off", turn("x", refused(), interrupted=True), [], F),
+    ("one step refused, then thanks", turn("x", refused()), following("thanks, add docs"), NONE),
     # Commits
     (
         "committed, and nothing after",
@@ -230,6 +239,12 @@ ROWS: list[tuple[str, Turn, list[Turn], OutcomeKind | None]] = [
         "another branch was checked out",
         turn("x", edited()),
         [turn("b", ran("git checkout main"))],
+        NONE,
+    ),
+    (
+        "checked out after it was committed",
+        turn("x", edited()),
+        [turn("a", ran("git commit -am y")), turn("b", ran("git checkout -- src/login.py"))],
         NONE,
     ),
     ("everything was restored", turn("x", edited()), [turn("b", ran("git restore ."))], F),

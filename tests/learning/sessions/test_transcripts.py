@@ -72,6 +72,15 @@ def test_a_session_comes_out_turn_by_turn(file: Path) -> None:
     assert account.left_out == Counter()
 
 
+def test_a_model_that_is_none_and_tokens_that_are_none_do_not_count(file: Path) -> None:
+    session = SessionFile()
+    session.turn("Fix it")
+    session.answer("No response requested.")
+    session.lines[-1]["message"] |= {"model": "<synthetic>", "usage": {"output_tokens": -50}}
+    ((turn,), _) = read(session.write(file))
+    assert (turn.turn.model, turn.turn.tokens_used) == ("claude-opus-5-5", 130)
+
+
 def test_prompts_given_again_are_numbered(file: Path) -> None:
     session = SessionFile()
     for _ in range(2):
