@@ -99,6 +99,9 @@ def test_a_long_example_is_the_bare_answer_and_the_context_keeps_its_bound(
 ) -> None:
     long = f"{QUESTION} " + "The invoice has rows of rounding errors. " * 60
     worked(opened, "long", long, ANSWER, outcome="success")
+    _, sent = asked(opened, server, "long", f"{AGAIN} Quickly.")
+    assert ANSWER in sent
+    assert "Answer that worked" not in sent
     for number in range(6):
         text = f"{ANSWER} Variant {number}. " + "Invoice total rounding. " * 25
         worked(opened, "long", f"{QUESTION} Case {number}", text, outcome="success")

@@ -98,7 +98,7 @@ class SharedKnowledge:
         (standing,) = await session.fetch(
             self._queries.standing, identifier, parse_id("machine", sender.machine)
         )
-        if standing["retired"] or (standing["here"] and sender.machine == own):
+        if standing["here"] and sender.machine == own:
             return StoreAction.UNCHANGED
         action = StoreAction.UNCHANGED
         if standing["version"] is None or standing["version"] < sender.version:

@@ -33,11 +33,10 @@ ORDER BY machine;
 SELECT pg_advisory_xact_lock(hashtextextended('knowledge ' || $1, 0));
 
 -- name: standing
--- What is here under an id: whether there is an entry, whether it is out of use, and the version
--- that a machine is known to have it in.
+-- Whether there is an entry of an id, in use or not, and the version that a machine is known to
+-- have it in.
 SELECT
-    EXISTS (SELECT FROM current_knowledge WHERE id = $1) AS here,
-    EXISTS (SELECT FROM current_knowledge WHERE id = $1 AND delta = 'DEPRECATE') AS retired,
+    EXISTS (SELECT FROM knowledge_items WHERE id = $1) AS here,
     (SELECT version FROM imported_knowledge WHERE item_id = $1 AND machine = $2) AS version;
 
 -- name: note
