@@ -118,9 +118,12 @@ class ItemStats:
     ``success_rate`` is in 0-1 over interactions with a known outcome (a partial counts half),
     None while there is none. ``gained`` and ``lost`` are the successes and failures that are put
     down to it: by whether the answer made use of it and how sure the outcome is, older ones less.
+    ``gained_elsewhere`` and ``lost_elsewhere`` are those that other machines told of.
     """
 
     uses: int = 0
     success_rate: float | None = None
     gained: float = 0.0
     lost: float = 0.0
+    gained_elsewhere: float = 0.0
+    lost_elsewhere: float = 0.0

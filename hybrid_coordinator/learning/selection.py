@@ -28,6 +28,9 @@ did there."""
 _PRIOR_USES = 1.2
 """What relevance counts for, in answers that made use of an item: some four to which it was only
 shown. More of it delays what outcomes say, with less of it the first ones decide too much."""
+_MOST_ELSEWHERE = 1.2
+"""What the outcomes of other machines count for at most, in the same measure: as much as relevance.
+Their tasks are others, and anybody may have written the file."""
 _PRIOR_BEST, _PRIOR_LEAST = 0.5, 0.4
 """The rate of success that the most relevant candidate is taken to have, and one just eligible."""
 
@@ -130,7 +133,7 @@ class Selector:
     ) -> list[ContextItem]:
         """The ``count`` best of what is eligible, in the order of their expected rates."""
         known = [stats.get(item.id, _UNUSED) for item in eligible]
-        if not any(one.gained + one.lost > 0 for one in known):
+        if not any(map(_is_judged, known)):
             return list(eligible[:count])
         most = max(item.relevance for item in eligible)
         counts = [_counts(item, most, one) for item, one in zip(eligible, known, strict=True)]
@@ -165,4 +168,13 @@ def _counts(item: ContextItem, most: float, stats: ItemStats) -> tuple[float, fl
     """Successes and failures of an item, with those that its relevance stands for."""
     share = max(_ELIGIBLE, item.relevance / most) if most > 0 else 1.0
     rate = _PRIOR_LEAST + (_PRIOR_BEST - _PRIOR_LEAST) * (share - _ELIGIBLE) / (1 - _ELIGIBLE)
-    return _PRIOR_USES * rate + stats.gained, _PRIOR_USES * (1 - rate) + stats.lost
+    elsewhere = stats.gained_elsewhere + stats.lost_elsewhere
+    weight = min(1.0, _MOST_ELSEWHERE / elsewhere) if elsewhere > 0 else 0.0
+    return (
+        _PRIOR_USES * rate + stats.gained + weight * stats.gained_elsewhere,
+        _PRIOR_USES * (1 - rate) + stats.lost + weight * stats.lost_elsewhere,
+    )
+
+
+def _is_judged(stats: ItemStats) -> bool:
+    return stats.gained + stats.lost + stats.gained_elsewhere + stats.lost_elsewhere > 0

@@ -147,7 +147,9 @@ async def test_an_entry_goes_to_another_machine_with_what_is_known_of_it(
     (item,) = await there.knowledge.get_many([entry])
     assert (item.origin, item.version, item.content) == (Origin.IMPORT, 1, line["content"])
     assert await there.histories.elsewhere(entry) == (Elsewhere(*known.values()),)
-    assert await there.interactions.item_stats([entry]) == {}, "another's uses are not its own"
+    stats = (await there.interactions.item_stats([entry]))[entry]
+    assert (stats.uses, stats.success_rate, stats.gained) == (0, None, 0), "they are not its own"
+    assert (stats.gained_elsewhere, stats.lost_elsewhere) == pytest.approx((0.45, 0.45))
     assert await there.knowledge.evidence(entry) == []
     assert await there.name() != await here.name()
 

@@ -91,6 +91,8 @@ def test_a_line_comes_back_as_it_was_written() -> None:
         (signed(provenance=known(uses=10**10)), r"provenance\.0\.uses: "),
         (signed(provenance=known(successes=float("nan"))), r"provenance\.0\.successes: "),
         (signed(provenance=known(successes=float("inf"))), r"provenance\.0\.successes: "),
+        (signed(provenance=known(successes=8.0)), r"provenance\.0: successes are judged uses"),
+        (signed(provenance=known(judged=10)), r"provenance\.0: successes are judged uses"),
         (signed(id=MACHINE), "id: is not that of this collection, project and title"),
         (signed().replace("jitter", "delay"), "sha256: is not that of the line"),
         (" " * (MOST_CHARACTERS + 1), "line: has more than 400000 characters"),

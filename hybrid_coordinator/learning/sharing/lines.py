@@ -11,9 +11,17 @@ import hashlib
 import json
 import unicodedata
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
 from hybrid_coordinator.domain.histories import Elsewhere
 from hybrid_coordinator.domain.ids import knowledge_id
@@ -51,6 +59,12 @@ class _Known(_Strict):
     uses: Count
     successes: float = Field(ge=0, le=_MOST)
     judged: Count
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if not self.successes <= self.judged <= self.uses:
+            raise ValueError("successes are judged uses, and these are uses")
+        return self
 
 
 class _Line(_Strict):
@@ -193,4 +207,4 @@ def _explained(error: ValidationError) -> InvalidArgumentError:
         return InvalidArgumentError(place, f"is unknown to schema {SCHEMA}")
     if place == "schema":
         return InvalidArgumentError(place, f"is unknown; this version reads schema {SCHEMA}")
-    return InvalidArgumentError(place, first["msg"])
+    return InvalidArgumentError(place, first["msg"].removeprefix("Value error, "))

@@ -14,7 +14,7 @@ MOST_TOKENS = 400
 """Of a question with its answer: a longer one would push everything else out of a small context."""
 SURE = 0.7
 """How sure an inferred success must be."""
-_TITLE = "worked example, for reference"
+_WHY = "worked example, for reference"
 
 
 async def with_worked_examples(
@@ -45,7 +45,7 @@ def _example(item: ContextItem, known: dict[str, Interaction]) -> ContextItem | 
     text = f"Question:\n{row.query.strip()}\n\nAnswer that worked:\n{row.response.strip()}"
     if estimate_tokens(text) > MOST_TOKENS:
         return item
-    return replace(item, title=_TITLE, text=text)
+    return replace(item, text=text, why=_WHY)
 
 
 def _went_well(row: Interaction) -> bool:

@@ -336,11 +336,17 @@ class InteractionRecords:
         )
 
     async def item_stats(self, item_ids: Sequence[str]) -> dict[str, ItemStats]:
-        """How often each item was used, and how that went; items never used are left out."""
+        """How often each item was used, and how that went; items never used, here or elsewhere, are
+        left out."""
         rows = await self._database.fetch(self._queries.item_stats, parse_ids("item_ids", item_ids))
         return {
             str(row["item_id"]): ItemStats(
-                row["uses"], row["success_rate"], row["gained"], row["lost"]
+                row["uses"],
+                row["success_rate"],
+                row["gained"],
+                row["lost"],
+                row["gained_elsewhere"],
+                row["lost_elsewhere"],
             )
             for row in rows
         }

@@ -255,17 +255,31 @@ FROM unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
 WHERE interactions.id = mark.id AND interactions.built < mark.revision;
 
 -- name: item_stats
+WITH own AS (
+    SELECT * FROM item_stats WHERE item_id = ANY ($1::uuid[])
+), elsewhere AS (
+    -- A use there says as much as one here to which the item was shown.
+    SELECT
+        item_id,
+        credit_weight(false) * sum(imported_knowledge.successes) AS gained,
+        credit_weight(false) * sum(judged - imported_knowledge.successes) AS lost
+    FROM imported_knowledge
+    WHERE item_id = ANY ($1::uuid[]) AND judged > 0
+    GROUP BY item_id
+)
 SELECT
     item_id,
-    uses,
+    coalesce(uses, 0) AS uses,
     -- The denominator is 0 while no outcome is known.
     CASE
         WHEN successes + failures > 0 THEN successes / (successes + failures)
     END AS success_rate,
-    gained,
-    lost
-FROM item_stats
-WHERE item_id = ANY ($1::uuid[]);
+    coalesce(own.gained, 0) AS gained,
+    coalesce(own.lost, 0) AS lost,
+    coalesce(elsewhere.gained, 0) AS gained_elsewhere,
+    coalesce(elsewhere.lost, 0) AS lost_elsewhere
+FROM own
+FULL JOIN elsewhere USING (item_id);
 
 -- name: past_uses
 -- What is known to have been shown together is compared with each other: that all of it was there
