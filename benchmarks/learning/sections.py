@@ -9,6 +9,7 @@ from benchmarks.learning import (
     collapse,
     confound,
     cost,
+    datasets,
     feedback,
     importing,
     inference,
@@ -41,5 +42,7 @@ SECTIONS: dict[str, Section] = {
     "collapse": collapse.measure,
     "inference": inference.measure,
     "importing": importing.measure,
+    "datasets": datasets.exported,
+    "secrets": datasets.scrubbed,
     "cost": cost.measure,
 }

@@ -272,7 +272,7 @@ class _Export:
         if key in self._seen:
             raise _DroppedError("duplicate")
         self._seen.add(key)
-        looks = signature("\n".join(example.texts()))
+        looks = signature(*example.texts())
         near, _ = self._kept.near(looks)
         if len(near):
             raise _DroppedError("near_duplicate")

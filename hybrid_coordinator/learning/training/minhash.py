@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
+from functools import lru_cache, reduce
 from typing import Final
 
 import numpy as np
@@ -32,7 +33,7 @@ _LONGEST_WALK = 128
 """Texts looked at of a bucket, the latest first: a thousand copies of a template must not make
 each further one cost a thousand comparisons."""
 
-_WORD = re.compile(r"\w+")
+_ASCII_WORD = re.compile(rb"[a-z0-9_]+")
 _NO_SPACES = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # scripts whose words stand side by side
 _WORD_OR_SIGN = re.compile(rf"[{_NO_SPACES}]|[^\W{_NO_SPACES}]+")
 _DRAW = np.random.Generator(np.random.PCG64(20_261_121))
@@ -50,12 +51,8 @@ _CHUNK = 4096
 
 def shingles(text: str) -> NDArray[np.uint32]:
     """32-bit hashes of the text's shingles. Case, width and spacing do not matter."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    words = (_WORD if folded.isascii() else _WORD_OR_SIGN).findall(folded)
-    if not words:  # signs alone
-        words = folded.split()
-    hashes = np.array([zlib.crc32(word.encode("utf-8", "replace")) for word in words or [""]])
-    hashes = hashes.astype(np.uint64)
+    words = _words(text) or [b""]
+    hashes = np.fromiter(map(zlib.crc32, words), np.uint64, len(words))
     width = min(SHINGLE, len(hashes))
     count = len(hashes) - width + 1
     joined = np.zeros(count, dtype=np.uint64)
@@ -65,16 +62,34 @@ def shingles(text: str) -> NDArray[np.uint32]:
     return (joined >> np.uint64(32)).astype(np.uint32)
 
 
-def signature(text: str) -> Signature:
-    """The text's signature: equal for texts that differ in case, width and spacing only."""
+def _words(text: str) -> list[bytes]:
+    """Words in UTF-8; of a text without any, its signs."""
+    if text.isascii():
+        folded = text.lower().encode()
+        return _ASCII_WORD.findall(folded) or folded.split()
+    wide = unicodedata.normalize("NFKC", text).casefold()
+    found = _WORD_OR_SIGN.findall(wide) or wide.split()
+    return [word.encode("utf-8", "replace") for word in found]
+
+
+def signature(*texts: str) -> Signature:
+    """The signature of texts together: equal for those that differ in case, width and spacing
+    only. No shingle goes from one to the next."""
+    least = reduce(np.minimum, map(_least, texts))
+    # All 32 bits have a say in the byte: the low ones alone are alike where those of hashes are.
+    return ((least * _BYTE_FACTOR) >> np.uint32(24)).astype(np.uint8)
+
+
+@lru_cache(4)  # a task is looked at by itself and with its answer
+def _least(text: str) -> NDArray[np.uint32]:
+    """The least hash of the text's shingles in each permutation."""
     hashes = shingles(text)
     least = np.full(PERMUTATIONS, np.iinfo(np.uint32).max, dtype=np.uint32)
     for start in range(0, len(hashes), _CHUNK):
         permuted = hashes[start : start + _CHUNK] * _FACTORS
         permuted += _SHIFTS
         np.minimum(least, permuted.min(axis=1), out=least)
-    # All 32 bits have a say in the byte: the low ones alone are alike where those of hashes are.
-    return ((least * _BYTE_FACTOR) >> np.uint32(24)).astype(np.uint8)
+    return least
 
 
 def similarity(a: Signature, b: Signature) -> float:
@@ -138,7 +153,7 @@ class NearDuplicates:
         known = self._signatures[: self._size] if self._size else ()
         self._signatures = np.empty((capacity, PERMUTATIONS), dtype=np.uint8)
         # The latest text of each bucket of a band, and for each text and band the one before it.
-        self._latest = np.full((_BANDS, capacity // 2), -1, dtype=np.int32)
+        self._latest = np.full((_BANDS, capacity), -1, dtype=np.int32)
         self._before = np.empty((capacity, _BANDS), dtype=np.int32)
         for number, signature_ in enumerate(known):
             self._link(number, signature_)
