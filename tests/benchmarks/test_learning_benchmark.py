@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
+from benchmarks.learning import datasets
 from benchmarks.learning.__main__ import main
 from benchmarks.learning.clusters import adjusted_rand_index, alone, components
+from benchmarks.learning.secret_kinds import BARE, CARRIERS, KINDS, recall
 from benchmarks.learning.sections import SECTIONS
 
 labels = st.lists(st.integers(0, 4), min_size=2, max_size=30)
@@ -85,3 +88,29 @@ def test_the_command_prints_what_was_asked_for_and_says_where_missing_data_is_fr
         main(["--data", str(tmp_path / "none"), "--only", "recurrence"])
     assert left.value.code == 2
     assert "google-research/reasoning-bank (Apache-2.0)" in capsys.readouterr().err
+
+
+async def test_a_dataset_is_made_and_timed() -> None:
+    made = await datasets.measured((300,))
+    (first, again) = (dict(zip(made.header, row, strict=True)) for row in made.rows)
+    assert (first["interactions"], first["export"], again["export"]) == ("300", "first", "again")
+    assert first["examples"] == again["examples"]
+    assert int(first["examples"]) > 200
+    assert float(again["rows/s of its processor time"].replace(",", "")) > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_secrets_of_each_kind_are_found_in_each_carrier(kind: str) -> None:
+    by_its_looks = kind not in {"hex token", "client secret", "password"}
+    for carrier in CARRIERS:
+        if carrier != BARE or by_its_looks:
+            # One in thirty random strings of letters looks like a name.
+            assert recall(kind, carrier, 100) >= 0.95, carrier
+
+
+def test_what_is_found_is_said_beside_what_is_not(tmp_path: Path) -> None:
+    found = SECTIONS["secrets"](tmp_path)
+    assert [row[0] for row in found.rows] == list(KINDS)
+    said = re.search(r"package (\d+) were taken for secrets and (\d+) for personal", found.note)
+    assert said is not None
+    assert max(map(int, said.groups())) < 10
