@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 from hybrid_coordinator.domain.injected import CLOSING, OPENING
 from hybrid_coordinator.domain.turns import turn_key
-from hybrid_coordinator.home import Home
-from hybrid_coordinator.storage.postgres.server import PostgresServer
 from tests.acceptance.claude_code import ClaudeCode
 from tests.acceptance.messages_api import Block, Conversation, ScriptedModel, call, say
+from tests.support.record import rows
 from tests.support.stdio import command, session, wait_until
 
 TOOLS = ("Bash", "Write", "Edit", "Agent")
@@ -35,24 +31,18 @@ SELECT id, response, interrupted, (SELECT count(*) FROM actions WHERE interactio
     (SELECT array_agg((outcome, evidence)::text) FROM outcomes WHERE interaction_id = i.id)
 FROM interactions AS i ORDER BY id
 """
-OPEN_EVENTS = "SELECT count(*) FROM captured_events WHERE NOT done"
+OPEN_EVENTS = "SELECT key FROM captured_events WHERE NOT done"
+EXPOSURES = """
+SELECT query, knowledge.title
+FROM exposures
+JOIN interactions ON interactions.id = interaction_id
+JOIN current_knowledge AS knowledge ON knowledge.id = item_id
+WHERE NOT withheld
+"""
 
 
 def finish(_: Conversation) -> Sequence[Block]:
     return [say("All done.")]
-
-
-def asked(home: Path, sql: str) -> list[Any]:
-    """Rows of the home's record."""
-
-    async def ask() -> list[Any]:
-        connection = await asyncpg.connect(PostgresServer(Home(home).postgres_dir).dsn)
-        try:
-            return await connection.fetch(sql)
-        finally:
-            await connection.close()
-
-    return asyncio.run(ask())
 
 
 def turns_of(home: Path, count: int) -> list[dict[str, Any]]:
@@ -63,14 +53,14 @@ def turns_of(home: Path, count: int) -> list[dict[str, Any]]:
             return False
         return (
             not list((home / "inbox").glob("*.json"))
-            and asked(home, OPEN_EVENTS)[0][0] == 0
-            and len(asked(home, TURNS)) >= count
+            and not rows(home, OPEN_EVENTS)
+            and len(rows(home, TURNS)) >= count
         )
 
     wait_until(complete, timeout=60, what=f"for {count} turns")
-    rows = [dict(row) | {"actions": json.loads(row["actions"])} for row in asked(home, TURNS)]
-    assert len(rows) == count
-    return rows
+    turns = [row | {"actions": json.loads(row["actions"])} for row in rows(home, TURNS)]
+    assert len(turns) == count
+    return turns
 
 
 def test_the_record_holds_exactly_what_happened(tmp_path: Path, home: Path, project: Path) -> None:
@@ -184,6 +174,7 @@ def test_a_prompt_gets_what_is_known_and_it_never_becomes_knowledge(
 ) -> None:
     with session(home, cwd=project) as opened:
         opened.tool("store_knowledge", collection="best-practices", title=TITLE, content=ADVICE)
+        wait_until(lambda: opened.tool("search_knowledge", query=TITLE)["items"] != [], timeout=60)
         with ScriptedModel([finish]) as model:
             claude = ClaudeCode(tmp_path / "user", project, home, model.url)
             claude.install_plugin()
@@ -198,6 +189,8 @@ def test_a_prompt_gets_what_is_known_and_it_never_becomes_knowledge(
     rounding, _ = turns_of(home, 2)
     assert rounding["query"] == "How are invoice totals to be rounded?"
     assert rounding["response"] == "All done."
+    # What was shown is on record with the turn that it was shown for.
+    assert rows(home, EXPOSURES) == [{"query": rounding["query"], "title": TITLE}]
 
 
 def test_without_a_coordinator_nothing_breaks_and_nothing_is_lost(

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from hybrid_coordinator.domain.captured import CapturedEvent, EventKind
 
+_BOUNDS = (EventKind.SESSION_START, EventKind.SESSION_END)
 _ANSWERS = (EventKind.STOP, EventKind.FAILED, EventKind.SUBAGENT_STOP)
 
 
@@ -81,7 +82,7 @@ def _prompts_first(events: Sequence[CapturedEvent]) -> list[CapturedEvent]:
     """``events`` with no prompt behind what belongs to it, though the clock may have gone back."""
     earliest: dict[str, datetime] = {}
     for event in events:
-        if event.prompt_id is not None:
+        if event.prompt_id is not None and event.kind not in _BOUNDS:
             earliest[event.prompt_id] = min(earliest.get(event.prompt_id, event.at), event.at)
 
     def place(event: CapturedEvent) -> tuple[datetime, bool]:
@@ -105,7 +106,7 @@ class _Session:
         self._starts = {event.content.get("starts"): event for event in events}
 
     def take(self, event: CapturedEvent) -> None:
-        if event.kind in (EventKind.SESSION_START, EventKind.SESSION_END):
+        if event.kind in _BOUNDS:
             self.stray.append(event.key)
             # Compaction goes on with the session, and with the turn.
             if event.content.get("source") != "compact":

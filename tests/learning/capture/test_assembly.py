@@ -72,6 +72,16 @@ def test_a_session_that_was_killed_ends_with_its_next_start_but_not_with_compact
     assert len(threads(*begun, compacted, abandoned=True)) == 1
 
 
+def test_a_start_that_names_a_prompt_is_not_a_part_of_its_turn() -> None:
+    session = Telling()
+    (turn,) = threads(
+        session.line("SessionStart", source="clear", prompt_id="p1"),
+        session.prompt("one"),
+        session.stop("done"),
+    )
+    assert (asked(turn), turn.response) == ("one", "done")
+
+
 def test_a_turn_with_work_in_the_background_waits_for_it() -> None:
     session = Telling()
     running = [{"id": "a1", "type": "subagent", "status": "running"}]
