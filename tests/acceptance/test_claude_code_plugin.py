@@ -107,9 +107,9 @@ def test_the_record_holds_exactly_what_happened(tmp_path: Path, home: Path, proj
     assert forked["query"] == "Now the other way."
     assert not forked["turn_key"].startswith(f"claude-code:{one}:")
     # The session files tell of the same turns, and of nothing more.
-    before = asked(home, WHOLE)
+    before = rows(home, WHOLE)
     claude.hybrid("import")
-    assert asked(home, WHOLE) == before
+    assert rows(home, WHOLE) == before
     assert turns_of(home, 3) == [fixed, thanked, forked]
 
 

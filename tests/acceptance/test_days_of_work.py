@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -11,13 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
-from hybrid_coordinator.home import Home
-from hybrid_coordinator.storage.postgres.server import PostgresServer
 from tests.acceptance.claude_code import ClaudeCode
 from tests.acceptance.messages_api import Block, Conversation, ScriptedModel, call, say
+from tests.support.record import rows
 from tests.support.stdio import command, session, wait_until
 
 TOOLS = ("Bash", "Write", "Edit", "Read")
@@ -168,19 +165,6 @@ class Worker:
         return [say("It is a dictionary.")]
 
 
-def asked(home: Path, sql: str) -> list[Any]:
-    """Rows of the home's record."""
-
-    async def ask() -> list[Any]:
-        connection = await asyncpg.connect(PostgresServer(Home(home).postgres_dir).dsn)
-        try:
-            return await connection.fetch(sql)
-        finally:
-            await connection.close()
-
-    return asyncio.run(ask())
-
-
 def settled(home: Path, turns: int) -> list[dict[str, Any]]:
     """The ledger, once every event has become part of a turn."""
 
@@ -189,12 +173,12 @@ def settled(home: Path, turns: int) -> list[dict[str, Any]]:
             return False
         return (
             not list((home / "inbox").glob("*.json"))
-            and asked(home, OPEN_EVENTS)[0][0] == 0
-            and len(asked(home, LEDGER)) >= turns
+            and rows(home, OPEN_EVENTS)[0][0] == 0
+            and len(rows(home, LEDGER)) >= turns
         )
 
     wait_until(complete, timeout=60, what=f"for {turns} turns")
-    return [dict(row) | {"actions": json.loads(row["actions"])} for row in asked(home, LEDGER)]
+    return [dict(row) | {"actions": json.loads(row["actions"])} for row in rows(home, LEDGER)]
 
 
 def test_whoever_only_installs_the_plugin_finds_what_their_work_taught(
@@ -229,7 +213,7 @@ def test_whoever_only_installs_the_plugin_finds_what_their_work_taught(
         assert "unittest" in fixed["evidence"]
 
         def learned() -> dict[str, str]:
-            return {row["type"]: row["content"] for row in asked(home, FIXES) if row["verified"]}
+            return {row["type"]: row["content"] for row in rows(home, FIXES) if row["verified"]}
 
         wait_until(lambda: len(learned()) == 2, timeout=60, what="for the lessons of both fixes")
         assert "stock.py" in learned()["AttributeError"]
