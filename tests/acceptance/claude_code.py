@@ -95,3 +95,28 @@ class ClaudeCode:
         tools = ",".join(allowed)
         arguments = ("-p", text, "--output-format", "json", "--allowedTools", tools, *more)
         return json.loads(self.run(*arguments))
+
+    def converse(self, prompts: Sequence[str], *, allowed: Sequence[str]) -> list[str]:
+        """One session in one process: each prompt once the one before it is answered; the
+        answers."""
+        stream = ("--input-format", "stream-json", "--output-format", "stream-json", "--verbose")
+        with subprocess.Popen(
+            [str(_BINARY), "-p", *stream, "--allowedTools", ",".join(allowed)],
+            cwd=self._project,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            answers: list[str] = []
+            for prompt in prompts:
+                message = {"role": "user", "content": [{"type": "text", "text": prompt}]}
+                process.stdin.write(json.dumps({"type": "user", "message": message}) + "\n")
+                process.stdin.flush()
+                results = (told for told in map(json.loads, process.stdout) if "result" in told)
+                answers.append(next(results)["result"])
+            process.stdin.close()
+            assert process.wait(60) == 0
+        return answers
