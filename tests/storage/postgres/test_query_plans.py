@@ -29,10 +29,10 @@ SELECT md5(n::text)::uuid, md5('item' || n % 2000 || '-' || rank)::uuid, rank, n
 FROM generate_series(1, 20000) AS n, generate_series(1, 3) AS rank;
 SELECT rebuild_item_stats();
 INSERT INTO showings (id, project)
-SELECT md5(n::text)::uuid, 'p' || n % 50 FROM generate_series(1, 20000) AS n;
+SELECT md5(n::text)::uuid, 'p' || n % 50 FROM generate_series(1, 5000) AS n;
 INSERT INTO shown_items (showing_id, item_id, rank, title, source, score, propensity, withheld)
 SELECT md5(n::text)::uuid, md5('item' || n % 2000 || '-' || rank)::uuid, rank, 't', 's', 1, 1, false
-FROM generate_series(1, 20000) AS n, generate_series(1, 3) AS rank;
+FROM generate_series(1, 5000) AS n, generate_series(1, 3) AS rank;
 INSERT INTO outcomes (interaction_id, outcome, user_feedback, value_score, components)
 SELECT md5(n::text)::uuid, 'success', 0, 0.5, '{}'
 FROM generate_series(1, 20000) AS n;
@@ -51,6 +51,9 @@ ANALYZE interactions, exposures, item_stats, showings, shown_items, outcomes, kn
     route_attempts;
 """
 
+
+PATIENCE = 120.0
+"""Seconds that filling may take on a machine under load."""
 
 FILL_CACHE = """
 INSERT INTO cached_answers (key, family, prompt, answer, bytes, used_at)
@@ -90,7 +93,7 @@ async def explain(session: Session, sql: str, *args: object) -> Plan:
 @pytest.fixture
 async def session(database: Database) -> AsyncIterator[Session]:
     async with database.session() as session:
-        await session.execute(FILL)
+        await session.execute(FILL, timeout=PATIENCE)
         yield session
 
 
@@ -174,8 +177,9 @@ async def test_hot_queries_read_no_table_from_end_to_end(
 async def test_what_chance_chose_is_read_by_its_indexes(
     session: Session, database: Database
 ) -> None:
-    await session.execute("UPDATE exposures SET propensity = 0.9 WHERE rank = 1")
-    await session.execute("VACUUM ANALYZE exposures")
+    chosen = "UPDATE exposures SET propensity = 0.9 WHERE rank = 1"
+    await session.execute(chosen, timeout=PATIENCE)
+    await session.execute("VACUUM ANALYZE exposures", timeout=PATIENCE)
     credit = Credit(database)._queries
     item = [uuid.UUID("c4ca4238-a0b9-2382-0dcc-509a6f75849b")]
     one = await explain(session, credit.of_items, item)
