@@ -8,7 +8,7 @@ from itertools import chain
 from hybrid_coordinator.domain.error_signatures import root_error
 from hybrid_coordinator.domain.interactions import Interaction, OutcomeKind
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName
-from hybrid_coordinator.domain.knowledge import JsonValue, KnowledgeItem
+from hybrid_coordinator.domain.knowledge import JsonValue, KnowledgeItem, Origin
 from hybrid_coordinator.knowledge.collections import CollectionDefinition, FieldType
 from hybrid_coordinator.knowledge.same_errors import SIGNATURE
 
@@ -18,6 +18,13 @@ _MAX_CHARACTERS = 20_000
 """Of one string in a payload: more than any token budget shows. The record has the whole."""
 
 
+_ORIGINS = {
+    Origin.STATED: "stored knowledge",
+    Origin.PATTERN: "learned from work that succeeded",
+    Origin.FAILURE: "learned from errors that came up",
+    Origin.SKILL: "a skill of recurring work",
+    Origin.IMPORT: "imported knowledge",
+}
 _MAX_TITLE = 200
 """Characters of a title, which is one line."""
 _MAX_SEARCHED = 8_000
@@ -51,7 +58,9 @@ def knowledge_payload(item: KnowledgeItem, definition: CollectionDefinition) -> 
 
     Title and content fill the fields that mirror them where those were not given.
     """
-    origin = "shared by all projects" if item.project == GLOBAL_PROJECT else "stored knowledge"
+    origin = _ORIGINS[item.origin]
+    if item.project == GLOBAL_PROJECT and item.origin is Origin.STATED:
+        origin = "shared by all projects"
     fields: Payload = {name: _clip(value) for name, value in item.fields.items()}
     mirrored: Payload = {
         definition.title_field: _clip(item.title),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.background import in_background
 from tests.support.model_server import ModelServer
-from tests.support.patterns import PAGINATION, jobs, model, only, patterns, says, solved
+from tests.support.patterns import PAGINATION, TASK, jobs, model, only, patterns, says, solved
 from tests.support.stdio import command, session, wait_until
 
 
@@ -21,7 +21,9 @@ def test_a_high_value_outcome_orders_a_pattern_which_is_then_found(home: Path) -
         wait_until(lambda: bool(patterns(opened)), timeout=60, what="for the pattern")
         (item,) = patterns(opened)
         assert PAGINATION["problem_type"] in item["title"]
-        assert PAGINATION["generalisable_pattern"] in item["text"]
+        for text in (PAGINATION["generalisable_pattern"], PAGINATION["when_to_use"], TASK):
+            assert item["text"].count(text) == 1
+        assert item["source"].startswith("learned from work that succeeded, ")
         wait_until(lambda: jobs(opened) == {"jobs": [], "words": "none waits"}, what="for its end")
         assert opened.request("hybrid/stats")["interactions"] == 1, "reading is no interaction"
     (asked,) = beside.server.bodies("/v1/chat/completions")

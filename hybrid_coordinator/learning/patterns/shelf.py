@@ -117,10 +117,8 @@ def _gist(item: KnowledgeItem) -> Gist:
 
 def _entry(pattern: Pattern, project: str) -> NewKnowledge:
     title = f"{pattern.problem_type.rstrip('.:')}: {pattern.solution_approach}"
-    content = (
-        f"{pattern.generalisable_pattern}\n\nApproach: {pattern.solution_approach}\n\n"
-        f"Not where: {pattern.when_not_to_use}"
-    )
+    # The approach is a field, which is shown below the content.
+    content = f"{pattern.generalisable_pattern}\n\nNot where: {pattern.when_not_to_use}"
     fields: dict[str, JsonValue] = {
         "usage_pattern": pattern.when_to_use,
         "problem_type": pattern.problem_type,

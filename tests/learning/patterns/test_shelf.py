@@ -47,6 +47,8 @@ async def test_a_pattern_is_an_entry_with_its_evidence(desk: Desk) -> None:
     assert item.title.startswith("Pagination loses the last row: Compute the number")
     assert item.content.startswith(PAGINATION["generalisable_pattern"])
     assert PAGINATION["when_not_to_use"] in item.content
+    assert PAGINATION["solution_approach"] not in item.content, "a field has it"
+    assert item.fields["solution_approach"] == PAGINATION["solution_approach"]
     assert item.fields["usage_pattern"] == PAGINATION["when_to_use"]
     assert item.fields["success_examples"] == [TASK]
     assert item.fields["value_score"] == 0.8
