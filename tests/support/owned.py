@@ -145,8 +145,8 @@ async def beside(database: Database, interaction: str, words: str, project: str 
         f"quotes {words}",
     )
     await database.execute(
-        "INSERT INTO skill_members (proposal_id, interaction_id, held_out) "
-        "VALUES ($1, $2::text::uuid, false)",
+        "INSERT INTO skill_members (proposal_id, interaction_id, held_out, quoted) "
+        "VALUES ($1, $2::text::uuid, false, true)",
         proposal,
         interaction,
     )
