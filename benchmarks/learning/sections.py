@@ -11,6 +11,7 @@ from benchmarks.learning import (
     cost,
     datasets,
     feedback,
+    hooks,
     importing,
     inference,
     recurrence,
@@ -45,4 +46,5 @@ SECTIONS: dict[str, Section] = {
     "datasets": datasets.exported,
     "secrets": datasets.scrubbed,
     "cost": cost.measure,
+    "hooks": hooks.measure,
 }
