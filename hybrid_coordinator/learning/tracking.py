@@ -93,6 +93,42 @@ class Tracker:
         self._wake()
         return TrackedTurn(known, TurnReport.COMPLETED)
 
+    async def continue_turn(self, new: NewInteraction) -> TrackedTurn | None:
+        """Add what was done when a session was only told to go on to the turn before, once however
+        often it is reported. None if the record has no turn before it."""
+        clean = _clipped(await asyncio.to_thread(self._scrubbed, new))
+        assert clean.session_id is not None
+        assert clean.created_at is not None
+        before = [
+            each
+            for each in await self._records.session_turns(
+                clean.project, clean.session_id, _LOOK_BACK
+            )
+            if each.turn.agent == clean.agent and each.turn.started_at < clean.created_at
+        ]
+        if not before:
+            return None
+        last = before[-1]
+        known = {(each.at, each.subject) for each in last.turn.actions}
+        done = tuple(each for each in clean.actions if (each.at, each.subject) not in known)
+        if not done and last.turn.response.endswith(clean.response):
+            return TrackedTurn(last.id, TurnReport.KNOWN)
+        words = (last.turn.response, clean.response)
+        added = await self._records.complete(
+            replace(
+                clean,
+                turn_key=last.turn.key,
+                response=clean.response if done else "\n\n".join(filter(None, words)),
+                actions=(*last.turn.actions, *done),
+                tokens_used=last.turn.tokens_used + clean.tokens_used,
+                latency_ms=last.turn.latency_ms + clean.latency_ms,
+            )
+        )
+        if not added:
+            return TrackedTurn(last.id, TurnReport.KNOWN)
+        self._wake()
+        return TrackedTurn(last.id, TurnReport.COMPLETED)
+
     async def _seen(
         self, new: NewInteraction, connection: str | None
     ) -> tuple[NewInteraction, Sequence[Exposure] | None]:
@@ -129,6 +165,9 @@ class Tracker:
             ),
         )
 
+
+_LOOK_BACK = 20
+"""Turns of a session among which the one before is: subagents' lie between."""
 
 _TEXT = 50_000
 _SUBJECT = 2_000

@@ -1,4 +1,8 @@
-"""Recording observed turns as interactions: once each, scrubbed, bounded, trivial ones skipped."""
+"""Recording observed turns as interactions: once each, scrubbed, bounded, trivial ones skipped.
+
+A turn whose prompt is "continue" or "yes" is no task of its own: what was done in it belongs to the
+turn before it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from hybrid_coordinator.domain.clipping import clipped, storable
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.domain.turns import Action, ActionKind, Turn
 from hybrid_coordinator.learning.sessions.inference import OutcomeInference
-from hybrid_coordinator.learning.sessions.trivial import own_prompt, reason_to_skip
+from hybrid_coordinator.learning.sessions.trivial import GO_ON, own_prompt, reason_to_skip
 from hybrid_coordinator.learning.tracking import (
     DETAIL_END,
     DETAIL_START,
@@ -68,6 +72,10 @@ class TurnRecorder:
     async def store(self, turn: Turn) -> Recorded:
         """Store a turn and infer nothing yet."""
         reason = reason_to_skip(turn)
+        if reason == GO_ON:
+            continued = await self._tracker.continue_turn(interaction_of(turn))
+            if continued is not None:
+                return Recorded(continued.id, continued.report.value)
         if reason is not None:
             self.skipped[reason] += 1
             return Recorded(None, reason)

@@ -24,7 +24,7 @@ _EDITS = {
 _NOTED = (*_COMMANDS, *_EDITS, "Agent", "Task")
 
 _EXIT_CODE = re.compile(r"(?:Error: )?Exit code (-?\d{1,9})\n?")
-_READ = 50_000
+_READ = 20_000
 """Characters of a result that are read; the recorder keeps less."""
 _SUBJECT = 4_000
 

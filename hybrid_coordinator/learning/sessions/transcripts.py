@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, MutableSet, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,12 +20,19 @@ from typing import Any, BinaryIO
 from hybrid_coordinator.domain.clipping import clipped
 from hybrid_coordinator.domain.turns import Action, Turn, turn_key
 from hybrid_coordinator.learning.sessions.tool_calls import Json, action_of, is_noted, text_of
-from hybrid_coordinator.learning.sessions.trivial import INTERRUPTION, is_clients_own, own_prompt
+from hybrid_coordinator.learning.sessions.trivial import (
+    INTERRUPTION,
+    is_clients_own,
+    only_goes_on,
+    own_prompt,
+)
 
 MAX_LINE = 16_000_000
 """Bytes of a line; what is longer is an image or a file that was pasted."""
 
-_MAX_ACTIONS = 2_000
+_MAX_ACTIONS = 1_000
+"""Of a turn; the recorder keeps fewer. The last ones tell how it went."""
+
 _MAX_TEXT = 200_000
 _MAX_ID = 200
 """Characters; Claude Code's are UUIDs, and the record's indexes hold no books."""
@@ -77,7 +84,7 @@ class _OpenTurn:
     response_message: str = ""
     interrupted: bool = False
     tokens: dict[str, int] = field(default_factory=dict)
-    actions: list[Action] = field(default_factory=list)
+    actions: deque[Action] = field(default_factory=lambda: deque(maxlen=_MAX_ACTIONS))
     calls: dict[str, tuple[str, Json, datetime]] = field(default_factory=dict)
 
 
@@ -219,7 +226,18 @@ class TranscriptReader:
             return None, "no prompt"
         if is_clients_own(prompt):  # what it tells belongs to the turn that goes on
             return None, "the client's own message"
+        if only_goes_on(prompt) and self._goes_on(entry, thread):
+            return None, ""
         return self._open(entry, thread, prompt), ""
+
+    def _goes_on(self, entry: Json, thread: str) -> bool:
+        """Let the turn that is open go on: "continue" is none of its own. False if none is."""
+        turn, uuid = self._threads.get(thread), _string(entry.get("uuid"))
+        if turn is None or turn.copied != (uuid in self._seen):
+            return False
+        self._seen.add(uuid)
+        turn.interrupted = False
+        return True
 
     def _open(self, entry: Json, thread: str, prompt: str) -> _OpenTurn | None:
         """Begin a turn; the one that it ends."""
@@ -316,7 +334,7 @@ class TranscriptReader:
 
 
 def _act(turn: _OpenTurn, name: str, action: Action) -> None:
-    if is_noted(name, action) and len(turn.actions) < _MAX_ACTIONS:
+    if is_noted(name, action):
         turn.actions.append(action)
 
 

@@ -36,6 +36,10 @@ _GO_ON = frozenset(
 )
 
 
+GO_ON = "only told to go on"
+"""Why a turn is skipped whose prompt asks for nothing new, where there is none to go on with."""
+
+
 def own_prompt(prompt: str) -> str:
     """``prompt`` without what the client and this program put into it."""
     return without_injected(_NOISE.sub("", prompt)).strip()
@@ -45,6 +49,11 @@ def is_clients_own(prompt: str) -> bool:
     """Whether a prompt is a message of the client's: what a command printed, what became of work
     in the background, or a summary of what went before."""
     return _OUTPUT.match(own_prompt(prompt)) is not None
+
+
+def only_goes_on(prompt: str) -> bool:
+    """Whether a prompt says no more than that what was begun is to be gone on with."""
+    return own_prompt(prompt).strip(" .!,…\u3002").casefold() in _GO_ON
 
 
 def reason_to_skip(turn: Turn) -> str | None:
@@ -58,8 +67,8 @@ def reason_to_skip(turn: Turn) -> str | None:
         return "slash command"
     if INTERRUPTION.fullmatch(prompt):
         return "interruption"
-    if prompt.strip(" .!,…\u3002").casefold() in _GO_ON:
-        return "only told to go on"
+    if only_goes_on(prompt):
+        return GO_ON
     if not without_injected(turn.response).strip():
         return "broken off without an answer" if turn.interrupted else "no answer"
     return None

@@ -25,6 +25,7 @@ from hybrid_coordinator.learning.sessions.transcripts import (
     ReadTurn,
     TranscriptReader,
 )
+from hybrid_coordinator.learning.sessions.trivial import GO_ON, reason_to_skip
 from hybrid_coordinator.serving import hooks
 from tests.learning.sessions.session_files import START, SessionFile
 
@@ -300,6 +301,16 @@ def test_what_the_client_adds_to_a_prompt_is_none_of_it(file: Path) -> None:
     assert turn.turn.key == turn_key(session.session_id, "Fix the login", 1)
 
 
+def test_of_very_many_steps_the_last_ones_are_kept(file: Path) -> None:
+    session = SessionFile()
+    session.prompt("Fix it")
+    for number in range(1005):
+        session.bash(f"make {number}")
+    session.answer("Done.")
+    ((turn,), _) = read(session.write(file))
+    assert [each.subject for each in turn.turn.actions] == [f"make {n}" for n in range(5, 1005)]
+
+
 def test_subagents_have_turns_of_their_own(tmp_path: Path) -> None:
     session = SessionFile(agent="a7")
     session.prompt("do the sub task")
@@ -447,7 +458,7 @@ def test_no_file_is_too_strange(file: Path, lines: list[bytes], torn: int) -> No
 
 def test_a_long_file_does_not_take_its_size_in_memory(file: Path) -> None:
     session = SessionFile()
-    session.prompt("go")
+    session.prompt("Fix it")
     session.call("Read", "y" * 100_000, file_path="a.py")
     session.answer("Done.")
     one = "".join(json.dumps(line) + "\n" for line in session.lines)
@@ -493,3 +504,29 @@ def test_session_files_and_hooks_tell_of_the_same_steps(name: str) -> None:
     told = re.fullmatch(noted["matcher"], name) is not None
     assert is_noted(name, Action(ActionKind.TOOL, name, True)) is told
     assert is_noted(name, Action(ActionKind.TOOL, name, False))
+
+
+def test_a_turn_that_is_told_to_go_on_is_one_turn(file: Path) -> None:
+    session = SessionFile()
+    session.prompt("Fix the bug")
+    session.edit()
+    session.prompt("[Request interrupted by user]")
+    session.prompt("continue")
+    session.bash("pytest", 0, "1 passed")
+    session.answer("Shall I commit?")
+    session.prompt("Yes.")
+    session.bash("git commit -am fix")
+    session.answer("Committed.")
+    session.turn("Next one", "Done.")
+    turns, account = read(session.write(file))
+    assert [each.turn.prompt for each in turns] == ["Fix the bug", "Next one"]
+    first = turns[0].turn
+    assert (first.response, first.interrupted, len(first.actions)) == ("Committed.", False, 3)
+    assert account.left_out == Counter()
+
+
+def test_a_go_on_with_nothing_before_it_is_a_turn_to_be_skipped(file: Path) -> None:
+    session = SessionFile()
+    session.turn("continue")
+    ((turn,), _) = read(session.write(file))
+    assert reason_to_skip(turn.turn) == GO_ON

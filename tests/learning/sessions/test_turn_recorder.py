@@ -13,7 +13,7 @@ from hybrid_coordinator.domain.interactions import Outcome, OutcomeKind, Outcome
 from hybrid_coordinator.domain.turns import Action, ActionKind, Turn
 from hybrid_coordinator.learning.sessions.recording import MAX_ACTIONS, interaction_of, telling
 from tests.learning.sessions.conftest import Learning
-from tests.learning.sessions.turns_seen import edited, ran, turn
+from tests.learning.sessions.turns_seen import START, edited, ran, turn
 
 TOKEN = "ghp_" + "a1B2" * 9
 
@@ -222,3 +222,51 @@ async def test_a_report_that_comes_late_is_judged_by_its_time(learning: Learning
     judged = await outcome_of(learning, await learning.recorder.record(first))
     assert judged is not None
     assert judged.kind is OutcomeKind.FAILURE
+
+
+# "Continue" is no task.
+
+
+async def test_what_was_done_when_told_to_go_on_belongs_to_the_turn_before(
+    learning: Learning,
+) -> None:
+    first = await learning.recorder.record(
+        turn("Fix the login", edited(), answer="Shall I test it?")
+    )
+    await learning.recorder.record(turn("Look around", agent="Explore"))
+    await learning.recorder.record(turn("What else?", session_id="s2"))
+    when = Action(ActionKind.COMMAND, "pytest", True, 0, "passed", START)
+    more = turn("yes", when, answer="It is tested.", tokens_used=5)
+    for _ in range(3):
+        assert await learning.recorder.record(more) == first
+    assert first is not None
+    found = await learning.records.get(first)
+    assert (found.query, found.response) == ("Fix the login", "It is tested.")
+    assert found.tokens_used == 5
+    assert await learning.records.actions(first) == [edited(), when]
+    assert found.outcome is not None
+    assert found.outcome.kind is OutcomeKind.SUCCESS
+    assert learning.recorder.skipped == Counter()
+    assert await learning.count("interactions") == 3
+
+
+async def test_words_alone_are_added_to_the_answer_before(learning: Learning) -> None:
+    first = await learning.recorder.record(turn("Explain decorators", answer="First part."))
+    more = turn("continue", answer="Second part.")
+    for _ in range(2):
+        assert await learning.recorder.record(more) == first
+    assert first is not None
+    assert (await learning.records.get(first)).response == "First part.\n\nSecond part."
+
+
+async def test_a_turn_that_was_broken_off_and_gone_on_with_is_whole(learning: Learning) -> None:
+    broken = turn("Fix the login", edited(), answer="Half", interrupted=True)
+    first = await learning.recorder.record(broken)
+    assert (await outcome_of(learning, first)) is not None
+    done = Action(ActionKind.COMMAND, "ls", True, 0, "", START)
+    await learning.recorder.record(turn("continue", done, answer="Whole"))
+    (stored,) = await learning.records.session_turns("app", "s1")
+    assert not stored.turn.interrupted
+    after = await outcome_of(learning, first)
+    assert after is not None
+    assert after.kind is OutcomeKind.UNKNOWN
