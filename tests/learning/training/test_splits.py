@@ -166,3 +166,27 @@ async def test_a_group_keeps_its_split_when_its_first_member_is_deleted(
     after = {each["interaction_id"]: each["split"] for each in provenance(report)}
     assert after[kept] == "test"
     assert gone not in after
+
+
+async def test_an_older_example_that_is_let_in_later_follows_those_that_were_there(
+    training_data: TrainingData, database: Database, tmp_path: Path
+) -> None:
+    words = " ".join(WORDS[:40])
+    placed = next(
+        task for task in (f"{words} {n}" for n in range(99)) if split_of(task_key(task)) == "test"
+    )
+    older = next(
+        task
+        for task in (f"{words} {n} or" for n in range(99))
+        if split_of(task_key(task)) == "train"
+    )
+    assert alike(older, placed)
+    one, other = " ".join(WORDS[100:160]), " ".join(WORDS[200:260])  # no near-duplicates as a whole
+    rows = [Row(older, one, value=0.75), Row("opening", "yes"), Row(placed, other)]
+    early, _, late = await fill(database, rows)
+    report = await training_data.generate("openai", min_value=0.9, output_dir=tmp_path)
+    assert {each["interaction_id"]: each["split"] for each in provenance(report)}[late] == "test"
+    report = await training_data.generate("openai", min_value=0.7, output_dir=tmp_path)
+    now = {each["interaction_id"]: each["split"] for each in provenance(report)}
+    # Read first, and in training by its own hash.
+    assert (now.get(early), now.get(late)) == ("test", "test"), report.dropped
