@@ -52,7 +52,7 @@ def _what_it_is(
             roles = roles_of(path, language)
             yield from (f"{role} code" for role in _SAID_ROLES if role in roles)
     if collection is CollectionName.ERROR_SOLUTIONS and payload.get("solution_verified") is True:
-        yield "a solution that was seen to work"
+        yield f"a solution that was seen to work{_times(payload)}"
     if collection is CollectionName.INTERACTION_HISTORY:
         value = payload.get("value_score")
         worth = f" (value {value:.2f})" if isinstance(value, int | float) else ""
@@ -65,6 +65,14 @@ def _what_it_is(
                 yield "a past attempt that ended in failure"
             case _:
                 yield "a past task whose outcome is not known"
+
+
+def _times(payload: Mapping[str, JsonValue]) -> str:
+    """How often a solution worked, where it was tried more than once."""
+    worked, failed = payload.get("success_count"), payload.get("failure_count")
+    if not (isinstance(worked, int) and isinstance(failed, int)) or worked + failed < 2:
+        return ""
+    return f" ({worked} of {worked + failed} times)"
 
 
 def _how_it_did(stats: ItemStats) -> Iterator[str]:

@@ -121,6 +121,7 @@ def test_what_was_fixed_once_is_found_by_the_error_wherever_it_comes_up(
         Hooks(home, project, "second", hours=1).fixed("lib/dates.py")
         wait_until(lambda: counts(known(opened)[0]) == (2, 0), timeout=WAIT, what="for a count")
         assert [each["id"] for each in known(opened)] == [row["id"]]
+        wait_until(lambda: "(2 of 2 times)" in solutions(opened, ELSEWHERE)[0]["why"], timeout=WAIT)
 
     with session(home, cwd=project) as again:
         assert solutions(again, ELSEWHERE)[0]["id"] == row["id"]

@@ -266,10 +266,18 @@ async def test_a_solution_that_was_shown_gains_where_the_error_went_and_loses_wh
     )
     lost = await desk.turn(failed(), edited("/w/q.py"), failed(), shown=(item.id,), session="s3")
     silent = await desk.turn(ran("ls"), shown=(item.id,), session="s4")
+    await desk.turn(failed(), session="s5")
+    later = await desk.turn(ran("ls"), shown=(item.id,), session="s5")
+    held = await desk.turn(failed(), failed(), shown=(item.id,), session="s6")
+    await desk.database.execute(
+        "UPDATE exposures SET withheld = true, use_number = NULL WHERE interaction_id = $1", held
+    )
     await desk.lessons.catch_up()
 
     item = await desk.only()
     evidence = dict(await desk.knowledge.evidence(item.id))
+    assert later not in evidence, "nobody tried since"
+    assert held not in evidence, "it was held back"
     assert evidence[helped] is True
     assert evidence[lost] is False
     assert silent not in evidence

@@ -173,7 +173,7 @@ def test_what_is_not_solved_is_told_with_what_was_tried() -> None:
         failed("", code=1),
         failed("something else", code=1),
         failed("grep: x.py: No such file or directory", line="grep -r foo x.py", code=2),
-        failed("ls: cannot access 'x': No such file or directory", line="ls x", code=2),
+        failed("app/a.py:3: error: what a match says", line="grep -rn error .", code=2),
     ],
 )
 def test_what_was_stopped_or_says_nothing_or_only_looked_is_no_failure(action: Action) -> None:
