@@ -75,7 +75,7 @@ CREATE TABLE shown_items (
     withheld   boolean NOT NULL,
     PRIMARY KEY (showing_id, item_id)
 );
-CREATE INDEX shown_items_item ON shown_items (item_id);
+CREATE INDEX shown_items_item ON shown_items (item_id, showing_id);
 
 -- Append-only: the latest row of an interaction is its outcome.
 CREATE TABLE outcomes (

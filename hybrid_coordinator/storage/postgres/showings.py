@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from hybrid_coordinator.domain.showings import Showing, ShownItem
 from hybrid_coordinator.storage.postgres.database import Database, Row
-from hybrid_coordinator.storage.postgres.ids import new_id, parse_id, parse_ids
+from hybrid_coordinator.storage.postgres.ids import id_at, new_id, parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
+
+_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,11 @@ class Showings:
         sessions before others, one that nothing came of yet before others, the one that has most of
         the items, the latest. None where none has any of them."""
         rows = await self._database.fetch(
-            self._queries.of_items, project, list(sessions), parse_ids("context_ids", items)
+            self._queries.of_items,
+            project,
+            list(sessions),
+            parse_ids("context_ids", items),
+            id_at(datetime.now(UTC) - _A_DAY),
         )
         return _showing(rows)
 

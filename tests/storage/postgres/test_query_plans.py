@@ -126,10 +126,10 @@ async def test_hot_queries_read_no_table_from_end_to_end(
 
     stats = await explain(session, interactions.item_stats, one * 5)
     assert stats.scanned == frozenset()
-    assert stats.indexes == {"item_stats_pkey"}
+    assert stats.indexes == {"item_stats_pkey", "imported_knowledge_pkey"}
 
     showings = Showings(database)._queries
-    named = await explain(session, showings.of_items, "p", ["s"], one * 3)
+    named = await explain(session, showings.of_items, "p", ["s"], one * 3, one[0])
     assert named.scanned == frozenset()
     assert named.indexes == {"shown_items_item", "showings_pkey", "shown_items_pkey"}
     nothing = await explain(session, showings.of_nothing, "p", ["s"])
@@ -185,6 +185,10 @@ async def test_what_chance_chose_is_read_by_its_indexes(
     one = await explain(session, credit.of_items, item)
     assert one.scanned == frozenset()
     assert one.indexes == {"exposures_item", "outcomes_interaction"}
+    queries = InteractionRecords(database)._queries
+    past = await explain(session, queries.past_uses, item * 5, item * 20)
+    assert past.scanned == frozenset()
+    assert past.indexes == {"exposures_pkey", "outcomes_interaction"}
     latest = await explain(session, credit.calls, None, 1000)
     assert latest.scanned == frozenset()
     assert latest.indexes >= {"exposures_randomised", "outcomes_interaction"}

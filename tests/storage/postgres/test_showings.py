@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.domain.showings import Showing, ShownItem
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.ids import id_at
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.showings import Showings
 
@@ -54,7 +55,12 @@ async def test_the_most_likely_one_is_found(showings: Showings, database: Databa
     assert await found(C) is None, "it was held back"
     await InteractionRecords(database).add(replace(NEW, showing_id=second))
     assert await found(A) == first, "one that nothing came of yet"
-    await database.execute("UPDATE showings SET created_at = created_at - interval '25 hours'")
+    # As long ago as its id says.
+    yesterday = id_at(datetime.now(UTC) - timedelta(hours=25))
+    await database.execute("DELETE FROM showings WHERE id <> $1", uuid.UUID(first))
+    await database.execute("ALTER TABLE shown_items DROP CONSTRAINT shown_items_showing_id_fkey")
+    for table, column in (("showings", "id"), ("shown_items", "showing_id")):
+        await database.execute(f"UPDATE {table} SET {column} = $1", yesterday)
     assert await found(A) is None, "of the last day"
 
 

@@ -58,7 +58,7 @@ CREATE TABLE shown_items (
     withheld   boolean NOT NULL,
     PRIMARY KEY (showing_id, item_id)
 );
-CREATE INDEX shown_items_item ON shown_items (item_id);
+CREATE INDEX shown_items_item ON shown_items (item_id, showing_id);
 
 -- Whether an outcome was stated by the agent or the user, or inferred from what was seen, and
 -- how sure it is.

@@ -24,17 +24,18 @@ WHERE showing_id = $1
 ORDER BY rank, item_id;
 
 -- name: of_items
--- The one that these items were most likely named from.
+-- The one that these items were most likely named from. Ids are in the order of time, and $4 is that
+-- of a day ago: an item may have been shown often.
 WITH named AS (
     SELECT showing_id, count(*) AS items
     FROM shown_items
-    WHERE item_id = ANY ($3::uuid[]) AND NOT withheld
+    WHERE item_id = ANY ($3::uuid[]) AND showing_id > $4 AND NOT withheld
     GROUP BY showing_id
 ), best AS (
     SELECT showings.*
     FROM named
     JOIN showings ON showings.id = showing_id
-    WHERE project = $1 AND created_at > now() - interval '1 day'
+    WHERE project = $1
     ORDER BY session_id = ANY ($2::text[]) DESC NULLS LAST, interaction_id IS NULL DESC,
         items DESC, created_at DESC
     LIMIT 1
