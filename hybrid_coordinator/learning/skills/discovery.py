@@ -179,22 +179,24 @@ class SkillDiscovery:
         self, project: str, kind: Kind, item_id: str, tasks: list[Task]
     ) -> NewProposal | None:
         """Another version of a skill, written without the tasks held out; rejected at once where
-        those do not find it better than the one in use. None while they are too few to tell."""
+        those do not find it better than the one in use. None while they are too few to tell, or
+        where somebody has just deleted it."""
         kept = kind.kept()
         held = [task for task in kind.tasks if held_out(task.id)]
         successes = [task.query for task in held if task.succeeded]
-        if kept is None or len(successes) < _HELD_OUT_SUCCESSES:
+        entries = await self._knowledge.get_many([item_id])
+        if kept is None or len(successes) < _HELD_OUT_SUCCESSES or not entries:
             return None
-        (item,) = await self._knowledge.get_many([item_id])
+        item = entries[0]
         wording = await self._word(kept)
         fields = {**item.fields, **wording.fields}
         new = replace(item, content=wording.content, fields=fields)
-        entries = await self._skills.neighbours(project, item_id, _OTHERS)
+        beside = await self._skills.neighbours(project, item_id, _OTHERS)
         others = [task.query for task in tasks if task.id not in kind.ids][:_OTHERS]
         result = await replay(
             self._searched(item),
             self._searched(new),
-            others=[*map(self._searched, entries), *others],
+            others=[*map(self._searched, beside), *others],
             successes=successes,
             failures=[task.query for task in held if task.failed],
             embedder=self._embedder,
