@@ -25,6 +25,7 @@ from hybrid_coordinator.domain.recurrence import RECURRENCE_THRESHOLD, same_task
 from hybrid_coordinator.domain.words import words
 from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.learning.skills.clustering import NOISE, hdbscan
+from hybrid_coordinator.learning.skills.kinds import CUT
 from hybrid_coordinator.learning.skills.likeness import NEAREST, distances
 
 _SHUFFLES = 10
@@ -148,17 +149,16 @@ def clustered(data: Path) -> Table:
     tasks = load(data)
     vectors = _vectors(tasks.texts)
     apart = distances(tasks.texts)
-    cut = 1 - RECURRENCE_THRESHOLD
     embedded = np.clip(1 - vectors @ vectors.T, NEAREST, 1)
     kinds = len(set(tasks.templates))
     means = KMeans(kinds, n_init=4, random_state=0).fit(vectors).labels_.astype(np.intp)
     rows = [
-        _cluster_row(
-            "ours: HDBSCAN of tasks that recur", hdbscan(apart, least=_LEAST, cut=cut), tasks
-        ),
-        _cluster_row("HDBSCAN of all tasks", hdbscan(apart, least=_LEAST), tasks),
+        _cluster_row("ours: HDBSCAN with a cut", hdbscan(apart, least=_LEAST, cut=CUT), tasks),
+        _cluster_row("HDBSCAN without it", hdbscan(apart, least=_LEAST), tasks),
         _cluster_row("HDBSCAN by the embedder", hdbscan(embedded, least=_LEAST), tasks),
-        _cluster_row("all that is linked by recurrence", components(apart, cut), tasks),
+        _cluster_row(
+            "all that is linked by recurrence", components(apart, 1 - RECURRENCE_THRESHOLD), tasks
+        ),
         _cluster_row(f"k-means by the embedder, told {kinds}", means, tasks),
     ]
     header = ["clusters", "ARI", "ARI of the clustered", "in no cluster", "number"]
@@ -192,12 +192,11 @@ def _clustered_note(tasks: Tasks) -> str:
 def _cost(texts: Sequence[str]) -> tuple[float, float]:
     rng = random.Random(0)
     many = [" ".join(rng.choices(texts, k=3)) for _ in range(_MANY)]
-    cut = 1 - RECURRENCE_THRESHOLD
     began = time.perf_counter()
-    hdbscan(distances(many), least=_LEAST, cut=cut)
+    hdbscan(distances(many), least=_LEAST, cut=CUT)
     seconds = time.perf_counter() - began
     tracemalloc.start()
-    hdbscan(distances(many), least=_LEAST, cut=cut)
+    hdbscan(distances(many), least=_LEAST, cut=CUT)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return seconds, peak / 1e6

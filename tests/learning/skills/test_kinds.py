@@ -59,3 +59,22 @@ def test_three_more_successes_are_news_of_a_skill_in_use() -> None:
         covered = Covered("skill", closed, frozenset(IDS[:known]))
         assert len(list(candidates([kind], [covered]))) == found
     assert [each.item_id for each in candidates([kind], [])] == [None]
+
+
+def test_a_task_that_is_worded_anew_is_of_the_same_kind() -> None:
+    ways = (
+        "fix the flaky test {} in tests/{}.py, it fails about one run in ten",
+        "{} (tests/{}.py) flakes on CI - fix the flaky test",
+    )
+    things = [
+        ("test_login", "api"),
+        ("test_export", "files"),
+        ("test_cache", "web"),
+        ("test_tail", "io"),
+    ]
+    flaky = [
+        Task(key, ways[at % 2].format(*things[at]), f"session {at}", OutcomeKind.SUCCESS, 1.0)
+        for at, key in enumerate(IDS[:4])
+    ]
+    (kind, other) = sorted(kinds([*flaky, *map(task, IDS[4:8])]), key=lambda each: each.tasks[0].id)
+    assert (kind.ids, other.ids) == (frozenset(IDS[:4]), frozenset(IDS[4:8]))
