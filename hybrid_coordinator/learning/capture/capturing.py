@@ -53,8 +53,8 @@ class Recorder(Protocol):
     """Where turns go."""
 
     async def record(self, turn: Turn) -> str | None:
-        """Record a turn, once however often it is given. The id of its interaction; None where
-        there is nothing in it to learn from."""
+        """Record a turn, once however often it is given; what a later report has more is added.
+        The id of its interaction; None where there is nothing in it to learn from."""
 
 
 class Capture:
@@ -173,13 +173,20 @@ class Capture:
         if await self._drain():
             opened = await self._records.of_session(session)
         showings = {each.event.key: each.showing_id for each in opened}
+        known = {each.event.key for each in opened if each.recorded}
         threads, stray = finished_threads([each.event for each in opened], abandoned=abandoned)
         try:
             for thread in threads:
-                turn = await self._turn(thread, showings)
-                if turn is not None:
-                    await self._recorder.record(turn)
-                await self._records.finish([event.key for event in thread.own])
+                keys = [event.key for event in thread.own]
+                if not known.issuperset(keys):
+                    turn = await self._turn(thread, showings)
+                    if turn is not None:
+                        await self._recorder.record(turn)
+                # An answer need not be the end: a hook of somebody else's may have the agent go on.
+                if thread.over_at is None:
+                    await self._records.mark(keys)
+                else:
+                    await self._records.finish(keys)
             await self._records.finish(stray)
         except UnavailableError:
             raise

@@ -19,6 +19,7 @@ class _Queries:
     open_events: str
     open_sessions: str
     number: str
+    mark: str
     finish: str
     forget: str
     last_event: str
@@ -27,10 +28,12 @@ class _Queries:
 
 @dataclass(frozen=True, slots=True)
 class OpenEvent:
-    """An event that is in no turn yet, with the showing of what was injected for it."""
+    """An event whose turn is not over, with the showing of what was injected for it, and whether
+    the turn is in the record already."""
 
     event: CapturedEvent
     showing_id: str | None = None
+    recorded: bool = False
 
 
 class CapturedEvents:
@@ -62,7 +65,7 @@ class CapturedEvents:
         await self._database.execute(self._queries.show, key, parse_id("showing_id", showing_id))
 
     async def of_session(self, session_id: str) -> list[OpenEvent]:
-        """The events of a session that are in no turn yet, in the order of their clock."""
+        """The events of a session whose turns are not over, in the order of their clock."""
         rows = await self._database.fetch(self._queries.open_events, session_id)
         return [
             OpenEvent(
@@ -79,6 +82,7 @@ class CapturedEvents:
                     content=row["content"],
                 ),
                 None if row["showing_id"] is None else str(row["showing_id"]),
+                row["recorded"],
             )
             for row in rows
         ]
@@ -95,8 +99,12 @@ class CapturedEvents:
         number: int = await self._database.fetch_value(self._queries.number, key, digest)
         return number
 
+    async def mark(self, keys: Sequence[str]) -> None:
+        """The turn of the events is in the record, and may still go on."""
+        await self._database.execute(self._queries.mark, list(keys))
+
     async def finish(self, keys: Sequence[str]) -> None:
-        """The events are in a turn now, or never will be: what they told is dropped."""
+        """The turn of the events is over, or there is none: what they told is dropped."""
         await self._database.execute(self._queries.finish, list(keys))
 
     async def forget(self, days: int) -> None:

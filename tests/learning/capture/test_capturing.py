@@ -88,13 +88,35 @@ async def test_a_turn_holds_what_happened(world: World) -> None:
     assert state.last_event is not None
 
 
-async def test_what_events_told_is_dropped_once_it_is_a_turn(
+async def test_what_events_told_is_dropped_once_their_turn_is_over(
     world: World, database: Database
 ) -> None:
-    await world.take(whole_turn(Telling()))
+    session = Telling()
+    await world.take(whole_turn(session))
     await world.capture.catch_up()
+    assert (await world.capture.state()).waiting == 0
+    await world.take([session.end()])
+    await world.capture.catch_up()
+    assert len(world.recorded.turns) == 1
     left = await database.fetch("SELECT done, content FROM captured_events")
-    assert [(row["done"], row["content"]) for row in left] == [(True, {})] * 4
+    assert [(row["done"], row["content"]) for row in left] == [(True, {})] * 5
+
+
+async def test_a_turn_that_goes_on_after_its_answer_is_told_again_with_all_of_it(
+    world: World,
+) -> None:
+    session = Telling()
+    await world.take(whole_turn(session))
+    await world.capture.catch_up()
+    more = [session.command("make lint"), session.stop("and linted", stop_hook_active=True)]
+    await world.take(more)
+    await world.capture.catch_up()
+    await world.take([session.prompt("now the next", prompt_id="p2")])
+    await world.capture.catch_up()
+    first, again = world.recorded.turns
+    assert again.key == first.key
+    assert [each.subject for each in again.actions] == ["make", "make", "make lint"]
+    assert (first.response, again.response) == ("fixed", "and linted")
 
 
 async def test_told_twice_is_told_once(world: World) -> None:
@@ -201,10 +223,7 @@ async def test_a_turn_that_was_recorded_just_before_a_crash_keeps_its_key(
     await world.take(whole_turn(Telling()))
     await world.capture.catch_up()
     # As if it had been killed between the two.
-    await database.execute(
-        "UPDATE captured_events SET done = false, content = $1 WHERE kind IN ('prompt', 'stop')",
-        {"prompt": "fix it", "response": "fixed", "running": 0},
-    )
+    await database.execute("UPDATE captured_events SET recorded = false")
     await world.capture.sweep()
     assert len(world.keys()) == 2
     assert len(set(world.keys())) == 1

@@ -93,3 +93,15 @@ async def test_old_finished_events_are_forgotten_but_for_the_count_of_prompts(
     await records.forget(30)
     left = await database.fetch("SELECT key FROM captured_events ORDER BY key")
     assert [row["key"] for row in left] == ["k1", "open"]
+
+
+async def test_an_event_of_a_recorded_turn_stays_until_the_turn_is_over(
+    database: Database,
+) -> None:
+    records = CapturedEvents(database)
+    await records.add(PROMPT)
+    await records.mark(["k1"])
+    assert await records.of_session("s") == [OpenEvent(PROMPT, recorded=True)]
+    assert await records.waiting() == 0
+    await records.finish(["k1"])
+    assert await records.of_session("s") == []

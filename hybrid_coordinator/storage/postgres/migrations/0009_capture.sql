@@ -20,7 +20,9 @@ CREATE TABLE captured_events (
     occurrence  integer CHECK (occurrence >= 1),
     -- The context that was injected.
     showing_id  uuid,
-    -- Emptied once the event is in a turn, or will never be.
+    -- Whether its turn is in the record; the turn may still go on.
+    recorded    boolean NOT NULL DEFAULT false,
+    -- Emptied once the event's turn is over, or where there is none.
     content     jsonb NOT NULL,
     done        boolean NOT NULL DEFAULT false,
     received_at timestamptz NOT NULL DEFAULT now()

@@ -12,7 +12,8 @@ UPDATE captured_events SET showing_id = $2 WHERE key = $1 AND NOT done;
 
 -- name: open_events
 SELECT
-    key, session_id, kind, at, tick, project, prompt_id, agent_id, digest, content, showing_id
+    key, session_id, kind, at, tick, project, prompt_id, agent_id, digest, content, showing_id,
+    recorded
 FROM captured_events
 WHERE session_id = $1 AND NOT done
 ORDER BY at, tick;
@@ -38,6 +39,9 @@ SET
 WHERE key = $1
 RETURNING occurrence;
 
+-- name: mark
+UPDATE captured_events SET recorded = true WHERE key = ANY($1::text[]) AND NOT recorded;
+
 -- name: finish
 UPDATE captured_events SET done = true, content = '{}' WHERE key = ANY($1::text[]) AND NOT done;
 
@@ -49,4 +53,4 @@ WHERE done AND occurrence IS NULL AND received_at < now() - make_interval(days =
 SELECT max(received_at) FROM captured_events;
 
 -- name: waiting
-SELECT count(*) FROM captured_events WHERE NOT done;
+SELECT count(*) FROM captured_events WHERE NOT done AND NOT recorded;
