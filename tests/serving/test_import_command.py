@@ -16,7 +16,7 @@ from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.serving.cli.imports import since_when
 from hybrid_coordinator.storage.postgres.database import Database
 from tests.learning.sessions.session_files import START, SessionFile
-from tests.support.stdio import command, owner_of, session
+from tests.support.stdio import command, owner_of, session, wait_until
 from tests.support.terminal import Terminal
 
 
@@ -58,12 +58,16 @@ def test_what_was_imported_is_found_by_the_next_question(home: Path, tmp_path: P
     again = imported(home, CLAUDE_CONFIG_DIR=str(config))
     assert (again["files"], again["unchanged"], again["turns"]) == (0, 2, 0)
 
+    question = "the flux capacitor's coil is cold, how to repair?"
     with session(home, cwd=project) as opened:
-        found = opened.tool(
-            "augment_query", query="the flux capacitor's coil is cold, how to repair?"
-        )
-    history = found["interaction_history"]
-    assert any("Heated coil" in item["text"] for item in history)
+        # The index follows the record behind the import's back.
+        wait_until(lambda: opened.request("hybrid/stats")["unprojected"] == 0, timeout=60)
+        found = opened.tool("augment_query", query=question, collections=["interaction-history"])[
+            "interaction_history"
+        ]
+        assert found
+        assert all("Heated coil" in item["text"] for item in found)
+        assert not opened.tool("augment_query", query=question)["abstained"]
     kept = exported(home)
     assert {row["outcome"]["source"] for row in kept} == {"inferred"}
     assert {row["created_at"][:10] for row in kept} == {"2026-03-01", "2026-03-02"}
