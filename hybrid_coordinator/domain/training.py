@@ -61,6 +61,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedAnswer:
+    """What was answered in an interaction that failed, and by which model."""
+
+    interaction_id: str
+    model_used: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """An interaction that failed, without its answer."""
 

@@ -38,7 +38,7 @@ _SHAPES = {
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What a dataset holds: ``candidates`` is ``counts`` and ``dropped`` summed up, ``models`` and
-    ``projects`` count the examples of each, ``made_at`` has a time zone."""
+    ``projects`` count the examples that each has a part in, ``made_at`` has a time zone."""
 
     layout: DatasetFormat
     made_at: datetime

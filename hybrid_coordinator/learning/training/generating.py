@@ -15,7 +15,7 @@ from typing import TypeVar
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.personal import without_personal_data
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.domain.training import SPLITS, Answer, Candidate, Place
+from hybrid_coordinator.domain.training import SPLITS, Answer, Candidate, FailedAnswer, Place
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.learning.training.card import Contents, card, manifest
 from hybrid_coordinator.learning.training.examples import (
@@ -25,7 +25,12 @@ from hybrid_coordinator.learning.training.examples import (
     render,
 )
 from hybrid_coordinator.learning.training.files import DatasetWriter
-from hybrid_coordinator.learning.training.filters import MIN_CONFIDENCE, reason_to_drop, usable
+from hybrid_coordinator.learning.training.filters import (
+    MIN_CONFIDENCE,
+    REASONS,
+    reason_to_drop,
+    usable,
+)
 from hybrid_coordinator.learning.training.minhash import NearDuplicates, Signature, signature
 from hybrid_coordinator.learning.training.pairs import FailedAnswers
 from hybrid_coordinator.learning.training.splits import MOST_OF_A_TASK, Splits
@@ -136,7 +141,7 @@ class TrainingData:
 
     async def _rejected(
         self, record: TrainingExport, batch: Sequence[Candidate], failed: FailedAnswers
-    ) -> dict[str, list[Answer]]:
+    ) -> dict[str, list[FailedAnswer]]:
         """Failed answers by the id of the success that they belong to, the best match first."""
         wanted = await asyncio.to_thread(lambda: {row.id: failed.of(row) for row in batch})
         ids = sorted({each for found in wanted.values() for each in found})
@@ -185,7 +190,7 @@ class _Export:
             self._splits.remember(place, session)
 
     def add(
-        self, batch: Sequence[Candidate], rejected: Mapping[str, Sequence[Answer]] | None
+        self, batch: Sequence[Candidate], rejected: Mapping[str, Sequence[FailedAnswer]] | None
     ) -> list[tuple[str, Place]]:
         """Write the interactions that make an example; returns the places that are new.
         ``rejected`` holds failed answers by interaction, None where no pairs are wanted."""
@@ -210,12 +215,12 @@ class _Export:
             max_examples=self._max_examples,
             candidates=self.read,
             counts={split: self.counts[split] for split in SPLITS},
-            dropped=dict(sorted(self._dropped.items())),
+            dropped={reason: self._dropped[reason] for reason in REASONS if self._dropped[reason]},
             models=dict(sorted(self._models.items())),
             projects=dict(sorted(self._projects.items())),
         )
 
-    def _take(self, row: Candidate, failed: Sequence[Answer] | None) -> Place:
+    def _take(self, row: Candidate, failed: Sequence[FailedAnswer] | None) -> Place:
         """Write an example.
 
         Raises:
@@ -225,7 +230,7 @@ class _Export:
         if reason := reason_to_drop(clean):
             raise _DroppedError(reason)
         rejected = None if failed is None else self._rejected(clean.answer, failed)
-        example = Example(clean.query, clean.answer, rejected)
+        example = Example(clean.query, clean.answer, None if rejected is None else rejected.answer)
         looks = self._looks_of_new(example)
         place = self._place(clean)
         if self._of_task[place.task_group] == MOST_OF_A_TASK:
@@ -236,7 +241,7 @@ class _Export:
         self._of_task[place.task_group] += 1
         if row.split is None:
             self._splits.remember(place, row.session_id)
-        self._write(row, example, place)
+        self._write(row, rejected, example, place)
         return place
 
     def _clean(self, text: str) -> str:
@@ -256,13 +261,14 @@ class _Export:
         )
         return Answer(self._clean(answer.text), steps)
 
-    def _rejected(self, chosen: Answer, failed: Sequence[Answer]) -> Answer:
+    def _rejected(self, chosen: Answer, failed: Sequence[FailedAnswer]) -> FailedAnswer:
         """The first failed answer that the chosen one can be preferred to."""
-        good = [each for each in map(self._clean_answer, failed) if usable(each)]
+        clean = [replace(each, answer=self._clean_answer(each.answer)) for each in failed]
+        good = [each for each in clean if usable(each.answer)]
         if not good:
             raise _DroppedError("no_pair")
         for each in good:
-            if each.text.split() != chosen.text.split():
+            if each.answer.text.split() != chosen.text.split():
                 return each
         raise _DroppedError("same_answer")
 
@@ -286,12 +292,14 @@ class _Export:
             raise _DroppedError("bridges_splits")
         return place
 
-    def _write(self, row: Candidate, example: Example, place: Place) -> None:
+    def _write(
+        self, row: Candidate, rejected: FailedAnswer | None, example: Example, place: Place
+    ) -> None:
         self.counts[place.split] += 1
         self._models[row.model_used] += 1
         self._projects[row.project] += 1
         self._writer.write(place.split, render(example, self.layout))
-        origin = {
+        origin: dict[str, JsonValue] = {
             "split": place.split,
             "line": self.counts[place.split],
             "interaction_id": row.id,
@@ -301,6 +309,11 @@ class _Export:
             "outcome_source": row.outcome.source.value,
             "task_group": place.task_group.hex(),
         }
+        if rejected is not None:
+            if rejected.model_used != row.model_used:
+                self._models[rejected.model_used] += 1
+            origin["rejected_interaction_id"] = rejected.interaction_id
+            origin["rejected_model"] = rejected.model_used
         self._writer.write(_PROVENANCE, json.dumps(origin, ensure_ascii=False))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from hybrid_coordinator.domain.interactions import Outcome, OutcomeKind, OutcomeSource
-from hybrid_coordinator.domain.training import Answer, Candidate, Failure, Place, Step
+from hybrid_coordinator.domain.training import Answer, Candidate, FailedAnswer, Failure, Place, Step
 from hybrid_coordinator.domain.turns import Action, ActionKind
 from hybrid_coordinator.storage.postgres.database import Database, Row, Session
 from hybrid_coordinator.storage.postgres.queries import load_queries
@@ -84,10 +84,14 @@ class TrainingExport:
                 identity = str(row["id"])
                 yield Failure(identity, row["session_id"], row["query"], row["created_at"])
 
-    async def answers(self, ids: Sequence[str]) -> dict[str, Answer]:
+    async def answers(self, ids: Sequence[str]) -> dict[str, FailedAnswer]:
         """What was answered in these interactions, by id; those that are gone are left out."""
         rows = await self._database.fetch(self._queries.answers, [UUID(each) for each in ids])
-        return {str(row["id"]): Answer(row["response"], _steps(row)) for row in rows}
+        found = [
+            FailedAnswer(str(row["id"]), row["model_used"], Answer(row["response"], _steps(row)))
+            for row in rows
+        ]
+        return {each.interaction_id: each for each in found}
 
     async def assign(self, places: Sequence[tuple[str, Place]]) -> None:
         """Keep the places of these interactions, durably and at once: beside the transaction of

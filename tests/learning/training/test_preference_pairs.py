@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from hybrid_coordinator.learning.training.generating import TrainingData
 from hybrid_coordinator.storage.postgres.database import Database
-from tests.learning.training.conftest import Row, fill, lines
+from tests.learning.training.conftest import Row, fill, lines, provenance
 
 TASK = "Why does the nightly import of invoices stop after the third file on the new server?"
 NEARLY = f"Please tell: {TASK}"
@@ -103,12 +104,21 @@ async def test_what_was_done_stands_on_both_sides(
     training_data: TrainingData, database: Database, tmp_path: Path
 ) -> None:
     rows = [
-        failed("fix it", "Fixed.", steps=((1, "command", "pytest", 1, "1 failed"),)),
+        failed(
+            "fix it", "Fixed.", model="llama3.2", steps=((1, "command", "pytest", 1, "1 failed"),)
+        ),
         Row("fix it", "Fixed it.", steps=((1, "edit", "a.py", None, "+1"),)),
     ]
-    await fill(database, rows)
+    bad, _ = await fill(database, rows)
     report = await training_data.generate("dpo", min_value=0.7, output_dir=tmp_path)
     (pair,) = lines(report)
     assert pair["rejected"][1]["content"] == "1 failed\nexit code 1"
     assert pair["chosen"][1]["content"] == "+1\ndone"
     assert [tool["function"]["name"] for tool in pair["tools"]] == ["run_command", "edit_file"]
+    (told,) = provenance(report)
+    assert (told["rejected_interaction_id"], told["rejected_model"]) == (bad, "llama3.2")
+    manifest = json.loads((report.paths["train"].parent / "manifest.json").read_text("utf-8"))
+    assert [(each["model"], each["examples"]) for each in manifest["models"]] == [
+        ("llama3.2", 1),
+        ("m", 1),
+    ]

@@ -65,7 +65,7 @@ ORDER BY interactions.created_at, interactions.id;
 
 -- name: answers
 SELECT
-    id, response,
+    id, response, model_used,
     (
         SELECT jsonb_agg(to_jsonb(actions) ORDER BY position)
         FROM actions
