@@ -162,13 +162,13 @@ class FailureLessons:
     async def _keep_caution(
         self, failure: Failure, episodes: Sequence[Episode], known: Sequence[KnowledgeItem]
     ) -> Iterable[str]:
-        """Of a failure that nothing solved, at most what did not help; if it came up twice, or if
-        that was how it ended."""
+        """Of a failure that nothing solved, at most what did not help: what was tried before it
+        came up again, or, where it was only told, what was done before it ended so."""
         last = episodes[failure.seen[-1]]
-        serious = len(failure.seen) > 1 or last.outcome is OutcomeKind.FAILURE
+        over = failure.run is not None or last.outcome is OutcomeKind.FAILURE
         text = self._scrubber.scrub(caution(failure, last.response))
         solved = any(not _is_caution(item) and not item.deprecated for item in known)
-        if not serious or not text or solved or last.interrupted:
+        if not over or not text or solved or last.interrupted:
             return ()
         title = self._scrubber.scrub(f"{failure.signature.title} {_UNSOLVED}")
         met = {episodes[place].id: episodes[place].created_at for place in failure.seen}

@@ -248,6 +248,21 @@ async def test_a_caution_goes_when_a_fix_comes_and_does_not_come_back(desk: Desk
     assert [each.id for each in await desk.entries()] == [item.id]
 
 
+async def test_a_failure_that_was_only_told_is_a_caution_while_it_is_how_it_ended(
+    desk: Desk,
+) -> None:
+    turn = await desk.turn(response="Moved the import to the top.")
+    await desk.outcome(turn, OutcomeKind.FAILURE, "ImportError: cannot import name 'x'")
+    await desk.outcome(turn, OutcomeKind.PARTIAL)
+    await desk.lessons.catch_up()
+    assert await desk.entries() == []
+    await desk.outcome(turn, OutcomeKind.FAILURE)
+    await desk.lessons.catch_up()
+    item = await desk.only()
+    assert item.content == "Not solved yet.\nDid not help: Moved the import to the top."
+    assert item.fields["solution_verified"] is False
+
+
 async def test_a_turn_that_was_broken_off_gives_no_caution(desk: Desk) -> None:
     await desk.turn(failed(), edited("/w/a.py"), failed(), interrupted=True)
     await desk.lessons.catch_up()
@@ -473,6 +488,18 @@ async def test_two_coordinators_that_look_at_once_keep_one_entry(desk: Desk) -> 
     assert item.fields["success_count"] == len(turns)
     assert item.fields["confidence_score"] == confidence(len(turns), 0)
     assert await desk.unexamined() == 0
+
+
+async def test_two_coordinators_that_learn_two_solutions_at_once_keep_both(desk: Desk) -> None:
+    reinstall = ran("pip install --force-reinstall shop-ext")
+    one = await desk.turn(failed(), edited(), passed(), response=FIXED, session="s1")
+    other = await desk.turn(failed(), reinstall, passed(), response=OTHER_FIX, session="s2")
+    await asyncio.gather(desk.learner().learn(one), desk.learner().learn(other))
+    first, second = await desk.entries()
+    assert (first.title, second.title) == (IMPORT_TITLE, f"{IMPORT_TITLE} (solution 2)")
+    assert {first.content.split(".")[0], second.content.split(".")[0]} == {
+        text.split(".")[0] for text in (FIXED, OTHER_FIX)
+    }
 
 
 async def test_what_was_interrupted_anywhere_is_finished_later(desk: Desk) -> None:
