@@ -96,3 +96,17 @@ async def test_many_rows_go_in_steps_that_let_others_in(database: Database, tmp_
         assert await work == 450
         assert len(await parts.interactions.get_many(written)) == 3
         assert await database.fetch_value("SELECT count(*) FROM forgotten") == 450
+
+
+async def test_what_an_item_did_a_million_uses_ago_can_be_taken_back(
+    database: Database, tmp_path: Path
+) -> None:
+    async with owning(database, tmp_path) as (parts, _):
+        entry = await learned(parts, "Lesson", "text", origin=Origin.STATED)
+        await worked(parts, "one", shown=(entry,))
+        await age(database, 91)
+        await worked(parts, "two", shown=(entry,))
+        await database.execute("UPDATE item_stats SET last_use = 1000000")
+        await database.execute("UPDATE exposures SET use_number = 1000000 WHERE use_number = 2")
+        assert await retention(database, parts, 90).work() == 1
+        assert (await parts.interactions.item_stats([entry]))[entry].uses == 1

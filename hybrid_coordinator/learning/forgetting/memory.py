@@ -33,7 +33,8 @@ from hybrid_coordinator.storage.postgres.source_files import SourceFiles
 Told = Callable[[int], Awaitable[None]]
 """Told how many things are deleted so far."""
 
-_A_TRANSACTION = 500
+_A_TRANSACTION = 100
+"""Outcomes wait meanwhile: some 1 ms a row."""
 _CODE = CollectionName.CODEBASE_CONTEXT
 _HISTORY = CollectionName.INTERACTION_HISTORY
 _INDEX_SECONDS = 5.0

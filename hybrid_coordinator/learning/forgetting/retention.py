@@ -11,8 +11,8 @@ from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.storage.postgres.forgetting import Forgetting
 from hybrid_coordinator.storage.postgres.forgotten import Tombstones
 
-_A_TRANSACTION = 200
-"""A few milliseconds in which nobody else waits for a lock."""
+_A_TRANSACTION = 25
+"""Outcomes wait meanwhile: some 1 ms a row."""
 _PASS_SECONDS = 3600.0
 _SHOWINGS = timedelta(days=30)
 _TOMBSTONES = timedelta(days=30)

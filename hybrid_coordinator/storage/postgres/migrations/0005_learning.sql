@@ -121,13 +121,14 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- What is left of a use after so many later ones of the same item: in the long run, and of late.
+-- Bounded, since Postgres refuses powers that are too small for a number.
 CREATE FUNCTION aged(later_uses bigint) RETURNS double precision
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT 0.995 ^ later_uses::double precision
+    SELECT 0.995 ^ least(later_uses, 50000)::double precision
 $$;
 CREATE FUNCTION aged_fast(later_uses bigint) RETURNS double precision
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT 0.9 ^ later_uses::double precision
+    SELECT 0.9 ^ least(later_uses, 5000)::double precision
 $$;
 
 -- Put an outcome down to the items that were used, in place of the one before; NULL is none. Who
