@@ -85,6 +85,8 @@ def test_stats_export_and_collections(home: Path, tmp_path: Path) -> None:
         "kind": "partial",
         "feedback": 0,
         "evidence": "pytest: 1 failed",
+        "source": "stated",
+        "confidence": 1.0,
     }
     refused = command(home, "export", "--output", str(tmp_path / "no" / "such" / "file"))
     assert (refused.returncode, refused.stdout) == (1, "")
