@@ -88,7 +88,7 @@ def test_a_person_reads_a_table(home: Path, tmp_path: Path) -> None:
 
 
 def test_a_terminal_shows_how_far_it_is(home: Path, tmp_path: Path) -> None:
-    folder = write_sessions(tmp_path / "files", 3, turns=30)
+    folder = write_sessions(tmp_path / "files", 2)
     with Terminal(home, "import", "claude-code", "--path", str(folder)) as terminal:
         terminal.until("importing")
         assert "turns imported" in terminal.until("outcomes inferred")
@@ -102,9 +102,8 @@ async def test_a_killed_import_goes_on_where_it_was(
     where = ("--path", str(folder))
     settings = {"DATABASE_URL": dsn, "HYBRID_STORAGE_TIMEOUT_SECONDS": "600"}
 
-    async def stored() -> int:
-        count: int = await database.fetch_value("SELECT count(*) FROM interactions")
-        return count
+    def stored() -> int:
+        return json.loads(command(home, "stats", "--json", **settings).stdout)["interactions"]
 
     started = await asyncio.to_thread(command, home, "stats", **settings)
     assert started.returncode == 0, started.stderr
@@ -114,16 +113,14 @@ async def test_a_killed_import_goes_on_where_it_was(
         running = asyncio.create_task(
             asyncio.to_thread(command, home, "import", "claude-code", *where, **settings)
         )
-        async with asyncio.timeout(60):
-            while await stored() < 6:
-                await asyncio.sleep(0.05)
+        await asyncio.to_thread(wait_until, lambda: stored() >= 6, timeout=60)
         owner = psutil.Process(owner_of(home))
         owner.kill()
         await asyncio.to_thread(owner.wait, 30)
         broken_off = await running
         assert broken_off.returncode == 1
         assert "closed the connection" in broken_off.stderr
-    assert await stored() == 6
+    assert await database.fetch_value("SELECT count(*) FROM interactions") == 6
 
     report = await asyncio.to_thread(imported, home, *where, **settings)
     assert (report["files"], report["unchanged"]) == (4, 0)
