@@ -146,21 +146,16 @@ class SessionImporter:
     ) -> None:
         """Bring one file into the record, then judge its sessions, then note that it is done.
         ``reached`` is told how many of its bytes are."""
-        recorded: list[str] = []
         sessions: dict[tuple[str, str], None] = {}
         try:
             while batch := await asyncio.to_thread(one.take, _AT_ONCE):
-                await asyncio.gather(
-                    *(self._store(each, tally, recorded, sessions) for each in batch)
-                )
+                await asyncio.gather(*(self._store(each, tally, sessions) for each in batch))
                 await reached(one.reader.bytes_read)
         except OSError as error:
             tally.unreadable[one.file.path] = error.strerror or str(error)
             return
         for project, session_id in sessions:
             tally.outcomes += await self._inference.review(project, session_id)
-        for interaction_id in recorded:
-            await self._recorder.recorded(interaction_id)
         tally.files += 1
         tally.skipped += one.skipped
         tally.used_lines += one.reader.account.used
@@ -172,7 +167,6 @@ class SessionImporter:
         self,
         read: ReadTurn,
         tally: _Tally,
-        recorded: list[str],
         sessions: dict[tuple[str, str], None],
     ) -> None:
         stored = await self._recorder.store(read.turn)
@@ -180,7 +174,6 @@ class SessionImporter:
             tally.skipped[stored.report] += 1
             return
         tally.stored[stored.report] += 1
-        recorded.append(stored.id)
         sessions[storable(read.turn.project), storable(read.turn.session_id)] = None
 
 

@@ -7,7 +7,6 @@ turn before it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from hybrid_coordinator.domain.clipping import clipped, storable
@@ -25,9 +24,6 @@ from hybrid_coordinator.learning.tracking import (
 MAX_ACTIONS = 200
 _MAX_COUNT = 2**31 - 1
 
-AfterRecorded = Callable[[str], Awaitable[None]]
-"""Told the id of an interaction once its turn and what is inferred from it are stored."""
-
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -38,22 +34,12 @@ class Recorded:
     report: str
 
 
-async def nothing_more(_: str) -> None:
-    """What follows a recorded turn where nothing does."""
-
-
 class TurnRecorder:
     """Writes turns to the record. ``skipped`` counts those left out by the reason."""
 
-    def __init__(
-        self,
-        tracker: Tracker,
-        inference: OutcomeInference,
-        after_recorded: AfterRecorded = nothing_more,
-    ) -> None:
+    def __init__(self, tracker: Tracker, inference: OutcomeInference) -> None:
         self._tracker = tracker
         self._inference = inference
-        self._after_recorded = after_recorded
         self.skipped: Counter[str] = Counter()
 
     async def record(self, turn: Turn) -> str | None:
@@ -66,7 +52,6 @@ class TurnRecorder:
             return None
         if recorded.report != TurnReport.KNOWN:
             await self._inference.follow(turn.project, turn.session_id)
-            await self.recorded(recorded.id)
         return recorded.id
 
     async def store(self, turn: Turn) -> Recorded:
@@ -85,10 +70,6 @@ class TurnRecorder:
             self.skipped[reason] += 1
             return Recorded(None, reason)
         return Recorded(tracked.id, tracked.report.value)
-
-    async def recorded(self, interaction_id: str) -> None:
-        """Let what follows a recorded turn begin."""
-        await self._after_recorded(interaction_id)
 
 
 def interaction_of(turn: Turn) -> NewInteraction:

@@ -15,34 +15,31 @@ from hybrid_coordinator.learning.tracking import Tracker
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.imported_files import ImportedFiles
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+from hybrid_coordinator.storage.postgres.showings import Showings
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.edge import EdgeIndex
 
 
 @dataclass
 class Learning:
-    """The parts, and what they told: ``woken`` times, and ``followed`` interactions."""
+    """The parts, and how often they told of something: ``woken``."""
 
     records: InteractionRecords
     index: EdgeIndex
     database: Database
     woken: list[None] = field(default_factory=list)
-    followed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         def wake() -> None:
             self.woken.append(None)
-
-        async def follow(interaction_id: str) -> None:
-            self.followed.append(interaction_id)
 
         scrubber = Scrubber()
         self.outcomes = OutcomeRecorder(
             self.records, self.index, Bm25Encoder(), lambda: 0.7, wake, scrubber
         )
         self.inference = OutcomeInference(self.records, self.outcomes)
-        tracker = Tracker(self.records, wake, scrubber)
-        self.recorder = TurnRecorder(tracker, self.inference, follow)
+        tracker = Tracker(self.records, Showings(self.database), wake, scrubber)
+        self.recorder = TurnRecorder(tracker, self.inference)
         self.importer = SessionImporter(ImportedFiles(self.database), self.recorder, self.inference)
 
     async def count(self, table: str) -> int:

@@ -30,14 +30,12 @@ async def test_a_turn_is_an_interaction_with_its_steps_and_time(learning: Learni
     assert (found.created_at, found.tokens_used, found.latency_ms) == (seen.started_at, 7, 9)
     assert tuple(await learning.records.actions(recorded)) == seen.actions
     assert learning.woken
-    assert learning.followed == [recorded]
 
 
 async def test_a_second_report_changes_nothing(learning: Learning) -> None:
     seen = turn("Fix the login", ran("pytest"), edited())
     first = await learning.recorder.record(seen)
     assert await learning.recorder.record(replace(seen, tokens_used=99)) == first
-    assert learning.followed == [first]
     assert await learning.count("interactions") == 1
     assert await learning.count("actions") == 2
     reports = await asyncio.gather(*(learning.recorder.record(seen) for _ in range(5)))
@@ -54,7 +52,6 @@ async def test_a_fuller_report_completes_the_first(learning: Learning) -> None:
     outcome = (await learning.records.get(first)).outcome
     assert outcome is not None
     assert outcome.kind is OutcomeKind.SUCCESS
-    assert learning.followed == [first, first]
 
 
 async def test_secrets_and_injected_context_are_not_written(learning: Learning) -> None:
