@@ -58,6 +58,12 @@ def test_strata_are_compared_within():
     assert not uplift([easy, hard]).identifiable
 
 
+def test_larger_strata_weigh_more():
+    # By n1 n2 / (n1 + n2): 9.09 and 1.82.
+    found = uplift([stratum((90, 100), (5, 10)), stratum((10, 20), (1, 2))])
+    assert found.difference == pytest.approx(0.4 * 5 / 6)
+
+
 def test_unsure_outcomes_widen_the_interval():
     sure = uplift([Stratum(Arm(50, 50, 40), Arm(50, 50, 20))])
     unsure = uplift([Stratum(Arm(50, 25, 20), Arm(50, 25, 10))])
