@@ -159,6 +159,12 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT 0.9 ^ least(later_uses, 5000)::double precision
 $$;
 
+-- What is left of a sum after one more use; nothing of what is too small to be a number for long.
+CREATE FUNCTION faded(mass double precision, share double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN mass < 1e-200 THEN 0 ELSE mass * share END
+$$;
+
 -- Put an outcome down to the items that were used, in place of the one before; NULL is none. Who
 -- changes several rows of item_stats locks them in the order of their ids, so that nobody waits
 -- for someone who waits for him.

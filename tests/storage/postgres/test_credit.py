@@ -118,6 +118,17 @@ async def test_what_is_deleted_counts_no_more(
     assert (await counts(database))[A] == pytest.approx(found[A])
 
 
+async def test_what_an_item_did_long_ago_fades_to_nothing(
+    records: InteractionRecords, database: Database
+) -> None:
+    first = await records.add(NEW, None, [Exposure(A, 1, cited=True)])
+    await records.set_outcome(first, SUCCESS, 0.5, {})
+    # As after some 7,000 uses of which nobody told how they ended.
+    await database.execute("UPDATE item_stats SET gained_lately = 4.9e-324, gained = 4.9e-324")
+    await records.add(NEW, None, [Exposure(A, 1)])
+    assert await counts(database) == {A: [2, 2, 1, 0, 0, 0, 0, 0]}
+
+
 @dataclass(frozen=True)
 class Step:
     """Something that happens to the ledger: a use of items, an outcome of an earlier one, or that

@@ -29,10 +29,10 @@ WITH interaction AS (
     SET
         uses = item_stats.uses + 1,
         last_use = item_stats.last_use + 1,
-        gained = item_stats.gained * aged(1),
-        lost = item_stats.lost * aged(1),
-        gained_lately = item_stats.gained_lately * aged_fast(1),
-        lost_lately = item_stats.lost_lately * aged_fast(1)
+        gained = faded(item_stats.gained, aged(1)),
+        lost = faded(item_stats.lost, aged(1)),
+        gained_lately = faded(item_stats.gained_lately, aged_fast(1)),
+        lost_lately = faded(item_stats.lost_lately, aged_fast(1))
     RETURNING item_id, last_use
 ), shown AS (
     INSERT INTO exposures
