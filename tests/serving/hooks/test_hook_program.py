@@ -46,10 +46,14 @@ def a_coordinator_that(home: Path, answers: bytes) -> Iterator[list[bytes]]:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(place))
     listener.listen()
+    listener.settimeout(60)
     told: list[bytes] = []
 
     def serve() -> None:
-        connection, _ = listener.accept()
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            return  # the machine was so busy that the hook gave up before it called
         with connection, connection.makefile("rb") as lines:
             if answers:
                 connection.sendall(answers)
@@ -61,7 +65,7 @@ def a_coordinator_that(home: Path, answers: bytes) -> Iterator[list[bytes]]:
     try:
         yield told
     finally:
-        thread.join(60)
+        thread.join(120)
         listener.close()
 
 
@@ -131,7 +135,7 @@ def test_a_full_disk_breaks_nothing_and_leaves_no_half_of_a_file(tmp_path: Path)
 
 def test_a_coordinator_that_hangs_costs_the_wait_and_no_event(tmp_path: Path) -> None:
     with a_coordinator_that(tmp_path, b"") as told:
-        done = run_hook(tmp_path, "ask", PROMPT, seconds=0.5)
+        done = run_hook(tmp_path, "ask", PROMPT, seconds=5)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert len(told) == 2
     (file,) = inbox(tmp_path)
