@@ -11,6 +11,7 @@ import pytest
 
 from hybrid_coordinator.storage.postgres.answers import Answers
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
+from hybrid_coordinator.storage.postgres.captured import CapturedEvents
 from hybrid_coordinator.storage.postgres.credit import Credit
 from hybrid_coordinator.storage.postgres.database import Database, Session
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
@@ -115,6 +116,32 @@ async def test_the_cache_is_kept_within_its_bound_by_its_indexes(
     assert found.scanned == frozenset()
     assert found.indexes == {"cached_answers_used", "cached_answers_pkey"}
     assert found.sorts == 0
+
+
+FILL_CAPTURED = """
+INSERT INTO captured_events
+    (key, session_id, kind, at, tick, project, digest, occurrence, content, done, received_at)
+SELECT
+    'k' || n, 's' || n / 100, 'prompt', now(), n, 'p', 'd', n % 100 + 1, '{}', n < 19900,
+    now() - n * interval '1 minute'
+FROM generate_series(1, 20000) AS n
+"""
+
+
+async def test_what_hooks_tell_is_found_by_its_indexes(
+    session: Session, database: Database
+) -> None:
+    await session.execute(FILL_CAPTURED)
+    await session.execute("VACUUM ANALYZE captured_events")
+    queries = CapturedEvents(database)._queries
+    for sql, arguments in (
+        (queries.open_events, ("s199",)),
+        (queries.number, ("k5", "d")),
+        (queries.last_event, ()),
+        (queries.waiting, ()),
+    ):
+        found = await explain(session, sql, *arguments)
+        assert found.scanned == frozenset(), sql
 
 
 async def test_hot_queries_read_no_table_from_end_to_end(
