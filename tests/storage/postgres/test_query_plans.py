@@ -134,14 +134,15 @@ async def test_what_hooks_tell_is_found_by_its_indexes(
     await session.execute(FILL_CAPTURED)
     await session.execute("VACUUM ANALYZE captured_events")
     queries = CapturedEvents(database)._queries
-    for sql, arguments in (
-        (queries.open_events, ("s199",)),
-        (queries.number, ("k5", "d")),
-        (queries.last_event, ()),
-        (queries.waiting, ()),
+    for sql, arguments, index in (
+        (queries.open_events, ("s199",), "captured_events_open"),
+        (queries.number, ("k5", "d"), "captured_events_occurrence"),
+        (queries.last_event, (), "captured_events_received"),
+        (queries.waiting, (), "captured_events_open"),
     ):
         found = await explain(session, sql, *arguments)
         assert found.scanned == frozenset(), sql
+        assert index in found.indexes, sql
 
 
 async def test_hot_queries_read_no_table_from_end_to_end(
