@@ -112,7 +112,7 @@ def build_learning(parts: Parts) -> Learning:
     training_data = TrainingData(
         TrainingRecords(parts.database), Datasets(parts.database), scrubber
     )
-    fresh = FreshDatasets(training_data, settings.current, parts.home.datasets_dir)
+    fresh = FreshDatasets(training_data, settings.current, parts.home.datasets_dir / "fresh")
     failures = _failures(parts)
     jobs, worker, ordered = _jobs(parts, fresh)
     discovery, skills = _skills(parts, worker.wake)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +26,7 @@ class FreshDatasets:
     def __init__(
         self, training_data: TrainingData, settings: Callable[[], Settings], directory: Path
     ) -> None:
-        """``directory`` takes the datasets."""
+        """``directory`` takes the latest dataset, and nothing else."""
         self._training_data = training_data
         self._settings = settings
         self._directory = directory
@@ -42,13 +44,21 @@ class FreshDatasets:
             return JobChanges()
         return JobChanges(ordered=(JobOrder(_KIND, DatasetFormat.OPENAI, interaction.project),))
 
-    async def _write(self, job: Job) -> None:
+    async def _write(self, _: Job) -> None:
         """Done twice it changes nothing: a dataset's name is made of its content."""
         learning = self._settings().learning
         threshold = learning.high_value_threshold
         if not learning.auto_finetune:
             return
         if await self._training_data.count_new(threshold) >= NEW_EXAMPLES:
-            await self._training_data.generate(
-                job.subject, min_value=threshold, output_dir=self._directory
+            made = await self._training_data.generate(
+                DatasetFormat.OPENAI, min_value=threshold, output_dir=self._directory
             )
+            await asyncio.to_thread(_keep_only, made.paths["train"].parent)
+
+
+def _keep_only(latest: Path) -> None:
+    """Remove the datasets beside this one: it has all that is in them, but for what was deleted."""
+    for other in latest.parent.glob(f"{DatasetFormat.OPENAI}-*"):
+        if other != latest:
+            shutil.rmtree(other, ignore_errors=True)
