@@ -138,9 +138,7 @@ class NearDuplicates:
 
     def _buckets(self, given: Signature) -> NDArray[np.uint64]:
         bands = given.reshape(_BANDS, _ROWS) * _BAND_FACTORS
-        mixed: NDArray[np.uint64] = bands.sum(axis=1, dtype=np.uint64) * _MIX >> np.uint64(32)
-        mixed %= np.uint64(self._latest.shape[1])
-        return mixed
+        return self._spread(bands.sum(axis=1, dtype=np.uint64))
 
     def _link(self, number: int, given: Signature) -> None:
         self._signatures[number] = given
@@ -150,10 +148,29 @@ class NearDuplicates:
 
     def _make_room(self, capacity: int) -> None:
         """For ``capacity`` texts, those that are there among them."""
-        known = self._signatures[: self._size] if self._size else ()
+        known = self._signatures[: self._size] if self._size else None
         self._signatures = np.empty((capacity, PERMUTATIONS), dtype=np.uint8)
         # The latest text of each bucket of a band, and for each text and band the one before it.
         self._latest = np.full((_BANDS, capacity), -1, dtype=np.int32)
         self._before = np.empty((capacity, _BANDS), dtype=np.int32)
-        for number, signature_ in enumerate(known):
-            self._link(number, signature_)
+        if known is not None:
+            self._signatures[: self._size] = known
+            for band in range(_BANDS):
+                self._link_all(band)
+
+    def _link_all(self, band: int) -> None:
+        """As ``_link`` for every text that is there, one after the other."""
+        rows = slice(band * _ROWS, (band + 1) * _ROWS)
+        values = self._signatures[: self._size, rows] * _BAND_FACTORS[band]
+        buckets = self._spread(values.sum(axis=1, dtype=np.uint64))
+        order = np.argsort(buckets, kind="stable")
+        ordered = buckets[order]
+        follows = np.concatenate([[False], ordered[1:] == ordered[:-1]])
+        self._before[order, band] = np.where(follows, np.roll(order, 1), -1)
+        last = np.concatenate([ordered[1:] != ordered[:-1], [True]])
+        self._latest[band, ordered[last]] = order[last]
+
+    def _spread(self, sums: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        mixed: NDArray[np.uint64] = sums * _MIX >> np.uint64(32)
+        mixed %= np.uint64(self._latest.shape[1])
+        return mixed

@@ -111,3 +111,14 @@ def test_signatures_are_fixed_for_all_time() -> None:
     assert signature("the same text on every machine").tobytes().hex() == (
         "1d2046272cb33036508f52720cdb12ebbb7620a9a1d503aed9d6fb25640dc9c4157da8e3fcfa85ee1d48556064bc5c841c06818d9a31f9282b2356778cdfc5a8b681056d55a5a60f25625cdec6fd85e8"
     )
+
+
+def test_growing_keeps_the_chains_as_they_were() -> None:
+    marks = [signature(f"{' '.join(WORDS[n % 40 : n % 40 + 30])} {n}") for n in range(1200)]
+    grown, fresh = NearDuplicates(), NearDuplicates()
+    fresh._make_room(2048)
+    for mark in marks:  # one grows on the way, the other has room from the start
+        grown.add(mark)
+        fresh.add(mark)
+    assert np.array_equal(grown._before[:1200], fresh._before[:1200])
+    assert np.array_equal(grown._latest, fresh._latest)
