@@ -14,6 +14,7 @@ from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.captured import CapturedEvents
 from hybrid_coordinator.storage.postgres.credit import Credit
 from hybrid_coordinator.storage.postgres.database import Database, Session
+from hybrid_coordinator.storage.postgres.failures import FailureRecords
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.postgres.showings import Showings
@@ -231,3 +232,22 @@ async def test_an_outcome_reads_no_table_from_end_to_end(session: Session) -> No
     )
     assert used.scanned == frozenset()
     assert used.indexes == {"exposures_pkey", "item_stats_pkey"}
+
+
+async def test_failures_are_looked_at_by_indexes(session: Session, database: Database) -> None:
+    queries = FailureRecords(database)._queries
+    one = uuid.UUID("c4ca4238-a0b9-2382-0dcc-509a6f75849b")
+
+    next_one = await explain(session, queries.unexamined, 1)
+    assert next_one.scanned == frozenset()
+    assert next_one.indexes == {"interactions_unexamined"}
+
+    await session.execute("UPDATE interactions SET session_id = 's' || id")
+    await session.execute("ANALYZE interactions")
+    around = await explain(session, queries.around, one, 20, 100)
+    assert around.scanned == frozenset()
+    assert around.indexes >= {"interactions_session", "actions_pkey", "outcomes_interaction"}
+
+    entries = await explain(session, queries.entries, "p", ["key"], [one])
+    assert entries.scanned == frozenset()
+    assert "knowledge_items_signature" in entries.indexes

@@ -63,12 +63,18 @@ WHERE interactions.id = mark.id AND interactions.examined < mark.revision;
 
 -- name: entries
 -- What is known about errors of these signatures, or by these ids, also what is out of use.
-SELECT * FROM current_knowledge
-WHERE id IN (
-    SELECT id FROM knowledge_items WHERE fields ? 'error_signature' AND fields ->> 'error_signature' = ANY ($2)
+SELECT latest.*
+FROM (
+    SELECT id FROM knowledge_items
+    WHERE fields ? 'error_signature' AND fields ->> 'error_signature' = ANY ($2::text[])
     UNION
     SELECT unnest($3::uuid[])
-)
-    AND collection = 'error-solutions'
-    AND project = $1
+) AS wanted
+CROSS JOIN LATERAL (
+    SELECT * FROM knowledge_items
+    WHERE knowledge_items.id = wanted.id
+    ORDER BY version DESC
+    LIMIT 1
+) AS latest
+WHERE collection = 'error-solutions' AND project = $1
 ORDER BY created_at, id;
