@@ -318,17 +318,20 @@ async def test_what_an_edited_interaction_said_is_gone(database: Database, tmp_p
 async def test_copies_beside_the_stores_are_named(database: Database, tmp_path: Path) -> None:
     async with projecting(database, tmp_path / "index", embedding=STATIC) as parts:
         done, other = await worked(parts, "one"), await worked(parts, "two")
-        made = {"ours": done, "theirs": other, "pairs": other, "silent": None, "gone": done}
-        for name, interaction in made.items():
-            layout = "dpo" if name == "pairs" else "openai"
-            await Datasets(database).add(
-                layout, str(tmp_path / name), 1, {"projects": {PROJECT: 1}}
-            )
+        made = {
+            "ours": {"interaction_id": done},
+            "pairs": {"interaction_id": other, "rejected_interaction_id": done},
+            "theirs": {"interaction_id": other},
+            "silent": {},
+            "gone": {"interaction_id": done},
+        }
+        for name, origin in made.items():
+            folder = tmp_path / name
+            await Datasets(database).add("dpo", str(folder), 1, {"projects": {PROJECT: 1}})
             if name != "gone":
-                (tmp_path / name).mkdir()
-            if interaction is not None and name != "gone":
-                line = json.dumps({"line": 1, "interaction_id": interaction})
-                (tmp_path / name / "provenance.jsonl").write_text(f"{line}\n")
+                folder.mkdir()
+            if origin and name != "gone":
+                (folder / "provenance.jsonl").write_text(f"{json.dumps(origin)}\n")
         mine = owned(database, parts, ("/home/qdrant/skills.damaged-1",))
 
         deleted = await mine.delete([done])

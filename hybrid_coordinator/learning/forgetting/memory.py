@@ -23,7 +23,6 @@ from hybrid_coordinator.knowledge.code.watching import Watches
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.projection import Projector
 from hybrid_coordinator.learning.cleaning import cleaned
-from hybrid_coordinator.learning.training.examples import DatasetFormat
 from hybrid_coordinator.storage.postgres.forgetting import Forgetting, Removal
 from hybrid_coordinator.storage.postgres.histories import Histories
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
@@ -35,6 +34,8 @@ Told = Callable[[int], Awaitable[None]]
 
 _A_TRANSACTION = 100
 """Outcomes wait meanwhile: some 1 ms a row."""
+_ORIGINS = ("interaction_id", "rejected_interaction_id")
+"""Of an example, in the provenance of a dataset."""
 _CODE = CollectionName.CODEBASE_CONTEXT
 _HISTORY = CollectionName.INTERACTION_HISTORY
 _INDEX_SECONDS = 5.0
@@ -250,7 +251,7 @@ class Memory:
         gone = {identifier for each in removals for identifier in each.interactions}
 
         def find() -> list[str]:
-            held = (where for where, layout in written if _may_hold(Path(where), layout, gone))
+            held = (where for where in written if _may_hold(Path(where), gone))
             return [*held, *self._set_aside()]
 
         return await asyncio.to_thread(find)
@@ -268,14 +269,12 @@ class Memory:
         return next(iter(known.values()))
 
 
-def _may_hold(dataset: Path, layout: str, interactions: set[str]) -> bool:
-    """Whether training data was made of one of these, or does not say of what: of preference pairs
-    it says where the chosen answers are from."""
-    if layout == DatasetFormat.DPO:
-        return dataset.exists()
+def _may_hold(dataset: Path, interactions: set[str]) -> bool:
+    """Whether training data was made of one of these, or does not say of what."""
     try:
         with (dataset / "provenance.jsonl").open(encoding="utf-8") as lines:
-            return any(json.loads(line).get("interaction_id") in interactions for line in lines)
+            origins = map(json.loads, lines)
+            return any(origin.get(name) in interactions for origin in origins for name in _ORIGINS)
     except FileNotFoundError:
         return dataset.exists()
     except (OSError, ValueError):

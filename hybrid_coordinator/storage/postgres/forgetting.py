@@ -151,10 +151,10 @@ class Forgetting:
         """Delete what was shown before then, and never came to an interaction."""
         await self._database.execute(self._queries.expire_showings, before)
 
-    async def datasets(self, since: datetime) -> list[tuple[str, str]]:
-        """The directory and format of training data that was written since then."""
+    async def datasets(self, since: datetime) -> list[str]:
+        """Directories of training data that was written since then."""
         rows = await self._database.fetch(self._queries.datasets, since)
-        return [(row["directory"], row["format"]) for row in rows]
+        return [row["directory"] for row in rows]
 
     async def vacuum(self) -> None:
         """Give the room of deleted rows free to be written over."""

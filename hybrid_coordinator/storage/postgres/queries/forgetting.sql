@@ -185,7 +185,7 @@ DELETE FROM showings WHERE project = $1;
 
 -- name: datasets
 -- Exports that may hold what is as old as this.
-SELECT DISTINCT directory, format FROM datasets WHERE created_at >= $1 ORDER BY directory;
+SELECT DISTINCT directory FROM datasets WHERE created_at >= $1 ORDER BY directory;
 
 -- name: rewrite
 UPDATE interactions
