@@ -35,7 +35,6 @@ SET
         WHERE earlier.session_id = captured_events.session_id
             AND coalesce(earlier.agent_id, '') = coalesce(captured_events.agent_id, '')
             AND earlier.digest = $2
-            AND earlier.occurrence IS NOT NULL
     ))
 WHERE key = $1
 RETURNING occurrence;
