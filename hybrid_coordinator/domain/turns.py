@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+_TRACKED = re.compile(
+    r'\\?"interaction_id\\?":\s*\\?"([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})'
+)
 
 
 class ActionKind(StrEnum):
@@ -56,6 +62,23 @@ class Turn:
     showing_id: str | None = None
     agent: str | None = None
     interrupted: bool = False
+
+
+def tracked_by_agent(actions: Sequence[Action]) -> str | None:
+    """The id of the interaction that the agent itself tracked its work as, by the last such call
+    among its ``actions``; None where it made none."""
+    for action in reversed(actions):
+        name = action.subject.partition(" ")[0]
+        if action.kind is ActionKind.TOOL and action.ok and is_tracking(name):
+            found = _TRACKED.search(action.detail)
+            if found is not None:
+                return found[1]
+    return None
+
+
+def is_tracking(tool: str) -> bool:
+    """Whether a tool, as a client names it, is our `track_interaction`."""
+    return tool.startswith("mcp__") and tool.endswith("__track_interaction")
 
 
 def turn_key(session_id: str, prompt: str, occurrence: int) -> str:

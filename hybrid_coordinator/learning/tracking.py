@@ -14,6 +14,7 @@ from hybrid_coordinator.domain.interactions import Exposure, NewInteraction
 from hybrid_coordinator.domain.reply import AttemptLog
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.domain.showings import Showing
+from hybrid_coordinator.domain.turns import tracked_by_agent
 from hybrid_coordinator.storage.postgres.ids import parse_ids
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.showings import Showings
@@ -80,6 +81,10 @@ class Tracker:
         assert clean.turn_key is not None
         known = (await self._records.known_turns([clean.turn_key])).get(clean.turn_key)
         if known is None:
+            tracked = tracked_by_agent(clean.actions)
+            if tracked is not None and await self._records.adopt(tracked, clean):
+                self._wake()
+                return TrackedTurn(tracked, TurnReport.COMPLETED)
             if await self._records.same_elsewhere(clean):
                 return TrackedTurn(None, TurnReport.COPY)
             added = await self._records.add_if_new(clean, exposures=exposures)

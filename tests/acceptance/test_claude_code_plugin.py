@@ -113,6 +113,39 @@ def test_the_record_holds_exactly_what_happened(tmp_path: Path, home: Path, proj
     assert turns_of(home, 3) == [fixed, thanked, forked]
 
 
+def test_what_the_agent_tracks_itself_is_not_recorded_twice(
+    tmp_path: Path, home: Path, project: Path
+) -> None:
+    ours = "mcp__plugin_hybrid-coordinator_hybrid__"
+
+    def work(_: Conversation) -> Sequence[Block]:
+        return [call("toolu_1", "Bash", command="echo 1 passed", description="Run the tests")]
+
+    def track(_: Conversation) -> Sequence[Block]:
+        said = {"query": "Round the total", "response": "Rounded it.", "agent_type": "remote"}
+        return [call("toolu_2", f"{ours}track_interaction", **said, model_used="scripted")]
+
+    def rate(seen: Conversation) -> Sequence[Block]:
+        tracked = seen.tool_result("toolu_2").json()["interaction_id"]
+        told = {"interaction_id": tracked, "outcome": "success", "evidence": "1 passed"}
+        return [call("toolu_3", f"{ours}update_outcome", **told)]
+
+    with ScriptedModel([work, track, rate, finish]) as model:
+        claude = ClaudeCode(tmp_path / "user", project, home, model.url)
+        claude.install_plugin()
+        claude.prompt("Round the invoice total.", allowed=(*TOOLS, f"{ours}*"))
+        before = turns_of(home, 1)
+        claude.hybrid("import")
+    assert turns_of(home, 1) == before
+    (only,) = rows(
+        home, "SELECT query, turn_key, outcome, outcome_source FROM current_interactions"
+    )
+    assert only["turn_key"] is not None
+    assert (only["query"], only["outcome"]) == ("Round the total", "success")
+    assert only["outcome_source"] == "stated"
+    assert [action[0] for action in before[0]["actions"]] == ["command", "tool", "tool"]
+
+
 def test_a_subagents_work_is_a_turn_of_its_own(tmp_path: Path, home: Path, project: Path) -> None:
     def answer(seen: Conversation) -> Sequence[Block]:
         prompt = seen.body["messages"][0]["content"]

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from hybrid_coordinator.domain.clipping import clipped
-from hybrid_coordinator.domain.turns import Action, ActionKind
+from hybrid_coordinator.domain.turns import Action, ActionKind, is_tracking
 
 Json = Mapping[str, Any]
 """A JSON object as it came; nothing is known of its values."""
@@ -58,7 +58,8 @@ def action_of(name: str, given: Json, result: Json | None, told: object, at: dat
     arguments = json.dumps(given, ensure_ascii=False) if given else ""
     subject = clipped(f"{name} {arguments}".strip(), _SUBJECT)
     # What a tool found is in the files, or came from this program.
-    return Action(ActionKind.TOOL, subject, not failed, None, text if failed else "", at)
+    told_on = text if failed or is_tracking(name) else ""
+    return Action(ActionKind.TOOL, subject, not failed, None, told_on, at)
 
 
 def is_noted(name: str, action: Action) -> bool:

@@ -55,6 +55,7 @@ class Standing:
 class _Queries:
     add: str
     complete: str
+    adopt: str
     known_turns: str
     same_elsewhere: str
     actions: str
@@ -159,6 +160,21 @@ class InteractionRecords:
             action_rows(new.actions),
         )
         return added is not None
+
+    async def adopt(self, interaction_id: str, new: NewInteraction) -> bool:
+        """Make the turn ``new`` an interaction that its agent has tracked. False if there is none
+        of this id in its project, or if either is known as another one already."""
+        adopted: object = await self._database.fetch_value(
+            self._queries.adopt,
+            parse_id("interaction_id", interaction_id),
+            new.turn_key,
+            new.session_id,
+            new.agent,
+            new.interrupted,
+            new.project,
+            action_rows(new.actions),
+        )
+        return adopted is not None
 
     async def known_turns(self, keys: Sequence[str]) -> dict[str, str]:
         """The ids of the stored turns among these, by their keys; of deleted ones those that they

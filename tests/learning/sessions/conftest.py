@@ -38,8 +38,8 @@ class Learning:
             self.records, self.index, Bm25Encoder(), lambda: 0.7, wake, scrubber
         )
         self.inference = OutcomeInference(self.records, self.outcomes)
-        tracker = Tracker(self.records, Showings(self.database), wake, scrubber)
-        self.recorder = TurnRecorder(tracker, self.inference)
+        self.tracker = Tracker(self.records, Showings(self.database), wake, scrubber)
+        self.recorder = TurnRecorder(self.tracker, self.inference)
         self.importer = SessionImporter(ImportedFiles(self.database), self.recorder, self.inference)
 
     async def count(self, table: str) -> int:

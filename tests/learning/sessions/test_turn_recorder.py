@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from hybrid_coordinator.domain.injected import CLOSING, OPENING
-from hybrid_coordinator.domain.interactions import Outcome, OutcomeKind, OutcomeSource
-from hybrid_coordinator.domain.turns import Action, ActionKind, Turn
+from hybrid_coordinator.domain.interactions import (
+    AgentType,
+    NewInteraction,
+    Outcome,
+    OutcomeKind,
+    OutcomeSource,
+)
+from hybrid_coordinator.domain.turns import Action, ActionKind, Turn, tracked_by_agent
 from hybrid_coordinator.learning.sessions.recording import MAX_ACTIONS, interaction_of, telling
 from tests.learning.sessions.conftest import Learning
 from tests.learning.sessions.turns_seen import START, edited, ran, turn
 
 TOKEN = "ghp_" + "a1B2" * 9
+TRACKED = '{"interaction_id": "0198c5a2-7b1e-7c3d-8f00-0123456789ab"}'
 
 
 async def test_a_turn_is_an_interaction_with_its_steps_and_time(learning: Learning) -> None:
@@ -267,3 +275,40 @@ async def test_a_turn_that_was_broken_off_and_gone_on_with_is_whole(learning: Le
     after = await outcome_of(learning, first)
     assert after is not None
     assert after.kind is OutcomeKind.UNKNOWN
+
+
+async def test_a_turn_that_its_agent_tracked_is_that_interaction(learning: Learning) -> None:
+    tracked = await learning.tracker.track(
+        NewInteraction("app", "Mend the login", "Set the clock.", AgentType.REMOTE, "m")
+    )
+    call = Action(
+        ActionKind.TOOL,
+        'mcp__plugin_hybrid-coordinator_hybrid__track_interaction {"query": "Mend the login"}',
+        True,
+        detail=json.dumps({"interaction_id": tracked}),
+    )
+    seen = turn("Fix the login", edited(), ran("pytest"), call)
+    for _ in range(2):
+        assert await learning.recorder.record(seen) == tracked
+    assert await learning.count("interactions") == 1
+    assert await learning.records.actions(tracked) == list(seen.actions)
+    found = await learning.records.get(tracked)
+    assert (found.query, found.session_id) == ("Mend the login", seen.session_id)
+    assert found.outcome is not None
+    assert found.outcome.kind is OutcomeKind.SUCCESS
+    # Another turn that names it, or one of another project, is an interaction of its own.
+    for other in (turn("Once more", edited(), call), replace(seen, project="other", key="k")):
+        assert await learning.recorder.record(other) != tracked
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Action(ActionKind.TOOL, "mcp__x__track_interaction", True, detail="no id"),
+        Action(ActionKind.TOOL, "mcp__x__track_interaction", False, detail=TRACKED),
+        Action(ActionKind.TOOL, "mcp__x__search_knowledge", True, detail=TRACKED),
+        Action(ActionKind.COMMAND, "mcp__x__track_interaction", True, detail=TRACKED),
+    ],
+)
+def test_what_does_not_track_names_no_interaction(action: Action) -> None:
+    assert tracked_by_agent([action]) is None

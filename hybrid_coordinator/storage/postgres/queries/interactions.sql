@@ -125,6 +125,29 @@ FROM fuller
 WHERE interactions.id = fuller.id
 RETURNING true;
 
+-- name: adopt
+-- A turn that its agent tracked by itself is that interaction. It says what was asked and done in
+-- the agent's words, and gets the turn's key and steps.
+WITH adopted AS (
+    UPDATE interactions
+    SET turn_key = $2, session_id = $3, agent = $4, interrupted = $5, revision = revision + 1
+    WHERE id = $1
+        AND project = $6
+        AND turn_key IS NULL
+        AND NOT EXISTS (SELECT FROM interactions WHERE turn_key = $2)
+    RETURNING id
+), acted AS (
+    INSERT INTO actions (interaction_id, position, kind, subject, ok, exit_code, detail, at)
+    SELECT adopted.id, position, kind, subject, ok, exit_code, detail, at
+    FROM adopted
+    CROSS JOIN ROWS FROM (
+        jsonb_to_recordset($7::jsonb) AS (
+            kind text, subject text, ok boolean, exit_code integer, detail text, at timestamptz
+        )
+    ) WITH ORDINALITY AS action (kind, subject, ok, exit_code, detail, at, position)
+)
+SELECT id FROM adopted;
+
 -- name: known_turns
 SELECT turn_key, id FROM interactions WHERE turn_key = ANY ($1::text[])
 UNION ALL
