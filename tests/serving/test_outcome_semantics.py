@@ -25,6 +25,17 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
+def learned(opened: StdioSession) -> str:
+    """Store the entry and wait until it can be found: each question waits two seconds for what was
+    stored, and a machine under load may take longer."""
+    item: str = opened.tool("store_knowledge", **ENTRY)["id"]
+    for _ in range(30):
+        found = opened.tool("search_knowledge", query=QUESTION, collection="skills-patterns")
+        if any(each["id"] == item for each in found["items"]):
+            return item
+    pytest.fail("what was stored cannot be found")
+
+
 def work(opened: StdioSession, item: str) -> str:
     """Be shown the item for a question, do the work, and track it."""
     found = opened.tool("augment_query", query=QUESTION)
@@ -70,7 +81,7 @@ def test_outcomes_count_once_replace_each_other_and_survive_a_restart(
     home: Path, project: Path
 ) -> None:
     with session(home, cwd=project) as opened:
-        item = opened.tool("store_knowledge", **ENTRY)["id"]
+        item = learned(opened)
         assert seen(opened, item) == (0, None)
 
         first = work(opened, item)
@@ -123,7 +134,7 @@ def test_each_kind_of_outcome_has_its_rate_and_follows_the_last(
     shared_home: Path, project: Path
 ) -> None:
     with session(shared_home, cwd=project) as opened:
-        item = opened.tool("store_knowledge", **ENTRY)["id"]
+        item = learned(opened)
         interaction = work(opened, item)
         scores = {}
         for outcome in ("success", "failure", "partial", "unknown", "success"):
@@ -139,7 +150,7 @@ def test_each_kind_of_outcome_has_its_rate_and_follows_the_last(
 
 def test_feedback_alone_is_a_new_outcome(shared_home: Path, project: Path) -> None:
     with session(shared_home, cwd=project) as opened:
-        item = opened.tool("store_knowledge", **ENTRY)["id"]
+        item = learned(opened)
         interaction = work(opened, item)
         plain = rate(opened, interaction, "success")
         liked = rate(opened, interaction, "success", user_feedback=1, evidence="user: thanks")
