@@ -108,8 +108,8 @@ def second_day(root: Path) -> list[Step]:
         Step("Is there a linter configured?", says="None."),
         Step("Write a README with one sentence.",
              [write("t6", root / "README.md", "Counts stock.\n")], "Written.", actions=[EDITED]),
-        Step("Commit the README.", [bash("t7", "git add -A && git commit -qm README")], "Committed.",
-             actions=[ran(0)]),
+        Step("Commit the README.", [bash("t7", "git add -A && git commit -qm README")],
+             "Committed.", actions=[ran(0)]),
         Step("What is left to do?", says="Nothing that I know of."),
     ]  # fmt: skip
 
