@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -152,6 +153,29 @@ def test_doctor_tells_a_working_installation_from_a_broken_one(home: Path) -> No
     assert "FAIL  coordinator" in broken.stdout
     assert "embedding.provider" in broken.stdout
     (home / "hybrid.yaml").unlink()
+
+
+def test_doctor_sees_the_server_of_the_plugin_and_that_it_is_there_twice(home: Path) -> None:
+    settings = home.parent / "claude"
+    settings.mkdir()
+    there = {"CLAUDE_CONFIG_DIR": str(settings)}
+
+    def claude_code() -> Any:
+        parts = printed_json(command(home, "doctor", "--json", **there))["parts"]
+        (found,) = (part for part in parts if part["name"] == "claude code")
+        return found
+
+    (settings / ".claude.json").write_text("{}")
+    assert "claude mcp add" in claude_code()["remedy"]
+    assert command(home, "install", "claude-code", "--yes", **there).returncode == 0
+    assert claude_code()["ok"]
+    entry = {"mcpServers": {"hybrid-coordinator": {"command": sys.executable}}}
+    (settings / ".claude.json").write_text(json.dumps(entry))
+    found = claude_code()
+    assert not found["ok"]
+    assert found["remedy"] == "claude mcp remove hybrid-coordinator"
+    assert command(home, "uninstall", "claude-code", "--yes", **there).returncode == 0
+    assert claude_code()["ok"]
 
 
 def test_status(home: Path) -> None:

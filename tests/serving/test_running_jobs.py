@@ -41,7 +41,7 @@ def listed(home: Path) -> list[Json]:
 
 def test_a_person_sees_retries_and_drops_jobs(home: Path, dsn: str) -> None:
     with session(home, DATABASE_URL=dsn, **only(None)) as opened:
-        assert shown(home, "jobs") == "none waits\n"
+        assert shown(home, "jobs") == shown(home, "jobs", "list") == "none waits\n"
         solved(opened)
         wait_until(lambda: jobs(opened)["words"] == WAITS, what="for the worker's look")
         (job,) = listed(home)

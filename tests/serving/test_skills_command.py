@@ -41,9 +41,12 @@ def test_the_coordinator_proposes_by_itself_and_what_is_accepted_is_shown(home: 
         for name, day in (("parser", "monday"), ("linker", "tuesday"), ("lexer", "tuesday")):
             work(opened, name, day)
         assert "no skills yet" in shown(home, "--project", "elsewhere")
+        assert "no skills yet" in shown(home, "list", "--project", "elsewhere")
         wait_until(lambda: listed(home)["proposals"], timeout=120, what="a proposal")
         (proposal,) = listed(home)["proposals"]
         assert (proposal["state"], proposal["project"]) == ("proposed", "app")
+
+        assert json.loads(shown(home, "--project", "app", "list", "--json")) == listed(home)
 
         asked = {"query": TASK.format("printer", 7), "project": "app"}
         assert opened.tool("augment_query", **asked)["skills_patterns"] == []

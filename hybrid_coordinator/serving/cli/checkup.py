@@ -68,8 +68,9 @@ def _check(home: Home) -> Iterator[PartHealth]:
     if directory.ok:
         yield _privacy(home)
         yield from _coordinator(home)
-    yield _claude_code()
-    yield _plugin(home)
+    plugin = _plugin(home)
+    yield _claude_code(has_plugin=plugin.ok)
+    yield plugin
 
 
 def _python() -> PartHealth:
@@ -167,37 +168,37 @@ def server_command() -> list[str]:
     return [str(script)] if script.exists() else [str(installed), "mcp"]
 
 
-def _claude_code() -> PartHealth:
-    """Whether Claude Code knows this server: its user settings are ``~/.claude.json``
-    (docs.claude.com, Claude Code, MCP), or ``.claude.json`` in ``CLAUDE_CONFIG_DIR``."""
+def _claude_code(*, has_plugin: bool) -> PartHealth:
+    """Whether Claude Code knows this server, by the plugin or by an entry in its user settings
+    (docs.claude.com, Claude Code, MCP): ``~/.claude.json``, or ``.claude.json`` in
+    ``CLAUDE_CONFIG_DIR``."""
     folder = os.environ.get("CLAUDE_CONFIG_DIR")
     file = (Path(folder) if folder else Path.home()) / ".claude.json"
     remedy = f"claude mcp add hybrid-coordinator -- {shlex.join(server_command())}"
+    remove = "claude mcp remove hybrid-coordinator"
+    fault, entry = None, None
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        entry = _configured_command(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         where = "is installed" if shutil.which("claude") else "is not on PATH"
-        return PartHealth(
-            "claude code", ok=False, detail=f"{where}; no entry yet", remedy=remedy, needed=False
-        )
+        fault = f"{where}; no entry yet"
     except (OSError, ValueError) as error:
-        return PartHealth(
-            "claude code", ok=False, detail=f"{file}: {error}", remedy=remedy, needed=False
-        )
-    command_line = _configured_command(content)
-    if command_line is None:
-        return PartHealth(
-            "claude code", ok=False, detail=f"no entry in {file}", remedy=remedy, needed=False
-        )
-    if shutil.which(command_line) is None:
-        return PartHealth(
-            "claude code",
-            ok=False,
-            detail=f"its entry names {command_line}, which cannot be run",
-            remedy=f"claude mcp remove hybrid-coordinator; {remedy}",
-            needed=False,
-        )
-    return PartHealth("claude code", ok=True, detail=f"starts {command_line}", needed=False)
+        fault = f"{file}: {error}"
+    if has_plugin and entry is not None:
+        fault, remedy = "has the server twice: by an entry of its own, and by the plugin", remove
+    elif has_plugin:
+        return PartHealth("claude code", ok=True, detail="has the server by the plugin")
+    elif entry is None:
+        fault = fault or f"no entry in {file}"
+    elif shutil.which(entry) is None:
+        fault, remedy = f"its entry names {entry}, which cannot be run", f"{remove}; {remedy}"
+    return PartHealth(
+        "claude code",
+        ok=fault is None,
+        detail=fault or f"starts {entry}",
+        remedy=remedy,
+        needed=False,
+    )
 
 
 def _plugin(home: Home) -> PartHealth:

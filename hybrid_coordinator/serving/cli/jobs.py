@@ -9,6 +9,7 @@ from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.cli.live import printable
 from hybrid_coordinator.serving.cli.output import (
     add_json_flag,
+    add_list_action,
     positive,
     print_json,
     print_table,
@@ -23,6 +24,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_json_flag(jobs)
     jobs.set_defaults(run=_list)
     actions = jobs.add_subparsers(dest="action", metavar="ACTION")
+    add_list_action(actions, _list)
     retry = actions.add_parser("retry", help="try a parked or resting job now")
     retry.add_argument("id", nargs="?", type=positive, metavar="ID")
     retry.add_argument("--all", action="store_true", help="every one")

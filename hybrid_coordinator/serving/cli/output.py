@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from hybrid_coordinator.serving.client import OnProgress
@@ -14,6 +14,18 @@ from hybrid_coordinator.serving.client import OnProgress
 def add_json_flag(parser: argparse.ArgumentParser) -> None:
     """Every command that prints data takes ``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_list_action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    run: Callable[[argparse.Namespace], int],
+) -> None:
+    """``list``, for a group that lists one project's or all of it without an action, too."""
+    listed = actions.add_parser("list", help="all of it; the same without an action")
+    # Given before the action, they count too: no default of these may take them back.
+    listed.add_argument("--project", default=argparse.SUPPRESS, help="one project only")
+    listed.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    listed.set_defaults(run=run)
 
 
 def print_json(value: object) -> None:

@@ -8,7 +8,12 @@ from pathlib import Path
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.cli.live import printable
-from hybrid_coordinator.serving.cli.output import add_json_flag, print_json, print_table
+from hybrid_coordinator.serving.cli.output import (
+    add_json_flag,
+    add_list_action,
+    print_json,
+    print_table,
+)
 from hybrid_coordinator.serving.client import Json, connected
 
 _TITLE = 60
@@ -24,6 +29,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_json_flag(skills)
     skills.set_defaults(run=_list)
     actions = skills.add_subparsers(dest="action", metavar="ACTION")
+    add_list_action(actions, _list)
 
     show = _action(actions, "show", "a proposal or a skill with its evidence")
     show.set_defaults(run=_show)
