@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from pydantic import Field
@@ -19,16 +18,13 @@ from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.jobs import job_methods
 from hybrid_coordinator.serving.mcp.memory import memory_methods
 from hybrid_coordinator.serving.mcp.models import model_methods
+from hybrid_coordinator.serving.mcp.requests import Context, Handler, Json
 from hybrid_coordinator.serving.mcp.server import internal_fault, progress_of
 from hybrid_coordinator.serving.mcp.sessions import session_methods
 from hybrid_coordinator.serving.mcp.sharing import sharing_methods
 from hybrid_coordinator.serving.mcp.skills import skill_methods
-from hybrid_coordinator.serving.mcp.usage import MAX_DAYS, Handler, usage_methods
+from hybrid_coordinator.serving.mcp.usage import MAX_DAYS, usage_methods
 
-Json = dict[str, Any]
-"""A JSON object at the protocol's edge."""
-
-Context = ServerRequestContext[Any, Any]
 _APPLICATION_ERROR = -32000
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.serving.mcp import results
-from hybrid_coordinator.serving.mcp.usage import Context, Handler, Json
+from hybrid_coordinator.serving.mcp.requests import Context, Handler, Json
 
 _LARGEST = 2**31 - 1
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 
 from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.serving.mcp import results
+from hybrid_coordinator.serving.mcp.requests import Context, Handler, Json
 from hybrid_coordinator.serving.mcp.server import progress_of
-from hybrid_coordinator.serving.mcp.usage import Handler
-
-Json = dict[str, Any]
-"""A JSON object at the protocol's edge."""
-
-Context = ServerRequestContext[Any, Any]
 
 
 class ImportParams(types.RequestParams):

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from pydantic import Field
 
 from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.sharing import Scope
 from hybrid_coordinator.serving.mcp import results
-from hybrid_coordinator.serving.mcp.usage import Handler
+from hybrid_coordinator.serving.mcp.requests import Context, Handler, Json
 
-Json = dict[str, Any]
-"""A JSON object at the protocol's edge."""
-
-Context = ServerRequestContext[Any, Any]
 _MOST_LINES = 1000
 
 

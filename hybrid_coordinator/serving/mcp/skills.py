@@ -6,7 +6,7 @@ import mcp_types as types
 
 from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.serving.mcp import results
-from hybrid_coordinator.serving.mcp.usage import Context, Handler, Json
+from hybrid_coordinator.serving.mcp.requests import Context, Handler, Json
 
 
 class SkillsParams(types.RequestParams):

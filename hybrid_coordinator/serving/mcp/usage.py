@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from pydantic import Field
 
 from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.domain.saving import AssumedUsage
 from hybrid_coordinator.domain.usage import LogPlace
 from hybrid_coordinator.serving.mcp import results
+from hybrid_coordinator.serving.mcp.requests import Context, Handler, Json
 
-Json = dict[str, Any]
-"""A JSON object at the protocol's edge."""
-
-Context = ServerRequestContext[Any, Any]
-Handler = Callable[[Context, Any], Awaitable[Json]]
 MAX_DAYS = 3660
 
 
