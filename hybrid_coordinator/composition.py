@@ -396,7 +396,7 @@ async def _build(
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
     memory, retention = build_forgetting(
-        store, database, moving, watches, definitions, scrubber, home.vectors_dir
+        store, database, moving, watches, definitions, scrubber, home
     )
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),

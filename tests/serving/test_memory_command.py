@@ -92,7 +92,12 @@ def test_things_are_listed_shown_edited_retired_and_deleted(home: Path, tmp_path
     done = command(home, "memory", "retire", entry, "--reason", "wrong")
     assert done.returncode == 0
     assert ran(home, "show", entry)["item"]["reason"] == "wrong"
-    assert ran(home, "delete", tracked, entry, "--yes")["counts"] == listing["counts"]
+    unread = home / "inbox" / "unreadable"
+    unread.mkdir(parents=True)
+    (unread / "1.json").write_text(f'{{"prompt": "{MARK} fa')
+    deleted = ran(home, "delete", tracked, entry, "--yes")
+    assert deleted["counts"] == listing["counts"]
+    assert deleted["copies"] == [str(unread)]
     assert counts(home) == {}
     assert "memory list" in refused(home, "show", entry)
 

@@ -18,6 +18,8 @@ class Inbox:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.aside = directory / _ASIDE
+        """Where files are kept that cannot be read."""
 
     def files(self) -> list[Path]:
         """What waits, the oldest first."""
@@ -48,16 +50,15 @@ class Inbox:
     def set_aside(self, file: Path, reason: str) -> None:
         """It holds what is no event, such as half of one; it is kept for a person to look at."""
         _log.warning("%s holds no whole event: %s", file, reason)
-        aside = self._directory / _ASIDE
         try:
-            aside.mkdir(mode=0o700, exist_ok=True)
-            file.replace(aside / file.name)
+            self.aside.mkdir(mode=0o700, exist_ok=True)
+            file.replace(self.aside / file.name)
         except OSError:
             _log.warning("%s cannot be moved away", file, exc_info=True)
 
     def unreadable(self) -> int:
         """How many files were set aside."""
         try:
-            return sum(1 for _ in (self._directory / _ASIDE).iterdir())
+            return sum(1 for _ in self.aside.iterdir())
         except OSError:
             return 0

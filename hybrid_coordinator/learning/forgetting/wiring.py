@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.home import Home
 from hybrid_coordinator.knowledge.code.watching import Watches
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.moving_index import MovingIndex
+from hybrid_coordinator.learning.capture.inbox import Inbox
 from hybrid_coordinator.learning.forgetting.memory import Memory
 from hybrid_coordinator.learning.forgetting.retention import Retention
 from hybrid_coordinator.settings import SettingsStore
@@ -28,10 +29,16 @@ def build_forgetting(
     watches: Watches,
     definitions: Mapping[CollectionName, CollectionDefinition],
     scrubber: Scrubber,
-    vectors: Path,
+    home: Home,
 ) -> tuple[Memory, Retention]:
-    """What takes things out of the record, on purpose and by their age. Damaged files of the index
-    are kept in the directory ``vectors``."""
+    """What takes things out of the record, on purpose and by their age. Files of ``home``
+    that nothing could read are named when something is deleted."""
+    inbox = Inbox(home.inbox_dir)
+
+    def set_aside() -> list[str]:
+        damaged = sorted(map(str, home.vectors_dir.glob("*.damaged-*")))
+        return [*damaged, *([str(inbox.aside)] if inbox.unreadable() else [])]
+
     forgetting = Forgetting(database)
     memory = Memory(
         forgetting,
@@ -44,7 +51,7 @@ def build_forgetting(
         moving.projector,
         definitions,
         scrubber,
-        lambda: sorted(map(str, vectors.glob("*.damaged-*"))),
+        set_aside,
     )
     retention = Retention(
         forgetting,
