@@ -179,7 +179,10 @@ def test_what_cannot_be_imported_is_told(shared_home: Path, tmp_path: Path) -> N
     assert (done.returncode, done.stdout) == (1, "")
     assert "--path" in done.stderr
     done = command(shared_home, "import", "claude-code", CLAUDE_CONFIG_DIR=str(tmp_path / "none"))
-    assert "CLAUDE_CONFIG_DIR" in done.stderr
+    assert done.stderr.startswith("error: CLAUDE_CONFIG_DIR: ")
+    nowhere = {"CLAUDE_CONFIG_DIR": "", "HOME": str(tmp_path)}
+    done = command(shared_home, "import", "claude-code", **nowhere)
+    assert done.stderr.startswith(f"error: --path: {tmp_path}/.claude/projects is no directory")
     done = command(shared_home, "import", "claude-code", "--since", "soon", "--path", str(tmp_path))
     assert "neither a day" in done.stderr
     assert command(shared_home, "import").returncode == 2

@@ -54,7 +54,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _import_claude_code(options: argparse.Namespace) -> int:
     directory = options.path or _claude_code_home() / "projects"
     if not directory.is_dir():
-        named = "--path" if options.path else "CLAUDE_CONFIG_DIR"
+        of_environment = options.path is None and os.environ.get("CLAUDE_CONFIG_DIR")
+        named = "CLAUDE_CONFIG_DIR" if of_environment else "--path"
         raise InvalidArgumentError(
             named, f"{directory} is no directory; give the one with the session files by --path"
         )
