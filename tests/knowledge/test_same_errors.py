@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from hybrid_coordinator.domain.error_values import normalise
 from hybrid_coordinator.domain.items import CollectionName, ContextItem
+from hybrid_coordinator.knowledge.same_errors import QuotedErrors
 from hybrid_coordinator.storage.postgres.database import Database
 from tests.support.memory import PROJECT, Memory, projecting
 
@@ -98,3 +102,21 @@ async def test_the_error_of_another_project_is_not_shown(parts: Memory) -> None:
     await parts.learn(TITLE, "Call create_all() before.", ERRORS, project="other-1")
     await parts.find("wait for all of it")
     assert await entries(parts, QUOTED) == []
+
+
+def test_a_message_is_read_once_however_long_the_question_is() -> None:
+    """At 0.1 ms each, once a line made 0.4 s of twenty entries, and nobody else was served."""
+    quoted = QuotedErrors.in_question("\n".join([QUOTED] * 50))
+    assert len(quoted.lines) > 100
+    read = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal read
+        read += event == "call" and frame.f_code is normalise.__code__
+
+    sys.setprofile(count)
+    try:
+        known = quoted.are({"error_message": "ValueError: another one altogether"})
+    finally:
+        sys.setprofile(None)
+    assert (known, read) == (False, 1)
