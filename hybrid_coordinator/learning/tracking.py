@@ -82,7 +82,7 @@ class Tracker:
         known = (await self._records.known_turns([clean.turn_key])).get(clean.turn_key)
         if known is None:
             tracked = tracked_by_agent(clean.actions)
-            if tracked is not None and await self._records.adopt(tracked, clean):
+            if tracked and await self._records.adopt(tracked, clean, exposures or ()):
                 self._wake()
                 return TrackedTurn(tracked, TurnReport.COMPLETED)
             if await self._records.same_elsewhere(clean):

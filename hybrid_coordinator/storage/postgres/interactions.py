@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from hybrid_coordinator.domain.interactions import (
     AgentType,
@@ -56,6 +57,8 @@ class _Queries:
     add: str
     complete: str
     adopt: str
+    lock_item_stats: str
+    expose: str
     known_turns: str
     same_elsewhere: str
     actions: str
@@ -127,14 +130,8 @@ class InteractionRecords:
             new.model_used,
             new.tokens_used,
             new.latency_ms,
-            [parse_id("context_ids", each.item_id) for each in exposures],
-            [each.rank for each in exposures],
-            [each.score for each in exposures],
-            [each.propensity for each in exposures],
-            [each.withheld for each in exposures],
-            [each.cited for each in exposures],
-            [each.used for each in exposures],
-            None if new.showing_id is None else parse_id("showing_id", new.showing_id),
+            *_columns(exposures),
+            _showing_id(new),
             tried.task_type if tried else None,
             tried.complexity if tried else None,
             attempt_rows(tried),
@@ -161,19 +158,29 @@ class InteractionRecords:
         )
         return added is not None
 
-    async def adopt(self, interaction_id: str, new: NewInteraction) -> bool:
-        """Make the turn ``new`` an interaction that its agent has tracked. False if there is none
-        of this id in its project, or if either is known as another one already."""
-        adopted: object = await self._database.fetch_value(
-            self._queries.adopt,
-            parse_id("interaction_id", interaction_id),
-            new.turn_key,
-            new.session_id,
-            new.agent,
-            new.interrupted,
-            new.project,
-            action_rows(new.actions),
-        )
+    async def adopt(
+        self, interaction_id: str, new: NewInteraction, exposures: Sequence[Exposure] = ()
+    ) -> bool:
+        """Make the turn ``new`` an interaction that its agent has tracked, and count what of its
+        ``exposures`` the agent did not name. False if there is no interaction of this id in its
+        project, or if either is known as another one already."""
+        wanted = parse_id("interaction_id", interaction_id)
+        async with self._database.transaction() as session:
+            await session.execute(self._queries.lock_item_stats)
+            adopted: object = await session.fetch_value(
+                self._queries.adopt,
+                wanted,
+                new.turn_key,
+                new.session_id,
+                new.agent,
+                new.interrupted,
+                new.project,
+                action_rows(new.actions),
+            )
+            if adopted is not None and exposures:
+                await session.execute(
+                    self._queries.expose, wanted, *_columns(exposures), _showing_id(new)
+                )
         return adopted is not None
 
     async def known_turns(self, keys: Sequence[str]) -> dict[str, str]:
@@ -385,6 +392,23 @@ class InteractionRecords:
         start = None if after is None else parse_id("after", after)
         rows = await self._database.fetch(self._queries.page, start, limit)
         return [_interaction(row) for row in rows]
+
+
+def _columns(exposures: Sequence[Exposure]) -> tuple[list[object], ...]:
+    """As the statements unnest them."""
+    return (
+        [parse_id("context_ids", each.item_id) for each in exposures],
+        [each.rank for each in exposures],
+        [each.score for each in exposures],
+        [each.propensity for each in exposures],
+        [each.withheld for each in exposures],
+        [each.cited for each in exposures],
+        [each.used for each in exposures],
+    )
+
+
+def _showing_id(new: NewInteraction) -> UUID | None:
+    return None if new.showing_id is None else parse_id("showing_id", new.showing_id)
 
 
 def _unknown(interaction_id: str) -> NotFoundError:

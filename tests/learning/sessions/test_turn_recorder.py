@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
@@ -17,8 +18,11 @@ from hybrid_coordinator.domain.interactions import (
     OutcomeKind,
     OutcomeSource,
 )
+from hybrid_coordinator.domain.showings import ShownItem
 from hybrid_coordinator.domain.turns import Action, ActionKind, Turn, tracked_by_agent
 from hybrid_coordinator.learning.sessions.recording import MAX_ACTIONS, interaction_of, telling
+from hybrid_coordinator.storage.postgres.credit import Credit
+from hybrid_coordinator.storage.postgres.showings import Showings
 from tests.learning.sessions.conftest import Learning
 from tests.learning.sessions.turns_seen import START, edited, ran, turn
 
@@ -299,6 +303,50 @@ async def test_a_turn_that_its_agent_tracked_is_that_interaction(learning: Learn
     # Another turn that names it, or one of another project, is an interaction of its own.
     for other in (turn("Once more", edited(), call), replace(seen, project="other", key="k")):
         assert await learning.recorder.record(other) != tracked
+
+
+async def test_what_a_hook_showed_counts_for_the_turn_that_its_agent_tracked(
+    learning: Learning,
+) -> None:
+    named, shown, held = sorted(str(uuid4()) for _ in range(3))
+    items = [
+        ShownItem(named, 1, "Clocks drift", "", 0.9, 0.95, withheld=False),
+        ShownItem(shown, 2, "Tokens expire", "", 0.8, 0.95, withheld=False),
+        ShownItem(held, 3, "Ask for sudo", "", 0.7, 0.95, withheld=True),
+    ]
+    showings = Showings(learning.database)
+    showing = await showings.add("app", "s1", items)
+    tracked = await learning.tracker.track(
+        NewInteraction("app", "Mend the login", "Set it.", AgentType.REMOTE, "m")
+    )
+    await learning.outcomes.update(tracked, Outcome(OutcomeKind.SUCCESS))
+    call = Action(
+        ActionKind.TOOL,
+        "mcp__x__track_interaction {}",
+        True,
+        detail=json.dumps({"interaction_id": tracked}),
+    )
+    seen = turn("Fix the login", edited(), call, showing_id=showing)
+    for _ in range(2):
+        assert await learning.recorder.record(seen) == tracked
+    known = await learning.records.exposures(tracked)
+    assert [(each.item_id, each.used, each.withheld) for each in known] == [
+        (named, True, False),
+        (shown, True, False),
+        (held, False, True),
+    ]
+    assert [each.propensity for each in known] == [0.95] * 3
+    found = await showings.get(showing)
+    assert found is not None
+    assert found.spent
+    stats = "SELECT * FROM item_stats ORDER BY item_id"
+    counted = await learning.database.fetch(stats)
+    assert [(str(row["item_id"]), row["uses"], row["successes"]) for row in counted] == [
+        (named, 1, 1.0),
+        (shown, 1, 1.0),
+    ]
+    await Credit(learning.database).rebuild()
+    assert await learning.database.fetch(stats) == counted
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,66 @@ WITH adopted AS (
 )
 SELECT id FROM adopted;
 
+-- name: lock_item_stats
+-- First, as `append_outcome` does.
+LOCK TABLE item_stats IN ROW EXCLUSIVE MODE;
+
+-- name: expose
+-- What a stored interaction was shown besides what is known of, as `add` would have counted it; the
+-- outcome that it has by now is put down to that too. The caller holds the interaction's lock since
+-- an earlier statement, so that this one sees the latest outcome.
+WITH given AS (
+    SELECT
+        item.*,
+        success_share(outcome) AS share,
+        confidence,
+        confidence * credit_weight(cited) AS sure
+    FROM unnest(
+        $2::uuid[], $3::smallint[], $4::double precision[], $5::double precision[],
+        $6::boolean[], $7::boolean[], $8::boolean[]
+    ) AS item (item_id, rank, score, propensity, withheld, cited, used)
+    LEFT JOIN LATERAL (
+        SELECT outcome, confidence FROM outcomes WHERE interaction_id = $1 ORDER BY id DESC LIMIT 1
+    ) AS latest ON true
+    WHERE NOT EXISTS (
+        SELECT FROM exposures WHERE interaction_id = $1 AND exposures.item_id = item.item_id
+    )
+), counted AS (
+    INSERT INTO item_stats
+        (item_id, uses, last_use, successes, failures, gained, lost, gained_lately, lost_lately)
+    SELECT
+        item_id,
+        1,
+        1,
+        coalesce(share, 0),
+        coalesce(1 - share, 0),
+        coalesce(share * sure, 0),
+        coalesce((1 - share) * sure, 0),
+        coalesce(share * confidence, 0),
+        coalesce((1 - share) * confidence, 0)
+    FROM given
+    WHERE used
+    ORDER BY item_id
+    ON CONFLICT (item_id) DO UPDATE
+    SET
+        uses = item_stats.uses + 1,
+        last_use = item_stats.last_use + 1,
+        successes = item_stats.successes + excluded.successes,
+        failures = item_stats.failures + excluded.failures,
+        gained = faded(item_stats.gained, aged(1)) + excluded.gained,
+        lost = faded(item_stats.lost, aged(1)) + excluded.lost,
+        gained_lately = faded(item_stats.gained_lately, aged_fast(1)) + excluded.gained_lately,
+        lost_lately = faded(item_stats.lost_lately, aged_fast(1)) + excluded.lost_lately
+    RETURNING item_id, last_use
+), shown AS (
+    INSERT INTO exposures
+        (interaction_id, item_id, rank, score, propensity, withheld, cited, use_number)
+    SELECT $1, item_id, rank, score, propensity, withheld, cited, last_use
+    FROM given
+    LEFT JOIN counted USING (item_id)
+)
+UPDATE showings SET interaction_id = $1 WHERE id = $9 AND interaction_id IS NULL;
+
 -- name: known_turns
 SELECT turn_key, id FROM interactions WHERE turn_key = ANY ($1::text[])
 UNION ALL
