@@ -85,7 +85,7 @@ class Tracker:
             if tracked and await self._records.adopt(tracked, clean, exposures or ()):
                 self._wake()
                 return TrackedTurn(tracked, TurnReport.COMPLETED)
-            if await self._records.same_elsewhere(clean):
+            if await self._records.same_elsewhere(clean, tracked):
                 return TrackedTurn(None, TurnReport.COPY)
             added = await self._records.add_if_new(clean, exposures=exposures)
             if added is not None:

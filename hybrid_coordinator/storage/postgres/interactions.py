@@ -189,9 +189,10 @@ class InteractionRecords:
         rows = await self._database.fetch(self._queries.known_turns, list(keys))
         return {row["turn_key"]: str(row["id"]) for row in rows}
 
-    async def same_elsewhere(self, new: NewInteraction) -> bool:
+    async def same_elsewhere(self, new: NewInteraction, tracked: str | None = None) -> bool:
         """Whether another session of its project holds this very turn: the same words within
-        seconds. A client that goes on with a session in a new one copies its history."""
+        seconds, or the interaction that its agent ``tracked`` it as. A client that goes on with a
+        session in a new one copies its history."""
         found: bool = await self._database.fetch_value(
             self._queries.same_elsewhere,
             new.project,
@@ -200,6 +201,7 @@ class InteractionRecords:
             new.query,
             new.response,
             _COPY_SECONDS,
+            None if tracked is None else parse_id("interaction_id", tracked),
         )
         return found
 

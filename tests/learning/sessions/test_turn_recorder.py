@@ -305,6 +305,26 @@ async def test_a_turn_that_its_agent_tracked_is_that_interaction(learning: Learn
         assert await learning.recorder.record(other) != tracked
 
 
+async def test_a_copy_of_a_turn_that_its_agent_tracked_is_known_for_one(
+    learning: Learning,
+) -> None:
+    tracked = await learning.tracker.track(
+        NewInteraction("app", "Mend the login", "Set it.", AgentType.REMOTE, "m")
+    )
+    call = Action(
+        ActionKind.TOOL,
+        "mcp__x__track_interaction {}",
+        True,
+        detail=json.dumps({"interaction_id": tracked}),
+    )
+    seen = turn("Fix the login", edited(), call)
+    assert await learning.recorder.record(seen) == tracked
+    copied = replace(seen, session_id="s2", key="a copy")
+    assert await learning.recorder.record(copied) is None
+    assert learning.recorder.skipped == {"copied from another session": 1}
+    assert await learning.count("interactions") == 1
+
+
 async def test_what_a_hook_showed_counts_for_the_turn_that_its_agent_tracked(
     learning: Learning,
 ) -> None:

@@ -217,7 +217,8 @@ FROM unnest($1::text[]) AS given (turn_key)
 JOIN forgotten ON forgotten.turn = sha256(convert_to(given.turn_key, 'UTF8'));
 
 -- name: same_elsewhere
--- Whether another session of the project has this very turn: its history was copied.
+-- Whether another session of the project has this very turn: its history was copied. A turn that its
+-- agent tracked is known by that, since it is not in the words of the turn.
 SELECT EXISTS (
     SELECT FROM interactions
     WHERE project = $1
@@ -225,6 +226,12 @@ SELECT EXISTS (
         AND created_at BETWEEN $3::timestamptz - $6::interval AND $3::timestamptz + $6::interval
         AND query = $4
         AND response = $5
+        AND turn_key IS NOT NULL
+) OR EXISTS (
+    SELECT FROM interactions
+    WHERE id = $7::uuid
+        AND project = $1
+        AND session_id IS DISTINCT FROM $2
         AND turn_key IS NOT NULL
 );
 
