@@ -221,7 +221,13 @@ async def test_writers_of_the_same_items_do_not_lock_each_other_out(
             shown = draws.sample(items, 4)
             stored = await records.add(replace(NEW, context_ids=tuple(shown)))
             await records.set_outcome(stored, draws.choice([SUCCESS, FAILURE]), 0.5, {})
-            await records.set_outcome(stored, SUCCESS, 0.5, {})
+            adopted = records.adopt(
+                stored,
+                replace(NEW, turn_key=stored, session_id="s"),
+                [Exposure(each, rank) for rank, each in enumerate(draws.sample(items, 4), 1)],
+            )
+            again = records.set_outcome(stored, SUCCESS, 0.5, {})
+            assert (await asyncio.gather(adopted, again))[0]
             if draws.random() < 0.2:
                 await database.execute("DELETE FROM interactions WHERE id = $1", uuid.UUID(stored))
 
@@ -233,6 +239,27 @@ async def test_writers_of_the_same_items_do_not_lock_each_other_out(
     assert kept.keys() == rebuilt.keys()
     for item, numbers in kept.items():
         assert numbers == pytest.approx(rebuilt[item], rel=1e-9, abs=1e-9)
+
+
+async def test_who_adopts_waits_for_a_deletion_before_anyone_waits_for_him(
+    records: InteractionRecords, database: Database
+) -> None:
+    stored = await records.add(NEW)
+    turn = replace(NEW, turn_key="t", session_id="s")
+    locks = "SELECT count(*) FROM pg_locks"
+    waiting = f"{locks} WHERE relation = 'item_stats'::regclass AND NOT granted"
+    async with (
+        asyncio.timeout(60),
+        asyncio.TaskGroup() as group,
+        database.transaction() as deletion,
+    ):
+        await deletion.execute("LOCK TABLE item_stats IN SHARE ROW EXCLUSIVE MODE")
+        adopted = group.create_task(records.adopt(stored, turn, [Exposure(A, 1)]))
+        while not await deletion.fetch_value(waiting):
+            await asyncio.sleep(0)
+        row = "SELECT FROM interactions WHERE id = $1 FOR UPDATE NOWAIT"
+        assert await deletion.fetch(row, uuid.UUID(stored))
+    assert adopted.result()
 
 
 def arm(interactions: int, success: float) -> Arm:
