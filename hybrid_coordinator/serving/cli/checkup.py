@@ -22,6 +22,7 @@ from hybrid_coordinator.serving.cli.live import printable
 from hybrid_coordinator.serving.cli.output import add_json_flag, print_json
 from hybrid_coordinator.serving.client import Client, connected
 from hybrid_coordinator.serving.hooks.installation import Installation
+from hybrid_coordinator.serving.launch import interpreter
 
 _LOW_DISK_BYTES = 1_000_000_000
 _LEAST_DISK_BYTES = 200_000_000
@@ -206,12 +207,15 @@ def _plugin(home: Home) -> PartHealth:
     installation = Installation.of_user(home)
     try:
         installed = installation.installed()
+        # Its hooks say nothing where what they name has moved.
+        outdated = installed and installation.plan(interpreter(), server_command()).changes
     except HybridError as error:
         return PartHealth("claude code plugin", ok=False, detail=str(error), needed=False)
+    how = "loaded, but as another installation wrote it," if outdated else "loaded"
     return PartHealth(
         "claude code plugin",
-        ok=installed,
-        detail=f"{'loaded' if installed else 'not loaded'} by {installation.settings}",
+        ok=installed and not outdated,
+        detail=f"{how if installed else 'not loaded'} by {installation.settings}",
         remedy="hybrid-coordinator install claude-code",
         needed=False,
     )

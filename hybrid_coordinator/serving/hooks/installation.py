@@ -76,7 +76,9 @@ class Installation:
 
     def __init__(self, home: Home, claude: Path) -> None:
         # A settings file is often a link into a repository of such files: it stays one.
-        self.settings = (claude / "settings.json").resolve()
+        self.settings = Path(
+            os.path.realpath(claude / "settings.json")
+        )  # any loop is left as it is
         self._plugins = claude / "plugins"
         self._home = home
         digest = hashlib.sha256(os.fsencode(self.settings)).hexdigest()[:16]
@@ -200,10 +202,17 @@ class Installation:
         """Write the receipt, and the settings as they were, before they are changed."""
         assert change.after is not None
         content = _content(self.settings, change.before)
-        backup = None if change.before is None else f"{self._receipt_file.stem}.backup"
+        before = change.before
+        made: Sequence[str] = ()
+        earlier = self._receipt()
+        if earlier is not None:
+            # Installed a second time, over entries that were changed: none of them is the user's.
+            before, made = self._without(before, earlier), earlier.sections
+        backup = None if before is None else f"{self._receipt_file.stem}.backup"
         if backup is not None:
-            _write(Change(self._kept(backup), _read(self._kept(backup)), change.before))
-        sections = [each for each, _ in settings_entries(self._home) if each not in content]
+            _write(Change(self._kept(backup), _read(self._kept(backup)), before))
+        places = settings_entries(self._home)
+        sections = [each for each, _ in places if each in made or each not in content]
         receipt = {"backup": backup, "after": _hash(change.after), "sections": sections}
         written = json.dumps(receipt | {"settings": str(self.settings)}, indent=2).encode()
         _write(Change(self._receipt_file, _read(self._receipt_file), written))

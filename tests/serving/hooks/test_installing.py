@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.hooks.installation import Installation
+from hybrid_coordinator.serving.hooks.plugin import plugin_files
 from tests.support.hooks import HOOK
 from tests.support.stdio import environment
 
@@ -80,6 +81,9 @@ def test_it_shows_what_it_will_change_asks_and_does_it(user: User) -> None:
     assert content["model"] == "opus"
     assert content["enabledPlugins"] == {"a@b": True, ENTRY: True}
     assert "loaded by" in user.run("doctor", "--json", status=0)
+    hooks = user.home / "claude-code" / "marketplace" / "plugin" / "hooks" / "hooks.json"
+    hooks.write_text(hooks.read_text().replace(str(HOOK), "/gone/hook.py"))
+    assert "as another installation wrote it" in user.run("doctor", "--json", status=0)
     user.run("stop")
 
 
@@ -161,6 +165,18 @@ def test_without_what_was_kept_only_our_entries_go(user: User) -> None:
     assert left["model"] == "opus"
 
 
+def test_after_a_second_install_over_a_plugin_that_was_switched_off_nothing_is_left(
+    user: User,
+) -> None:
+    user.has(SETTINGS)
+    user.install("--yes")
+    user.has(user.settings.read_text().replace(f'"{ENTRY}": true', f'"{ENTRY}": false'))
+    user.install("--yes")
+    assert json.loads(user.settings.read_text())["enabledPlugins"][ENTRY] is True
+    user.uninstall("--yes")
+    assert user.settings.read_text() == SETTINGS
+
+
 def test_a_settings_file_that_is_a_link_stays_one_and_keeps_its_permissions(
     user: User, tmp_path: Path
 ) -> None:
@@ -197,6 +213,12 @@ def test_settings_that_cannot_be_edited_are_named_and_left_alone(
     assert str(user.settings) in said
     assert user.settings.read_bytes() == before
     assert not user.home.exists()
+
+
+def test_settings_that_are_a_link_to_themselves_are_named(user: User) -> None:
+    user.settings.parent.mkdir()
+    user.settings.symlink_to(user.settings.name)
+    assert f"{user.settings} cannot be read" in user.install("--yes", status=1)
 
 
 def test_claude_codes_own_lists_of_plugins_forget_ours(user: User) -> None:
@@ -239,9 +261,23 @@ def test_the_plugin_names_this_installation_and_this_home(user: User) -> None:
         *("Stop", "StopFailure", "SubagentStop", "SessionEnd"),
     }
     words = shlex.split(hooks["UserPromptSubmit"][0]["hooks"][0]["command"])
-    assert words[1:] == ["-I", "-S", str(HOOK), str(user.home), "ask", "0.028"]
+    assert words[1:7] == ["-I", "-S", str(HOOK), str(user.home), "ask", "0.028"]
     assert Path(words[0]).exists()
     server = user.plugin(".mcp.json")["mcpServers"]["hybrid"]
     assert os.access(server["command"], os.X_OK)
     assert server["args"] == []
     assert server["env"] == {"HYBRID_HOME": str(user.home)}
+
+
+@pytest.mark.parametrize("python", [sys.executable, "/gone/python"])
+def test_hooks_of_a_package_that_is_gone_hold_up_nothing(tmp_path: Path, python: str) -> None:
+    """Python ends with status 2 without its program, which tells Claude Code to block."""
+    files = plugin_files(Home(tmp_path / "home"), python, ["/server"])
+    hooks = json.loads(files["plugin/hooks/hooks.json"])["hooks"]
+    for (kind,) in hooks.values():
+        command = kind["hooks"][0]["command"].replace(str(HOOK), "/gone/hook.py")
+        assert "/gone/" in command
+        done = subprocess.run(
+            ["sh", "-c", command], input=b"{}", capture_output=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
