@@ -42,6 +42,11 @@ PRIVATE_KEY = FormatRule(
         # To the END line; without one (a cut-off text), as far as lines of base64 go.
         r"""(?:(?:[^-"']|-(?!----))*+-----END [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----"""
         r"|(?:(?:\s|\\[nr])*+[A-Za-z0-9+/=]{16,}+)*+)"
+        # What is left of one whose beginning was cut off, as long outputs are in their middle.
+        r"|(?:(?<![A-Za-z0-9+/=\\])|(?<=\\[nr]))"
+        r"(?:[A-Za-z0-9+/=]{40,80}+(?:\s|\\[nr]){1,4}+){1,110}+"
+        r"(?:[A-Za-z0-9+/=]{1,39}+(?:\s|\\[nr]){1,4}+)?+-----END [A-Z0-9 ]{0,40}?PRIVATE KEY"
+        r"(?: BLOCK)?-----"
     ),
 )
 

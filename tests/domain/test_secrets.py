@@ -234,3 +234,17 @@ def test_hostile_texts_cost_bounded_work(pattern: str) -> None:
     begin = time.process_time()
     Scrubber(["known-value-1"]).scrub(text)
     assert time.process_time() - begin < 2
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\\n", "\r\n"])
+def test_a_private_key_without_its_beginning_is_taken_for_one(line_break: str) -> None:
+    """Long outputs are cut in their middle, which may be that of a key."""
+    lines = [f"{n:02}Kq/+" * 10 + f"{n:04}" for n in range(12)]
+    ending = [*lines, "Zz/9==", "-----END RSA PRIVATE KEY-----", "after"]
+    text = line_break.join(["[... 900 characters ...]", "ZZ/+" * 3, *ending])
+    clean = Scrubber().scrub(text)
+    assert clean.endswith(f"{line_break}<SECRET:private-key>{line_break}after")
+    assert not any(line in clean for line in lines)
+    assert "END RSA" not in clean
+    words = "a line such as -----END PRIVATE KEY----- ends one"
+    assert Scrubber().scrub(words) == words
