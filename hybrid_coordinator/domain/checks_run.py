@@ -134,8 +134,6 @@ _TASK_WORDS: tuple[tuple[re.Pattern[str], CheckKind], ...] = (
 )
 _PACKAGE_MANAGERS = {"npm", "yarn", "pnpm", "bun", "composer"}
 _SELECTORS = {"-k", "-t", "-m", "-run", "--filter", "--grep", "--testNamePattern"}
-_NO_TARGET = re.compile(r"[-<]|[&\d]*>|(?:\d+|\.|\./\.\.\.)$")
-"""Options, redirections, numbers, and names of everything."""
 
 _NOT_A_RUN = {"--version", "--help", "-h", "--collect-only", "--co", "--fixtures", "--list", "-V"}
 
@@ -315,9 +313,7 @@ def _passed(action: Action, command: SimpleCommand, kind: CheckKind, *, alone: b
     printed = action.detail
     if kind is CheckKind.TEST and _NOTHING_RAN.search(printed) and not _says_passed(printed):
         return None
-    if code == 0 and command.decides and command.reached:
-        return True
-    if code == 0 and command.decides:  # `a && b`: both went well
+    if code == 0 and command.decides:  # `a && b` too: both went well
         return True
     if code not in (0, None) and alone and command.decides and command.reached:
         return False

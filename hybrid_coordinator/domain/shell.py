@@ -61,7 +61,8 @@ class SimpleCommand:
     """One program with its arguments, without paths and wrappers around it.
 
     ``decides`` says that the exit status of the line is the program's own: nothing behind it can
-    turn a failure into a success. ``reached`` says that the program runs whatever went before.
+    turn a failure into a success, and it is not run in the place of another that failed (``||``).
+    ``reached`` says that the program runs whatever went before.
     """
 
     program: str
@@ -82,7 +83,10 @@ def simple_commands(line: str) -> list[SimpleCommand]:
         words = _words(text)
         if words:
             behind = [op for op, rest in _behind(pieces, number) if _words(rest)]
-            decides = all(op == "&&" or (op in ("|", "|&") and pipefail) for op in behind)
+            instead = number > 0 and pieces[number - 1][1] == "||"
+            decides = not instead and all(
+                op == "&&" or (op in ("|", "|&") and pipefail) for op in behind
+            )
             program, *arguments = _unwrapped(words)
             found.append(SimpleCommand(_name(program), tuple(arguments), decides, reached))
         goes_on = operator in (";", "\n", "|", "|&", "&")

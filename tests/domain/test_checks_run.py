@@ -143,6 +143,8 @@ PYTEST_FAILED = "FAILED tests/a.py::b\n=== 1 failed, 3 passed in 0.1s ==="
         ("set -o pipefail; pytest | tail -3", 0, "", True),
         ("set -o pipefail; pytest | tail -3", 1, "", False),
         ("pytest || true", 0, PYTEST_FAILED, False),
+        ("test -d build || pytest", 0, "", None),
+        ("test -d build || pytest", 0, PYTEST_PASSED, True),
         ("pytest; echo $?", 0, PYTEST_PASSED, True),
         ("pytest; ls", 1, "", None),
         ("npm ci && npm test", 0, "", True),
