@@ -133,6 +133,7 @@ class Capture:
         """Hand on what was left, by a crash or by sessions that were killed, and forget what is
         long finished."""
         await self._drain()
+        await asyncio.to_thread(self._inbox.tidy)
         for session, abandoned in await self._records.open_sessions(_ABANDONED_SECONDS):
             await self._hand_on(session, abandoned=abandoned)
         await self._records.forget(_KEPT_DAYS)

@@ -4,6 +4,7 @@ answer in time."""
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 from hybrid_coordinator.errors import StorageError
@@ -11,6 +12,8 @@ from hybrid_coordinator.errors import StorageError
 _log = logging.getLogger(__name__)
 
 _ASIDE = "unreadable"
+_HALF_WRITTEN_SECONDS = 3600.0
+"""A hook that writes is at it for seconds."""
 
 
 class Inbox:
@@ -28,6 +31,16 @@ class Inbox:
         except OSError:
             return []  # no hook had to write yet
         return sorted(found)
+
+    def tidy(self) -> None:
+        """Delete what hooks that were killed have left half written: nobody goes on with it."""
+        now = time.time()
+        try:
+            for part in self._directory.glob(".*"):
+                if part.is_file() and now - part.stat().st_mtime > _HALF_WRITTEN_SECONDS:
+                    part.unlink(missing_ok=True)
+        except OSError:
+            _log.warning("%s cannot be tidied", self._directory, exc_info=True)
 
     def lines(self, file: Path) -> list[bytes]:
         """The lines of a file: one, unless somebody has put some together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -300,3 +301,13 @@ async def test_the_showing_of_what_was_injected_is_a_part_of_the_turn(world: Wor
     await world.capture.catch_up()
     (turn,) = world.recorded.turns
     assert turn.showing_id == showing
+
+
+async def test_what_a_killed_hook_left_half_written_is_swept_away(world: World) -> None:
+    whole = world.drop("one", Telling().line("SessionStart", source="startup"))
+    half, being_written = world.inbox / ".half", world.inbox / ".now"
+    for part in (half, being_written):
+        part.write_bytes(b'{"key": "')
+    os.utime(half, (0, 0))
+    await world.capture.sweep()
+    assert [file.exists() for file in (whole, half, being_written)] == [False, False, True]
