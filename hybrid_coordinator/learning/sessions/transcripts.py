@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hybrid_coordinator.domain.clipping import clipped
-from hybrid_coordinator.domain.turns import Action, Turn, turn_key
+from hybrid_coordinator.domain.turns import Action, Turn, prompt_digest, turn_key
 from hybrid_coordinator.learning.sessions.tool_calls import Json, action_of, is_noted, text_of
 from hybrid_coordinator.learning.sessions.trivial import (
     INTERRUPTION,
@@ -70,13 +70,12 @@ class Account:
 class _OpenTurn:
     """A turn that is being read."""
 
+    key: str
     prompt: str
-    occurrence: int
     started_at: datetime
     cwd: str
     session_id: str
     agent: str | None
-    thread: str
     copied: bool
     last_at: datetime
     model: str = ""
@@ -247,22 +246,22 @@ class TranscriptReader:
         copied = uuid in self._seen
         if uuid:
             self._seen.add(uuid)
-        prompt = clipped(prompt, _MAX_TEXT)
-        key = (thread, prompt.strip())
+        given = (thread, prompt_digest(prompt))
         if not copied:
-            self._occurrences[key] += 1
+            self._occurrences[given] += 1
+        # Hooks tell of a subagent's turns under the same name, and of the whole of a long prompt.
+        session = f"{session_id}/{thread}" if thread else session_id
         started = self._at()
         if before is not None and started <= before.started_at:
             # A clock that went back must not turn the order around.
             started = before.started_at + timedelta(milliseconds=1)
         self._threads[thread] = _OpenTurn(
-            prompt=prompt,
-            occurrence=self._occurrences[key],
+            key=turn_key(session, prompt, self._occurrences[given]),
+            prompt=clipped(prompt, _MAX_TEXT),
             started_at=started,
             cwd=_string(entry.get("cwd")),
             session_id=session_id,
             agent=(self._agent or thread) if thread else None,
-            thread=thread,
             copied=copied,
             last_at=started,
         )
@@ -310,12 +309,10 @@ class TranscriptReader:
     def _finish(self, turn: _OpenTurn) -> ReadTurn:
         for name, given, at in turn.calls.values():
             _act(turn, name, action_of(name, given, None, None, at))
-        # Hooks tell of a subagent's turns under the same name.
-        session = f"{turn.session_id}/{turn.thread}" if turn.thread else turn.session_id
         elapsed = (turn.last_at - turn.started_at) / timedelta(milliseconds=1)
         return ReadTurn(
             Turn(
-                key=turn_key(session, turn.prompt, turn.occurrence),
+                key=turn.key,
                 session_id=turn.session_id,
                 project="",
                 prompt=turn.prompt,

@@ -82,6 +82,19 @@ def test_a_model_that_is_none_and_tokens_that_are_none_do_not_count(file: Path) 
     assert (turn.turn.model, turn.turn.tokens_used) == ("claude-opus-5-5", 130)
 
 
+def test_a_long_paste_is_known_by_all_of_it_as_hooks_know_it(file: Path) -> None:
+    session = SessionFile()
+    log = "log line\n" * 30_000
+    pastes = [f"Why?\n{log}{end}" for end in ("one", "two")]
+    for paste in pastes:
+        session.turn(paste)
+    turns, _ = read(session.write(file))
+    assert [each.turn.key for each in turns] == [
+        turn_key(session.session_id, paste, 1) for paste in pastes
+    ]
+    assert all(len(each.turn.prompt) < len(paste) for each in turns for paste in pastes)
+
+
 def test_prompts_given_again_are_numbered(file: Path) -> None:
     session = SessionFile()
     for _ in range(2):
