@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.recurrence import RECURRENCE_THRESHOLD, same_task, similarities
@@ -28,7 +29,7 @@ _STEPS = 40
 
 _COMMANDS = 5
 
-_STEP = re.compile(r"(?:^|\n)\s*(?:[-*•]|\d+[.)])?\s*([^\n]{12,240})")
+_STEP = re.compile(r"(?:[-*•]|\d+[.)])?\s*(.{12,240})")
 _FENCE = re.compile(r"^(`{3,}|~{3,}).*?(?:^\1|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -102,7 +103,9 @@ def _steps(example: str, others: Sequence[str]) -> list[str]:
 
 def _lines(answer: str) -> list[str]:
     prose = _FENCE.sub("\n", answer)
-    return [line.strip() for line in _STEP.findall(prose)[:_STEPS]]
+    # Line by line: a pattern over all of them would try every run of blank lines from each one.
+    found = (_STEP.match(line.strip()) for line in prose.split("\n"))
+    return [step[1].strip() for step in islice(filter(None, found), _STEPS)]
 
 
 def _common_commands(runs: Sequence[Sequence[str]]) -> list[str]:

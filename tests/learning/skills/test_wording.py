@@ -86,3 +86,10 @@ def test_whatever_was_said_a_title_is_one_short_line_and_the_text_is_bounded(
     assert made.content.strip()
     assert len(made.content) < 2_000 + 240 * 41
     assert made == worded(kind(*(f"task {text}" for text in texts)), *texts)
+
+
+def test_a_megabyte_of_blank_lines_is_read_in_one_go() -> None:
+    """Which took hours when each of them was tried as the beginning of a step."""
+    blank = "\n\n  " * 250_000
+    made = worded(COLUMNS, *(f"Add the column in a migration.{blank}" for _ in range(3)))
+    assert made.content.startswith("What was done each time:\n- Add the column in a migration.")
