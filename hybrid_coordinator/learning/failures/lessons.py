@@ -15,7 +15,7 @@ from hybrid_coordinator.domain.interactions import OutcomeKind
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue, KnowledgeItem, NewKnowledge, Origin
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.errors import HybridError
+from hybrid_coordinator.errors import HybridError, RecordUnavailableError
 from hybrid_coordinator.learning.failures.pairs import Failure, failures_of
 from hybrid_coordinator.learning.failures.wording import (
     caution,
@@ -32,6 +32,9 @@ from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 _BEFORE, _AFTER = 20, 100
 """Interactions of a session that are looked at with one: a failure that was left alone for longer
 was not being worked on."""
+
+_MOST_REFUSED = 100
+"""Interactions that a pass leaves behind; after so many it is the record that refuses."""
 
 _GATHER_SECONDS = 0.5
 """How long writes may come together before they are looked at: an outcome follows its turn."""
@@ -101,9 +104,26 @@ class FailureLessons:
         return True
 
     async def catch_up(self) -> None:
-        """Look at every interaction that nobody has looked at as it is now."""
-        while waiting := await self._records.unexamined(1):
-            await self.learn(waiting[0])
+        """Look at every interaction that nobody has looked at as it is now. Those that cannot be
+        looked at hold up no others.
+
+        Raises:
+            HybridError: the first of what kept it from some.
+        """
+        refused: dict[str, HybridError] = {}
+        while len(refused) < _MOST_REFUSED:
+            waiting = await self._records.unexamined(len(refused) + 1)
+            one = next((each for each in waiting if each not in refused), None)
+            if one is None:
+                break
+            try:
+                await self.learn(one)
+            except RecordUnavailableError:
+                raise
+            except HybridError as error:
+                refused[one] = error
+        if refused:
+            raise next(iter(refused.values()))
 
     async def learn(self, interaction_id: str) -> list[str]:
         """Look at an interaction, in its session; returns the ids of the entries that it bears on.

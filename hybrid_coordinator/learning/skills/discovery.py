@@ -20,7 +20,7 @@ from hybrid_coordinator.domain.skills import (
     ProposalState,
     Task,
 )
-from hybrid_coordinator.errors import HybridError, NotFoundError
+from hybrid_coordinator.errors import HybridError, NotFoundError, UnavailableError
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.payloads import searched_knowledge
@@ -114,8 +114,16 @@ class SkillDiscovery:
                             await self._woken.wait()
 
     async def discover(self) -> list[str]:
-        """Search every project with news; returns the ids of what was proposed."""
-        found = [await self._search(due) for due in await self._skills.due(_WAITING)]
+        """Search every project with news; returns the ids of what was proposed. A project that
+        cannot be searched holds up no other."""
+        found = []
+        for due in await self._skills.due(_WAITING):
+            try:
+                found.append(await self._search(due))
+            except UnavailableError:
+                raise
+            except HybridError:
+                _log.warning("%s is searched for skills the next time", due.project, exc_info=True)
         return [each for each in found if each is not None]
 
     async def _search(self, due: Due) -> str | None:

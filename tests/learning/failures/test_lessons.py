@@ -14,7 +14,7 @@ from hybrid_coordinator.domain.interactions import OutcomeKind, OutcomeSource
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import KnowledgeItem, NewKnowledge, Origin
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.errors import StorageError
+from hybrid_coordinator.errors import InvalidArgumentError, StorageError
 from hybrid_coordinator.learning.failures.lessons import FailureLessons, confidence
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.failures import FailureRecords
@@ -448,6 +448,20 @@ async def test_the_background_pass_outlives_a_record_that_refuses(
     finally:
         logger.removeHandler(handler)
     assert (await desk.only()).title == IMPORT_TITLE
+
+
+async def test_a_turn_that_cannot_be_learned_from_holds_up_no_other(desk: Desk) -> None:
+    await desk.turn(failed(), edited(), passed(), response=FIXED, project="damaged")
+    await desk.turn(failed(), edited(), passed(), response=FIXED)
+    await desk.database.execute(
+        "ALTER TABLE knowledge_items ADD CONSTRAINT whole CHECK (project <> 'damaged')"
+    )
+    with pytest.raises(InvalidArgumentError, match="whole"):
+        await desk.lessons.catch_up()
+    assert [item.project for item in await desk.knowledge.page(None, 10)] == [desk.project]
+    await desk.database.execute("ALTER TABLE knowledge_items DROP CONSTRAINT whole")
+    await desk.lessons.catch_up()
+    assert len(await desk.knowledge.page(None, 10)) == 2
 
 
 async def test_a_pattern_that_was_followed_gets_the_pitfall(desk: Desk) -> None:

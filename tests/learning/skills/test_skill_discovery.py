@@ -62,6 +62,21 @@ async def test_less_evidence_proposes_nothing(
     assert await shop.discovery.discover() == []
 
 
+async def test_a_project_that_cannot_be_searched_holds_up_no_other(shop: Shop) -> None:
+    await shop.releases()
+    await shop.database.execute("UPDATE interactions SET project = 'a damaged one'")
+    await shop.releases()
+    await shop.database.execute(
+        "ALTER TABLE skill_proposals ADD CONSTRAINT whole CHECK (project <> 'a damaged one')"
+    )
+    (found,) = await shop.discovery.discover()
+    proposal = await shop.skills.get(found)
+    assert proposal is not None
+    assert proposal.project != "a damaged one"
+    await shop.database.execute("ALTER TABLE skill_proposals DROP CONSTRAINT whole")
+    assert len(await shop.discovery.discover()) == 1
+
+
 async def test_failures_alone_propose_nothing(shop: Shop) -> None:
     for session in ("monday", "tuesday", "wednesday"):
         await shop.release(FAILURE, session)
