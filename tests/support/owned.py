@@ -164,7 +164,14 @@ async def beside(database: Database, interaction: str, words: str, project: str 
 
 
 async def all_traces(database: Database, parts: Memory, words: str) -> list[str]:
+    """Where the words are still to be found, once the index has followed and nothing of a former
+    one is left."""
     await parts.projector.drain(PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        while await database.fetch_value(
+            "SELECT count(*) FROM index_generations WHERE state = 'retired'"
+        ):
+            pass  # the question takes its time
     return [
         *await traces.in_record(database, words),
         *await traces.in_index(parts.index, words),
