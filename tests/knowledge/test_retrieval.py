@@ -414,16 +414,18 @@ async def test_code_that_helped_comes_first_for_a_question_in_other_words(
         await parts.find("the projector creates the collections")
         await parts.indexer.index(shop, PROJECT)
         question = "how is a ledger closed for a year"
-        helped = code(await parts.find(question))[3]
+        reworded = "Show me how the closing of ledgers is done for years"
+        plain = await parts.retriever.find(reworded, PROJECT, EVERYTHING, 8, by_outcomes=False)
+        first, helped = code(plain)[:2]
+        assert helped.score > 0.8 * first.score  # which of these equals is first is chance
         new = NewInteraction(PROJECT, question, "done", AgentType.REMOTE, "m")
         tracked = await parts.interactions.add(new, None, [Exposure(helped.id, 1, cited=True)])
         await parts.interactions.set_outcome(tracked, Outcome(OutcomeKind.SUCCESS), 0.5, {})
         parts.projector.wake()
 
-        reworded = "Show me how the closing of ledgers is done for years"
         assert code(await parts.find(reworded))[0].id == helped.id
         plain = await parts.retriever.find(reworded, PROJECT, EVERYTHING, 8, by_outcomes=False)
-        assert code(plain)[0].id != helped.id
+        assert code(plain)[0].id == first.id
         unlike = code(await parts.find("entries of the ledger of taxes"))
         assert unlike[0].title.startswith("Taxes")
 
