@@ -12,7 +12,8 @@ PYTEST_ARGS ?=
 # compile its imports again: it is written here, once.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint bench bench-search bench-routing bench-learning clean
+.PHONY: demo test lint bench bench-search bench-routing bench-learning \
+	bench-operations clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.runtime
@@ -48,6 +49,9 @@ bench-routing: $(VENV)/.test
 bench-learning: $(VENV)/.test
 	@test -n "$(DATA)" || { echo "Say where the data is: make bench-learning DATA=DIR" >&2; exit 1; }
 	$(PY) -m benchmarks.learning --data "$(DATA)"
+
+bench-operations: $(VENV)/.test
+	$(PY) -m benchmarks.operations
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -3,6 +3,7 @@ against it is the client's.
 
 ``python -m benchmarks.routing.loopback_server [FAULT]`` prints its port. Its answer's first piece
 holds the clock's reading when the request had come, and the others repeat the prompt's words.
+A request for JSON gets a pattern, as the jobs of learning ask for one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,18 @@ _MODELS = {
     "object": "list",
     "data": [{"id": MODEL, "object": "model", "owned_by": "vllm", "max_model_len": 32768}],
 }
+
+_PATTERN = json.dumps(
+    {
+        "problem_type": "A parser fails on empty input",
+        "solution_approach": "Read the parser, handle the empty case first, then run the tests.",
+        "skills_used": ["parsing", "testing"],
+        "generalisable_pattern": "Code that takes input apart asks first whether there is any.",
+        "when_to_use": "A parser raises a TypeError or an IndexError when its input is empty.",
+        "when_not_to_use": "Empty input is refused by the caller before the parser sees it.",
+    }
+).split()
+"""What answers a request for JSON: a pattern, as the jobs of learning ask for it."""
 
 
 def _event(value: object) -> bytes:
@@ -83,12 +96,13 @@ class Server:
     async def _chat(writer: asyncio.StreamWriter, arrived: int, body: dict[str, object]) -> None:
         messages = body["messages"]
         assert isinstance(messages, list)
-        words = str(messages[-1]["content"]).split()
+        asked_for_json = "response_format" in body
+        words = _PATTERN if asked_for_json else str(messages[-1]["content"]).split()
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n"
         )
-        for word in (f"t{arrived}", *words):
+        for word in words if asked_for_json else (f"t{arrived}", *words):
             writer.write(_delta(content=f"{word} "))
             await writer.drain()
             await asyncio.sleep(0)

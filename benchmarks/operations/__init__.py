@@ -1,0 +1,1 @@
+"""What running it costs: load, backup, scaling, the dashboard."""

@@ -1,0 +1,198 @@
+"""A team's load on one coordinator: sessions that work, dashboards that watch, and both engines
+killed in the middle. What was acknowledged must be there at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import statistics
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+import psutil
+
+from benchmarks.main_job import CHECKOUT, fresh_home, p50_p95
+from benchmarks.operations.agents import Agent, Told, ask, keep_working
+from benchmarks.operations.watchers import Seen, watch
+from benchmarks.routing.loopback_server import loopback_server
+from benchmarks.routing.tables import Table
+from hybrid_coordinator.storage.postgres.server import PostgresServer
+
+_SESSIONS, _WATCHERS, _WRITERS = 50, 20, 8
+_MINUTES = float(os.environ.get("LOAD_MINUTES", "10"))
+_THINKING = 10.0
+"""Seconds between the tasks of a session: six tasks a minute is a fast agent."""
+_WRITING_PAUSE = 0.25
+_QUIET_CALLS, _WARMING_UP = 300, 20
+_WRITING_SECONDS = 60.0
+_SAMPLE_SECONDS = 5.0
+_KILLED, _CUT = 0.4, 0.7
+"""Shares of the time after which the coordinator is killed, and its Postgres."""
+
+_NOTE = (
+    "Sessions are real bridges; each does a task (`augment_query`, `track_interaction`, "
+    f"`update_outcome`) and pauses for {_THINKING:g} s, a writer for {_WRITING_PAUSE:g} s. "
+    "Everything shares the machine: sessions, dashboards, coordinator, Postgres. The index holds "
+    f"this repository's package. The coordinator is killed after {_KILLED:.0%} of the time, its "
+    f"Postgres after {_CUT:.0%}."
+)
+
+
+@dataclass
+class Faults:
+    """What was done to it, by the monotonic moment, and its memory in MB over its last life."""
+
+    killed: float = 0.0
+    cut: float = 0.0
+    memory: list[float] = field(default_factory=list)
+
+
+def measure() -> Table:
+    """One coordinator: with one session, under eight that write, under fifty."""
+    with (
+        fresh_home() as home,
+        loopback_server() as model,
+        tempfile.TemporaryDirectory(prefix="hc-load-") as folder,
+        _model_at(model),
+    ):
+        return asyncio.run(_measure(home, Path(folder), model))
+
+
+@contextmanager
+def _model_at(url: str) -> Iterator[None]:
+    """A local model for the jobs, and no other."""
+    kinds = ("LLAMA_CPP", "OLLAMA", "LMSTUDIO", "DOCKER_MODEL_RUNNER")
+    given = {f"HYBRID_INFERENCE_{kind}": "," for kind in kinds} | {"HYBRID_INFERENCE_VLLM": url}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name in given:
+            del os.environ[name]
+
+
+async def _measure(home: Path, folder: Path, model: str) -> Table:
+    quiet, beside, writing, load = Told(), Told(), Told(), Told()
+    async with Agent(home, folder) as agent:
+        await agent.tool("index_codebase", path=str(CHECKOUT / "hybrid_coordinator"))
+        for number in range(_QUIET_CALLS + _WARMING_UP):
+            await ask(agent, number, quiet)
+        del quiet.asked[:_WARMING_UP]
+        until = time.monotonic() + _WRITING_SECONDS
+        writers = [
+            asyncio.create_task(_session(home, folder, n, writing, until, _WRITING_PAUSE))
+            for n in range(_WRITERS)
+        ]
+        while time.monotonic() < until:
+            await ask(agent, len(beside.asked), beside)
+            await asyncio.sleep(0.05)
+        await asyncio.gather(*writers)
+    hits = await asyncio.to_thread(_hits, model)
+    faults, seen = await _under_load(home, folder, load)
+    kept = await _kept(home)
+    told = [*writing.interactions, *load.interactions], [*writing.outcomes, *load.outcomes]
+    lost = len(set(told[0]) - kept[0]) + len(set(told[1]) - kept[1])
+    beside_what = (
+        f"the same beside {_WRITERS} sessions that write ({len(writing.outcomes)} tasks in "
+        f"{_WRITING_SECONDS:.0f} s) while jobs run ({hits} calls of a model)"
+    )
+    load_what = (
+        f"the same in {_SESSIONS} sessions ({len(load.outcomes)} tasks), beside {_WATCHERS} "
+        f"dashboards ({len(seen.overviews)} overviews), {_MINUTES:g} minutes"
+    )
+    rows = [
+        ["`augment_query` with one session: p50, p95", "-", _times(quiet)],
+        [beside_what, "p95 2x", _against(beside, quiet)],
+        [load_what, "p95 2x", _against(load, quiet)],
+        ["until an answer, once the coordinator was killed (-9)", "-", _gap(load, faults.killed)],
+        ["until an answer, once Postgres was killed (-9)", "-", _gap(load, faults.cut)],
+        ["requests that were answered with an error", "-", str(len(load.refused))],
+        [f"lost of {sum(map(len, told))} acknowledged interactions and outcomes", "0", str(lost)],
+        ["memory of the coordinator, its last life's first and last minute", "flat",
+         _growth(faults.memory)],
+    ]  # fmt: skip
+    return Table("Under load", ["what", "goal", "measured"], rows, _NOTE)
+
+
+async def _session(
+    home: Path, folder: Path, number: int, told: Told, until: float, pause: float
+) -> None:
+    async with Agent(home, folder) as agent:
+        await keep_working(agent, number * 1_000_000, told, until, pause)
+
+
+async def _under_load(home: Path, folder: Path, told: Told) -> tuple[Faults, Seen]:
+    faults, seen = Faults(), Seen()
+    seconds = _MINUTES * 60
+    began = time.monotonic()
+    until = began + seconds
+    async with Agent(home, folder) as agent, asyncio.TaskGroup() as group:
+        url = (await agent.request("hybrid/dashboard", {}))["url"]
+        for number in range(_SESSIONS):
+            await asyncio.sleep(_THINKING / _SESSIONS)  # not all at the same moment
+            group.create_task(_session(home, folder, 100 + number, told, until, _THINKING))
+        for _ in range(_WATCHERS):
+            group.create_task(watch(url, seen, until))
+        await asyncio.sleep(began + seconds * _KILLED - time.monotonic())
+        faults.killed = _kill(int((home / "coordinator.lock").read_text()))
+        # Somebody opens the dashboard again, which brings its listener back.
+        await agent.request("hybrid/dashboard", {})
+        await _sample(home, faults.memory, began + seconds * _CUT)
+        faults.cut = _kill(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
+        await _sample(home, faults.memory, until)
+    return faults, seen
+
+
+def _kill(process: int) -> float:
+    os.kill(process, signal.SIGKILL)
+    return time.monotonic()
+
+
+async def _sample(home: Path, memory: list[float], until: float) -> None:
+    owner = psutil.Process(int((home / "coordinator.lock").read_text()))
+    while time.monotonic() < until:
+        memory.append(owner.memory_info().rss / 1e6)
+        await asyncio.sleep(_SAMPLE_SECONDS)
+
+
+def _hits(model: str) -> int:
+    with urllib.request.urlopen(f"{model}/hits") as answer:
+        return int(answer.read())
+
+
+async def _kept(home: Path) -> tuple[set[str], set[str]]:
+    """The ids of all interactions in the record, and of those with an outcome."""
+    connection = await asyncpg.connect(PostgresServer(home / "postgres").dsn)
+    interactions = await connection.fetch("SELECT id FROM interactions")
+    outcomes = await connection.fetch("SELECT DISTINCT interaction_id FROM outcomes")
+    await connection.close()
+    return {str(row[0]) for row in interactions}, {str(row[0]) for row in outcomes}
+
+
+def _times(told: Told) -> str:
+    p50, p95 = p50_p95([took for _, took in told.asked])
+    return f"{p50:.1f}, {p95:.1f} ms"
+
+
+def _against(told: Told, quiet: Told) -> str:
+    (_, p95), (_, quiet_p95) = (p50_p95([took for _, took in one.asked]) for one in (told, quiet))
+    return f"{_times(told)}: {p95 / quiet_p95:.1f}x"
+
+
+def _gap(told: Told, moment: float) -> str:
+    """From ``moment`` until the first answer to what was asked after it."""
+    later = (at + took / 1000 - moment for at, took in told.asked if at > moment)
+    return f"{min(later, default=float('inf')):.1f} s"
+
+
+def _growth(memory: list[float]) -> str:
+    minute = round(60 / _SAMPLE_SECONDS)
+    first, last = statistics.median(memory[:minute]), statistics.median(memory[-minute:])
+    return f"{first:.0f} MB, {last:.0f} MB"

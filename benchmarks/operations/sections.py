@@ -1,0 +1,12 @@
+"""The parts of the measurement, by the name that --only takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.operations import load
+from benchmarks.routing.tables import Table
+
+SECTIONS: dict[str, Callable[[], Table]] = {
+    "load": load.measure,
+}

@@ -1,0 +1,54 @@
+"""A dashboard that is open somewhere: it listens for changes and fetches the overview anew."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import httpx
+
+_SETTLED = 1.0
+"""Seconds that a page waits for more before it fetches, as the dashboard's own does."""
+_RETRY = 1.0
+_PATIENCE = 60.0
+
+
+@dataclass
+class Seen:
+    """What dashboards were sent: when each overview came, and how long it took, in ms."""
+
+    overviews: list[tuple[float, float]] = field(default_factory=list)
+    broken: int = 0
+
+
+async def watch(url: str, seen: Seen, until: float) -> None:
+    """Watch until the monotonic moment ``until``; a broken stream is opened again."""
+    async with httpx.AsyncClient(base_url=url, timeout=_PATIENCE, trust_env=False) as client:
+        while time.monotonic() < until:
+            try:
+                await _listen(client, seen, until)
+            except httpx.HTTPError:
+                seen.broken += 1
+                await asyncio.sleep(_RETRY)
+
+
+async def _listen(client: httpx.AsyncClient, seen: Seen, until: float) -> None:
+    await _fetch(client, seen)
+    async with client.stream("GET", "/api/events") as stream:
+        stream.raise_for_status()
+        fetched = time.monotonic()
+        async for line in stream.aiter_lines():
+            now = time.monotonic()
+            if now >= until:
+                return
+            if line.startswith("data:") and now - fetched >= _SETTLED:
+                fetched = now
+                await _fetch(client, seen)
+
+
+async def _fetch(client: httpx.AsyncClient, seen: Seen) -> None:
+    began = time.monotonic()
+    answer = await client.get("/api/overview", params={"days": 30})
+    answer.raise_for_status()
+    seen.overviews.append((began, (time.monotonic() - began) * 1000))
