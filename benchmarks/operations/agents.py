@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,9 @@ class Told:
     refused: list[tuple[float, str]] = field(default_factory=list)
 
 
+Doing = Callable[[Agent, int, Told], Awaitable[None]]
+
+
 async def ask(agent: Agent, number: int, told: Told) -> list[str]:
     """Time one `augment_query`; returns the ids of what it showed."""
     began = time.monotonic()
@@ -105,13 +109,17 @@ async def ask(agent: Agent, number: int, told: Told) -> list[str]:
 
 async def work(agent: Agent, number: int, told: Told) -> None:
     """One task: a question, the answer, how it went."""
-    shown = await ask(agent, number, told)
+    await write(agent, number, told, await ask(agent, number, told))
+
+
+async def write(agent: Agent, number: int, told: Told, shown: Sequence[str] = ()) -> None:
+    """What came of a task, and how it went."""
     report = {
         "query": f"Fix the TypeError in parser {number} when its input is empty",
         "response": "1. Read the parser.\n2. Handle the empty case first. The tests pass.",
         "agent_type": "remote",
         "model_used": "load",
-        "context_ids": shown,
+        "context_ids": list(shown),
     }
     key = (await agent.tool("track_interaction", **report))["interaction_id"]
     told.interactions.add(key)
@@ -119,14 +127,16 @@ async def work(agent: Agent, number: int, told: Told) -> None:
     told.outcomes.add(key)
 
 
-async def keep_working(agent: Agent, first: int, told: Told, until: float, pause: float) -> None:
+async def keep(
+    doing: Doing, agent: Agent, first: int, told: Told, until: float, pause: float
+) -> None:
     """Task after task until the monotonic moment ``until``; what is refused is noted, and the
     session goes on."""
     for number in itertools.count(first):
         if time.monotonic() >= until:
             return
         try:
-            await work(agent, number, told)
+            await doing(agent, number, told)
         except RefusedError as error:
             told.refused.append((time.monotonic(), str(error)))
         await asyncio.sleep(pause)

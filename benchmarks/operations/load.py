@@ -19,7 +19,7 @@ import asyncpg
 import psutil
 
 from benchmarks.main_job import CHECKOUT, fresh_home, p50_p95
-from benchmarks.operations.agents import Agent, Told, ask, keep_working
+from benchmarks.operations.agents import Agent, Doing, Told, ask, keep, work, write
 from benchmarks.operations.watchers import Seen, watch
 from benchmarks.routing.loopback_server import loopback_server
 from benchmarks.routing.tables import Table
@@ -87,7 +87,7 @@ async def _measure(home: Path, folder: Path, model: str) -> Table:
         del quiet.asked[:_WARMING_UP]
         until = time.monotonic() + _WRITING_SECONDS
         writers = [
-            asyncio.create_task(_session(home, folder, n, writing, until, _WRITING_PAUSE))
+            asyncio.create_task(_session(write, home, folder, n, writing, until, _WRITING_PAUSE))
             for n in range(_WRITERS)
         ]
         while time.monotonic() < until:
@@ -122,10 +122,10 @@ async def _measure(home: Path, folder: Path, model: str) -> Table:
 
 
 async def _session(
-    home: Path, folder: Path, number: int, told: Told, until: float, pause: float
+    doing: Doing, home: Path, folder: Path, number: int, told: Told, until: float, pause: float
 ) -> None:
     async with Agent(home, folder) as agent:
-        await keep_working(agent, number * 1_000_000, told, until, pause)
+        await keep(doing, agent, number * 1_000_000, told, until, pause)
 
 
 async def _under_load(home: Path, folder: Path, told: Told) -> tuple[Faults, Seen]:
@@ -137,7 +137,7 @@ async def _under_load(home: Path, folder: Path, told: Told) -> tuple[Faults, See
         url = (await agent.request("hybrid/dashboard", {}))["url"]
         for number in range(_SESSIONS):
             await asyncio.sleep(_THINKING / _SESSIONS)  # not all at the same moment
-            group.create_task(_session(home, folder, 100 + number, told, until, _THINKING))
+            group.create_task(_session(work, home, folder, 100 + number, told, until, _THINKING))
         for _ in range(_WATCHERS):
             group.create_task(watch(url, seen, until))
         await asyncio.sleep(began + seconds * _KILLED - time.monotonic())

@@ -159,10 +159,12 @@ class Projector:
         """Project the rows of one table; returns what kept the embedder from its part."""
         failure = None
         while True:
-            waiting = await read(_ROWS_A_BATCH + len(self._without_vector))
+            most = _ROWS_A_BATCH + len(self._without_vector)
+            waiting = await read(most)
             rows = [row for row in waiting if row.key not in self._without_vector]
             if not rows:
                 return failure
+            every = len(waiting) < most and len(rows) <= _ROWS_A_BATCH
             rows = rows[:_ROWS_A_BATCH]
             keys = [row.key for row in rows]
             try:
@@ -172,6 +174,8 @@ class Projector:
                 self._without_vector.update(keys)
             else:
                 await mark(keys)
+            if every:
+                return failure  # whoever wrote meanwhile has woken us again
 
     async def _remove_deleted(self) -> None:
         while gone := await self._tombstones.pending(_TOMBSTONES_A_BATCH):

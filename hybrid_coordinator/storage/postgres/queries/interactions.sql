@@ -318,10 +318,13 @@ LIMIT $1;
 SELECT count(*) FROM interactions WHERE projected < revision;
 
 -- name: mark_projected
--- Never backwards: a slow writer must not hide a newer revision that is projected already.
+-- Never backwards: a slow writer must not hide a newer revision that is projected already. Not
+-- waited for on disk: what a crash takes back is projected once more.
 UPDATE interactions
 SET projected = mark.revision
-FROM unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
+FROM
+    unnest($1::uuid[], $2::integer[]) AS mark (id, revision),
+    set_config('synchronous_commit', 'off', true)
 WHERE interactions.id = mark.id AND interactions.projected < mark.revision;
 
 -- name: mark_all_unprojected

@@ -125,9 +125,12 @@ LIMIT $1;
 SELECT count(DISTINCT id) FROM knowledge_items WHERE NOT projected;
 
 -- name: mark_projected
+-- Not waited for on disk: what a crash takes back is projected once more.
 UPDATE knowledge_items
 SET projected = true
-FROM unnest($1::uuid[], $2::integer[]) AS mark (id, version)
+FROM
+    unnest($1::uuid[], $2::integer[]) AS mark (id, version),
+    set_config('synchronous_commit', 'off', true)
 WHERE knowledge_items.id = mark.id
     AND knowledge_items.version <= mark.version
     AND NOT knowledge_items.projected;
