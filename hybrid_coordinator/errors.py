@@ -4,6 +4,9 @@
      ├─ InvalidArgumentError     a caller's value is off: names the field and what is allowed
      │   └─ PromptTooLongError         a prompt that a model's context does not hold
      ├─ NotFoundError            an id or a path that does not exist
+     ├─ AccessDeniedError        whoever asks may not do this
+     │   ├─ NotAuthenticatedError      it is not known who asks
+     │   └─ TooManyRequestsError       they ask too often
      ├─ SettingsError            hybrid.yaml or the environment is off
      ├─ UnavailableError         a part that is needed does not answer
      │   ├─ RecordUnavailableError     Postgres
@@ -31,6 +34,7 @@ Whether to try the same thing again is for the error to say: see ``HybridError.r
 from __future__ import annotations
 
 __all__ = [
+    "AccessDeniedError",
     "BudgetError",
     "BudgetExceededError",
     "ConnectionCutError",
@@ -44,12 +48,14 @@ __all__ = [
     "ModelLoadingError",
     "ModelReplyError",
     "ModelUnavailableError",
+    "NotAuthenticatedError",
     "NotFoundError",
     "OwnershipError",
     "PromptTooLongError",
     "RecordUnavailableError",
     "SettingsError",
     "StorageError",
+    "TooManyRequestsError",
     "UnavailableError",
     "UnknownPriceError",
 ]
@@ -88,6 +94,22 @@ class PromptTooLongError(InvalidArgumentError):
 
 class NotFoundError(HybridError):
     """An id or a path that does not exist."""
+
+
+class AccessDeniedError(HybridError):
+    """Whoever asks may not do this. The message says what would be needed."""
+
+
+class NotAuthenticatedError(AccessDeniedError):
+    """It is not known who asks: no token, or one that does not hold."""
+
+
+class TooManyRequestsError(AccessDeniedError):
+    """They ask too often. ``retry_after`` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class SettingsError(HybridError):

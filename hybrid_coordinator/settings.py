@@ -125,9 +125,15 @@ class CaptureSettings(_Section):
 
 
 class ServingSettings(_Section):
-    """The coordinator process."""
+    """The coordinator process, and how it is reached over HTTP.
+
+    ``dashboard_port`` is where the dashboard is on this machine; another free port where it is
+    taken, or 0. ``require_token`` asks for a token there too.
+    """
 
     idle_exit_seconds: float = Field(default=600.0, gt=0)
+    dashboard_port: int = Field(default=8770, ge=0, le=65535)
+    require_token: bool = False
 
 
 class Settings(_Section):

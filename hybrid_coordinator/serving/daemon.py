@@ -26,8 +26,9 @@ def main() -> int:
     return run(Home.from_environment(), stay=False)
 
 
-def run(home: Home, *, stay: bool) -> int:
-    """Own ``home`` and serve until told to stop, or until idle unless ``stay``."""
+def run(home: Home, *, stay: bool, http: tuple[str, int] | None = None) -> int:
+    """Own ``home`` and serve until told to stop, or until idle unless ``stay``; with ``http`` at
+    that host and port too."""
     os.umask(0o077)  # code, answers and their evidence are this user's business
     try:
         ownership = Ownership.take(home)
@@ -46,7 +47,7 @@ def run(home: Home, *, stay: bool) -> int:
 
             gc.freeze()
             gc.enable()
-            serve(home, settings, listener, stay=stay)
+            serve(home, settings, listener, stay=stay, http=http)
         finally:
             ownership.release()
     except OwnershipError as error:

@@ -11,6 +11,7 @@ import struct
 import sys
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hybrid_coordinator import __version__
 from hybrid_coordinator.composition import Engines
@@ -24,12 +25,24 @@ from hybrid_coordinator.serving.mcp.transport import greet
 from hybrid_coordinator.serving.mcp.transport import serve as serve_mcp
 from hybrid_coordinator.settings import SettingsStore
 
+# Loaded when the first listener opens: most coordinators never open one.
+if TYPE_CHECKING:
+    from hybrid_coordinator.serving.http.listening import Listeners
+
 _log = logging.getLogger(__name__)
 
 
-def serve(home: Home, settings: SettingsStore, listener: socket.socket, *, stay: bool) -> None:
-    """Serve ``listener`` until stopped by a signal, a client, or by being idle unless ``stay``."""
-    asyncio.run(Process(home, settings, stay=stay).run(listener))
+def serve(
+    home: Home,
+    settings: SettingsStore,
+    listener: socket.socket,
+    *,
+    stay: bool,
+    http: tuple[str, int] | None = None,
+) -> None:
+    """Serve ``listener`` until stopped by a signal, a client, or by being idle unless ``stay``;
+    with ``http`` at that host and port too."""
+    asyncio.run(Process(home, settings, stay=stay).run(listener, http))
 
 
 class Process:
@@ -43,18 +56,35 @@ class Process:
         self._connections: set[asyncio.Task[None]] = set()
         self._idle: asyncio.TimerHandle | None = None
         self._left_idle = False
+        self._http: Listeners | None = None
 
     @property
     def connections(self) -> int:
         """How many clients are connected now."""
-        return len(self._connections)
+        over_http = self._http.connections if self._http else 0
+        return len(self._connections) + over_http
 
     def stop(self) -> None:
         """Begin to leave; what is running is finished or cut within seconds."""
         self._stopping.set()
 
-    async def run(self, listener: socket.socket) -> None:
-        """Serve until stopped."""
+    async def dashboard(self) -> str:
+        """The URL of the dashboard; it is opened if it is not."""
+        return await self._listeners().dashboard()
+
+    def _listeners(self) -> Listeners:
+        if self._http is None:
+            from hybrid_coordinator.serving.http.listening import Listeners
+
+            self._http = Listeners(self._engines, self._settings, self._watch_idleness)
+        return self._http
+
+    async def run(self, listener: socket.socket, http: tuple[str, int] | None) -> None:
+        """Serve until stopped.
+
+        Raises:
+            StorageError: the address for HTTP cannot be taken.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self.stop)
@@ -62,6 +92,8 @@ class Process:
         self._engines.begin()
         self._watch_idleness()
         try:
+            if http is not None:
+                await self._listeners().open(*http)
             await self._stopping.wait()
             # Not `async with server`: from Python 3.12 on it waits for the connections to end.
             server.close()
@@ -71,6 +103,8 @@ class Process:
             if self._left_idle:
                 await self._engines.tidy()
         finally:
+            if self._http is not None:
+                await self._http.close()
             await self._engines.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -104,7 +138,7 @@ class Process:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        if not self._stay and not self._connections:
+        if not self._stay and not self.connections:
             seconds = self._settings.current().serving.idle_exit_seconds
             self._idle = asyncio.get_running_loop().call_later(seconds, self._leave)
 

@@ -12,6 +12,7 @@ from hybrid_coordinator.errors import HybridError
 
 _GROUPS = (
     "process",
+    "dashboard",
     "checkup",
     "knowledge",
     "skills",

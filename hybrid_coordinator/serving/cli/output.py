@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.serving.client import OnProgress
 
 
@@ -56,6 +57,22 @@ def usd(amount: float) -> str:
     if amount >= 1 or amount == 0:
         return f"{amount:,.2f} USD"
     return f"{amount:.4f} USD" if amount >= 0.01 else f"{amount:.6f} USD"
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """``HOST:PORT``, with an IPv6 address in brackets.
+
+    Raises:
+        InvalidArgumentError: it is not of that form.
+    """
+    host, colon, port = text.rpartition(":")
+    inside = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    numeric = port.isascii() and port.isdigit() and int(port) <= 65535
+    if not colon or not inside or not numeric:
+        raise InvalidArgumentError(
+            "--http", f"{text!r} is no HOST:PORT; for example 127.0.0.1:8770 or 0.0.0.0:8770"
+        )
+    return inside, int(port)
 
 
 def positive(text: str) -> int:

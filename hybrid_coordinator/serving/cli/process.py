@@ -14,7 +14,7 @@ import psutil
 
 from hybrid_coordinator.errors import HybridError, OwnershipError
 from hybrid_coordinator.home import Home
-from hybrid_coordinator.serving.cli.output import add_json_flag, print_json
+from hybrid_coordinator.serving.cli.output import add_json_flag, host_and_port, print_json
 from hybrid_coordinator.serving.client import connected_if_running
 from hybrid_coordinator.serving.hooks.installation import Installation
 
@@ -27,9 +27,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     commands.add_parser("mcp", help="the MCP stdio server (what agents start)").set_defaults(
         run=_mcp
     )
-    commands.add_parser("serve", help="run the coordinator in the foreground").set_defaults(
-        run=_serve
+    serve = commands.add_parser("serve", help="run the coordinator in the foreground")
+    serve.add_argument(
+        "--http", metavar="HOST:PORT", help="serve HTTP there too: the dashboard, and MCP at /mcp"
     )
+    serve.set_defaults(run=_serve)
     commands.add_parser("stop", help="stop the coordinator and its engines").set_defaults(run=_stop)
     status = commands.add_parser("status", help="whether a coordinator runs, and what it serves")
     add_json_flag(status)
@@ -42,12 +44,14 @@ def _mcp(_: argparse.Namespace) -> int:
     return main()
 
 
-def _serve(_: argparse.Namespace) -> int:
+def _serve(options: argparse.Namespace) -> int:
     from hybrid_coordinator.serving.daemon import run
 
     home = Home.from_environment()
-    print(f"serving {home.root} on {home.socket_path} (Ctrl-C stops it)", file=sys.stderr)
-    return run(home, stay=True)
+    http = None if options.http is None else host_and_port(options.http)
+    also = "" if http is None else f" and http://{options.http}"
+    print(f"serving {home.root} on {home.socket_path}{also} (Ctrl-C stops it)", file=sys.stderr)
+    return run(home, stay=True, http=http)
 
 
 def _stop(_: argparse.Namespace) -> int:

@@ -50,7 +50,7 @@ TaskType = Literal[
     "multi-file", "extraction", "classification", "question",
 ]  # fmt: skip
 
-A = TypeVar("A", bound="Arguments")
+A = TypeVar("A", bound=BaseModel)
 
 
 class Arguments(BaseModel):

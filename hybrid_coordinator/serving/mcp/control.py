@@ -15,6 +15,7 @@ from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp import results
+from hybrid_coordinator.serving.mcp.access import Dashboards, access_methods
 from hybrid_coordinator.serving.mcp.jobs import job_methods
 from hybrid_coordinator.serving.mcp.memory import memory_methods
 from hybrid_coordinator.serving.mcp.models import model_methods
@@ -28,7 +29,7 @@ from hybrid_coordinator.serving.mcp.usage import MAX_DAYS, usage_methods
 _APPLICATION_ERROR = -32000
 
 
-class Owner(Protocol):
+class Owner(Dashboards, Protocol):
     """The process that serves."""
 
     @property
@@ -117,6 +118,7 @@ def add_control_methods(
         (stop, types.RequestParams),
         (health, types.RequestParams),
         (stats, StatsParams),
+        *access_methods(owner),
         *usage_methods(engines),
         *model_methods(engines, session),
         *session_methods(engines, session),

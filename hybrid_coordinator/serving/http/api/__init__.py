@@ -1,0 +1,1 @@
+"""JSON for the dashboard: one module an area, each with its ``routes()``."""

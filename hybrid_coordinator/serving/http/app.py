@@ -1,0 +1,43 @@
+"""The ASGI application: every area's routes behind one guard."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from hybrid_coordinator.serving.http import dashboard, health
+from hybrid_coordinator.serving.http.guard import Guard
+from hybrid_coordinator.serving.http.refusals import refusal
+from hybrid_coordinator.serving.http.site import Site
+
+_AREAS = (health.routes, dashboard.routes)
+"""The dashboard comes last: its pages answer for every path that is left."""
+
+
+def build_app(site: Site) -> ASGIApp:
+    """What a listener serves."""
+    app = Starlette(
+        routes=[route for area in _AREAS for route in area()],
+        exception_handlers={HTTPException: _no_such_route, Exception: _fault},
+    )
+    app.state.site = site
+    return Guard(app, site)
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        words = f"{request.method} is not for this path; allowed: {headers.get('Allow', '')}"
+    else:
+        words = f"there is no {request.url.path}"
+    return refusal(error.status_code, words, None, headers)
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    """A fault of ours; uvicorn logs it."""
+    kind = type(error).__name__
+    return refusal(500, f"failed inside the coordinator ({kind}); its log has the details")

@@ -1,0 +1,97 @@
+"""One HTTP connection: counted, admitted by its user on loopback, and closed when it dawdles."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from hybrid_coordinator.serving.http.peers import user_of
+
+_log = logging.getLogger(__name__)
+
+_HEAD_SECONDS = 10.0
+"""A request's head comes within this time, or the connection is closed."""
+
+
+class ListenerConfig(Config):
+    """What uvicorn hands to each connection, with what ours need beside it. ``same_user``: only
+    processes of our own user may connect."""
+
+    watched: Callable[[], None]
+    same_user: bool
+
+
+class Connection(H11Protocol):
+    """uvicorn's, but for one thing: that one waits for a request's head for ever."""
+
+    def __init__(
+        self,
+        config: ListenerConfig,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._watched = config.watched
+        self._same_user = config.same_user
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """As uvicorn has it."""
+        assert isinstance(transport, asyncio.Transport)
+        super().connection_made(transport)
+        if self._same_user and not self._is_ours():
+            transport.abort()
+            return
+        self._await_head()
+        self._watched()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As uvicorn has it."""
+        super().connection_lost(exc)
+        self._head_is_there()
+        self._watched()
+
+    def data_received(self, data: bytes) -> None:
+        """As uvicorn has it."""
+        super().data_received(data)
+        if not self._awaits_head():
+            self._head_is_there()
+        elif self._patience is None:
+            self._await_head()
+
+    def _awaits_head(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _await_head(self) -> None:
+        self._patience = self.loop.call_later(_HEAD_SECONDS, self._too_slow)
+
+    def _head_is_there(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _too_slow(self) -> None:
+        self._patience = None
+        if self._awaits_head():
+            self.transport.abort()
+
+    def _is_ours(self) -> bool:
+        """Whether a process of our own user is at the other end. Where the system has no way of
+        telling, loopback has to do."""
+        if sys.platform != "linux":
+            return True
+        assert self.client is not None
+        assert self.server is not None
+        user = user_of(self.client, self.server)
+        if user != os.geteuid():
+            _log.warning("refused an HTTP connection of user %s", user)
+        return user == os.geteuid()

@@ -1,0 +1,150 @@
+"""Listeners: uvicorn in the coordinator's own event loop, one for each address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+
+from hybrid_coordinator.composition import Engines
+from hybrid_coordinator.errors import StorageError
+from hybrid_coordinator.serving.http.app import build_app
+from hybrid_coordinator.serving.http.connections import Connection, ListenerConfig
+from hybrid_coordinator.serving.http.site import Site
+from hybrid_coordinator.settings import SettingsStore
+
+_log = logging.getLogger(__name__)
+
+_MOST_CONNECTIONS = 1000
+_CLOSING_SECONDS = 1
+
+
+class Listeners:
+    """The open listeners. ``watched`` is told whenever a connection comes or goes."""
+
+    def __init__(
+        self, engines: Engines, settings: SettingsStore, watched: Callable[[], None]
+    ) -> None:
+        self._engines = engines
+        self._settings = settings
+        self._watched = watched
+        self._open: list[_Listener] = []
+        self._dashboard: _Listener | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected now."""
+        return sum(len(each.server.server_state.connections) for each in self._open)
+
+    async def open(self, host: str, port: int) -> str:
+        """Listen at an address; its URL. See `_bound` for what is raised."""
+        async with self._turn:
+            return (await self._listen(_bound(host, port))).url
+
+    async def dashboard(self) -> str:
+        """The URL of the dashboard, for which a listener is opened at the first call."""
+        async with self._turn:
+            if self._dashboard is None:
+                self._dashboard = self._of_this_machine() or await self._listen(self._free())
+            return self._dashboard.url
+
+    async def close(self) -> None:
+        """Close all; what is running is cut within a second."""
+        for each in self._open:
+            each.server.should_exit = True
+        await asyncio.gather(*(each.task for each in self._open))
+        self._open.clear()
+
+    def _of_this_machine(self) -> _Listener | None:
+        return next((each for each in self._open if each.trusted), None)
+
+    def _free(self) -> socket.socket:
+        try:
+            return _bound("127.0.0.1", self._settings.current().serving.dashboard_port)
+        except StorageError:
+            return _bound("127.0.0.1", 0)
+
+    async def _listen(self, bound: socket.socket) -> _Listener:
+        host, port = bound.getsockname()[:2]
+        trusted = (
+            ipaddress.ip_address(host).is_loopback
+            and not self._settings.current().serving.require_token
+        )
+        app = build_app(Site(self._engines, self._settings, trusted))
+        config = ListenerConfig(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=_CLOSING_SECONDS,
+        )
+        config.watched, config.same_user = self._watched, trusted
+        server = _Server(config)
+        task = asyncio.create_task(server.serve([bound]))
+        await server.up.wait()
+        shown = f"[{host}]" if ":" in host else host
+        listener = _Listener(f"http://{shown}:{port}/", trusted, server, task)
+        self._open.append(listener)
+        _log.info("listening at %s", listener.url)
+        return listener
+
+
+@dataclass(frozen=True)
+class _Listener:
+    url: str
+    trusted: bool
+    server: _Server
+    task: asyncio.Task[None]
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the coordinator, and says when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn has it."""
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket bound to an address.
+
+    Raises:
+        StorageError: the address cannot be taken.
+    """
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        made = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise StorageError(f"{host}:{port} is no address to listen at: {error.strerror}") from error
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind(place)
+    except OSError as error:
+        made.close()
+        raise StorageError(f"cannot listen at {host}:{port}: {error.strerror}") from error
+    made.setblocking(False)
+    return made

@@ -1,0 +1,132 @@
+"""A route: who may take it, what it is given, and how its result or error is rendered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import is_dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hybrid_coordinator.coordinator import Coordinator
+from hybrid_coordinator.domain.access import Identity, Scope
+from hybrid_coordinator.errors import HybridError, InvalidArgumentError
+from hybrid_coordinator.serving.http.refusals import refusal, refused
+from hybrid_coordinator.serving.http.site import Site
+from hybrid_coordinator.serving.mcp import results
+from hybrid_coordinator.serving.mcp.arguments import validated
+
+_JSON = "application/json"
+
+
+class Query(BaseModel):
+    """Base of what a route takes in its query string. Unknown names are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Q = TypeVar("Q", bound=BaseModel)
+
+
+class Asked:
+    """One request, as a handler has it."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.identity: Identity = request.state.identity
+        self.site: Site = request.app.state.site
+
+    async def coordinator(self) -> Coordinator:
+        """The coordinator, once its engines are up.
+
+        Raises:
+            HybridError: they could not be started.
+        """
+        return await self.site.engines.get()
+
+    def query(self, model: type[Q]) -> Q:
+        """The query string as ``model``; an empty value counts as none.
+
+        Raises:
+            InvalidArgumentError: it names the field that is off, and what is allowed.
+        """
+        given = self.request.query_params
+        for name in given:
+            if len(given.getlist(name)) > 1:
+                raise InvalidArgumentError(name, "is given more than once")
+        return validated(model, {name: value for name, value in given.items() if value})
+
+    async def body(self, model: type[Q]) -> Q:
+        """The JSON body as ``model``.
+
+        Raises:
+            InvalidArgumentError: it is not JSON, or a field is off.
+        """
+        try:
+            content = json.loads(await self.request.body())
+        except (ValueError, RecursionError) as error:
+            raise InvalidArgumentError("body", f"is not JSON: {error}") from error
+        return validated(model, content)
+
+    def path(self, name: str) -> str:
+        """A part of the path, as ``{name}`` in it."""
+        return str(self.request.path_params[name])
+
+    def project(self, given: str | None) -> str | None:
+        """The project to read; see ``Identity.project``."""
+        return self.identity.project(given)
+
+
+Handler = Callable[[Asked], Awaitable[object]]
+"""Gives a dataclass, a mapping or a list, to be sent as JSON, or a response of its own."""
+
+
+def get(path: str, handler: Handler, *, scope: Scope = Scope.READ) -> Route:
+    """A route that reads."""
+    return Route(path, _answering(handler, scope), methods=["GET"])
+
+
+def post(path: str, handler: Handler, *, scope: Scope = Scope.WRITE) -> Route:
+    """A route that changes something, by a JSON body."""
+    return Route(path, _answering(handler, scope, takes_json=True), methods=["POST"])
+
+
+def _answering(
+    handler: Handler, scope: Scope, *, takes_json: bool = False
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            asked = Asked(request)
+            asked.identity.require(scope, f"{request.method} {request.url.path}")
+            if takes_json and not _is_json(request):
+                return refusal(415, f"send a body of content-type {_JSON}")
+            result = await handler(asked)
+        except HybridError as error:
+            return refused(error)
+        return result if isinstance(result, Response) else rendered(result)
+
+    return answer
+
+
+def rendered(value: object, status: int = 200) -> JSONResponse:
+    """``value`` as JSON that nobody keeps."""
+    return JSONResponse(_plain(value), status, headers={"cache-control": "no-store"})
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return results.plain(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower() == _JSON

@@ -1,0 +1,56 @@
+"""`dashboard`: the coordinator opens a listener for this machine when it is asked to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+
+from tests.support.stdio import command
+
+ANY_PORT = {"HYBRID_SERVING_DASHBOARD_PORT": "0"}
+
+
+def opened(home: Path) -> str:
+    done = command(home, "dashboard", "--json", **ANY_PORT)
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["url"])
+
+
+def test_the_dashboard_is_opened_once_and_answers(home: Path) -> None:
+    url = opened(home)
+    assert url.startswith("http://127.0.0.1:")
+    assert opened(home) == url, "a second listener was opened"
+    assert command(home, "dashboard", "--no-open").stdout.strip() == url
+    with httpx.Client(base_url=url) as client:
+        assert client.get("healthz").text == "alive\n"
+        page = client.get("")
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        missing = client.get("api/nothing")
+        error = missing.json()["error"]
+        assert (missing.status_code, error["field"]) == (404, None)
+        assert "/api/nothing" in error["message"]
+        assert client.post("healthz").status_code == 405
+
+
+def test_another_port_is_taken_where_the_usual_one_is_not_free(home: Path) -> None:
+    first = opened(home)
+    other = home.with_name("other")
+    taken = first.rstrip("/").rpartition(":")[2]
+    try:
+        second = command(other, "dashboard", "--json", HYBRID_SERVING_DASHBOARD_PORT=taken)
+        assert second.returncode == 0, second.stderr
+        assert json.loads(second.stdout)["url"] != first
+    finally:
+        assert command(other, "stop").returncode == 0
+
+
+def test_an_address_that_cannot_be_taken_is_said(home: Path) -> None:
+    wrong = command(home, "serve", "--http", "nowhere")
+    assert wrong.returncode == 1
+    assert "--http: 'nowhere' is no HOST:PORT" in wrong.stderr
+    port = opened(home).rstrip("/").rpartition(":")[2]
+    taken = command(home.with_name("other"), "serve", "--http", f"127.0.0.1:{port}")
+    assert taken.returncode == 1
+    assert f"cannot listen at 127.0.0.1:{port}" in taken.stderr
