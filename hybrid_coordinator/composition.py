@@ -354,6 +354,7 @@ async def _build(
     engines: VectorEngines,
     stack: contextlib.AsyncExitStack,
 ) -> Running:
+    from hybrid_coordinator.access.wiring import build_access
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
     from hybrid_coordinator.knowledge.collections import load_collections
@@ -398,6 +399,7 @@ async def _build(
     memory, retention = build_forgetting(
         store, database, moving, watches, definitions, scrubber, home
     )
+    access = build_access(store, database, scrubber)
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),
         projector=moving.projector,
@@ -413,13 +415,16 @@ async def _build(
         reports=reports,
         scrubber=scrubber,
         settings=store,
+        access=access,
         rebuild_state=lambda: moving.rebuilder.state,
         datasets_dir=home.datasets_dir,
     )
     built = (moving.generations, moving.files, setup, moving.rebuilder, definitions)
     running = Running(coordinator, settings, database, index, embedder, *built)
     works = moving.projector.run(), models.run(), refresher.run(), running.catch_up()
-    behind = (work() for work in (*learning.works, moving.rebuilder.run, retention.run))
+    behind = (
+        work() for work in (*learning.works, moving.rebuilder.run, retention.run, access.audit.run)
+    )
     for work in (*works, *behind):
         stack.push_async_callback(_cancel, asyncio.create_task(work))
     return running

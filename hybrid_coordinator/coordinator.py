@@ -33,6 +33,7 @@ from hybrid_coordinator.knowledge.projects import Project, project_of
 # The rooms are built by the composition root while the handshake is already being answered:
 # importing them here would hold it up.
 if TYPE_CHECKING:
+    from hybrid_coordinator.access.wiring import Access
     from hybrid_coordinator.domain.credit import LearningReport, Uplift
     from hybrid_coordinator.domain.indexing import IndexReport, RebuildState
     from hybrid_coordinator.domain.reply import AnswerPiece, Reply
@@ -146,6 +147,7 @@ class Coordinator:
     reports: Reports
     scrubber: Scrubber
     settings: SettingsStore
+    access: Access
     rebuild_state: Callable[[], RebuildState | None]
     datasets_dir: Path
 

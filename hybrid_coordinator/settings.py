@@ -128,12 +128,18 @@ class ServingSettings(_Section):
     """The coordinator process, and how it is reached over HTTP.
 
     ``dashboard_port`` is where the dashboard is on this machine; another free port where it is
-    taken, or 0. ``require_token`` asks for a token there too.
+    taken, or 0. ``require_token`` asks for a token there too. ``requests_per_minute`` is what one
+    token may ask of one coordinator. ``audit_days`` is how long the audit is kept.
+    ``trusted_proxies`` are addresses of reverse proxies whose word for where a request comes from,
+    and whether by TLS, is taken.
     """
 
     idle_exit_seconds: float = Field(default=600.0, gt=0)
     dashboard_port: int = Field(default=8770, ge=0, le=65535)
     require_token: bool = False
+    requests_per_minute: int = Field(default=1200, ge=1)
+    audit_days: int = Field(default=365, ge=7)
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class Settings(_Section):

@@ -1,8 +1,9 @@
-"""Who asks, and what they may do: scopes, identities, and the owner of a home."""
+"""Who asks, what they may do, and what is on record of that: identities, tokens, the audit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from hybrid_coordinator.errors import AccessDeniedError, InvalidArgumentError
@@ -46,6 +47,19 @@ class Identity:
                 f"{what} needs a token of scope {scope}; this one has {self.scope}"
             )
 
+    def own(self, project: str) -> str:
+        """``project``, which they read or write.
+
+        Raises:
+            AccessDeniedError: it is not one of theirs.
+        """
+        if self.projects is not None and project not in self.projects:
+            allowed = ", ".join(sorted(self.projects))
+            raise AccessDeniedError(
+                f"this token is not for project {project}; it allows: {allowed}"
+            )
+        return project
+
     def project(self, given: str | None) -> str | None:
         """The project to read: ``given``, or the only one they may see; None for every one.
 
@@ -53,15 +67,54 @@ class Identity:
             AccessDeniedError: it is not one of theirs.
             InvalidArgumentError: none is given, and they may see several.
         """
-        if self.projects is None or given in self.projects:
-            return given
-        allowed = ", ".join(sorted(self.projects))
         if given is not None:
-            raise AccessDeniedError(f"this token is for other projects; it allows: {allowed}")
+            return self.own(given)
+        if self.projects is None:
+            return None
         if len(self.projects) == 1:
             return next(iter(self.projects))
+        allowed = ", ".join(sorted(self.projects))
         raise InvalidArgumentError("project", f"is required; this token allows: {allowed}")
 
 
 LOCAL = Identity(OWNER, Scope.ADMIN)
 """The owner of the home, at this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token as it is listed: all but its secret. ``name`` says what it is for; ``projects`` are
+    None for every one; ``used_at`` is to the minute."""
+
+    id: str
+    name: str
+    user: str
+    scope: Scope
+    projects: tuple[str, ...] | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did, or was refused to do: ``target`` is a project, an id or a path, and
+    ``place`` the address that it came from. ``user`` is None where it is not known who asked."""
+
+    action: str
+    target: str
+    place: str
+    user: str | None = None
+    token_id: str | None = None
+    allowed: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A deed as the audit log has it."""
+
+    id: int
+    at: datetime
+    deed: Deed

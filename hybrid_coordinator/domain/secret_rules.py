@@ -76,6 +76,7 @@ FORMAT_RULES: tuple[FormatRule, ...] = (
     _rule("twilio-key", "SK", rf"SK{_HEX}{{32}}(?!{_ALNUM})"),
     _rule("digitalocean-token", "_v1_", rf"do[opr]_v1_{_HEX}{{64}}"),
     _rule("shopify-token", "shp", r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
+    _rule("hybrid-coordinator-token", "hc_", rf"hc_{_TEXT}{{43}}(?!{_ALNUM})"),
     _rule("vault-token", "hvs. hvb.", rf"hv[sb]\.{_TEXT}{{24,}}+"),
     _rule("databricks-token", "dapi", rf"dapi{_HEX}{{32}}"),
     _rule("docker-token", "dckr_", rf"dckr_(?:pat|oat)_{_TEXT}{{20,}}+"),

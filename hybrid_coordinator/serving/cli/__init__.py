@@ -13,6 +13,7 @@ from hybrid_coordinator.errors import HybridError
 _GROUPS = (
     "process",
     "dashboard",
+    "access",
     "checkup",
     "knowledge",
     "skills",

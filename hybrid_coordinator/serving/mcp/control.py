@@ -118,7 +118,7 @@ def add_control_methods(
         (stop, types.RequestParams),
         (health, types.RequestParams),
         (stats, StatsParams),
-        *access_methods(owner),
+        *access_methods(owner, engines),
         *usage_methods(engines),
         *model_methods(engines, session),
         *session_methods(engines, session),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from hybrid_coordinator.domain.access import AuditEntry
 from hybrid_coordinator.domain.context import Augmentation
 from hybrid_coordinator.domain.indexing import IndexReport
 from hybrid_coordinator.domain.interactions import Interaction
@@ -125,6 +126,11 @@ def record(row: Interaction | KnowledgeItem) -> Json:
 def index_report(report: IndexReport) -> Json:
     """The result of `index_codebase`."""
     return asdict(report) | {"skipped": dict(report.skipped), "seconds": round(report.seconds, 3)}
+
+
+def audit_entry(entry: AuditEntry) -> Json:
+    """An entry of the audit, in one level."""
+    return {"id": entry.id, "at": entry.at.isoformat(), **asdict(entry.deed)}
 
 
 def plain(value: DataclassInstance) -> Json:

@@ -21,7 +21,12 @@ CREATE TABLE interactions (
     -- The subagent whose turn it was; NULL for the session's own.
     agent       text,
     -- Whether the user broke it off.
-    interrupted boolean NOT NULL DEFAULT false
+    interrupted boolean NOT NULL DEFAULT false,
+    -- Behind the view, which does not tell of it: the revision that was last looked at for
+    -- failures and what solved them.
+    examined    integer NOT NULL DEFAULT 0,
+    -- Whose it is; the home's owner's where nobody else was told.
+    user_name   text NOT NULL DEFAULT 'local'
 );
 CREATE INDEX interactions_created ON interactions (created_at, id);
 CREATE INDEX interactions_project_created ON interactions (project, created_at, id);
@@ -98,7 +103,22 @@ CREATE INDEX outcomes_interaction ON outcomes (interaction_id, id DESC) INCLUDE 
 -- An interaction with its outcome and the number of items it was shown.
 CREATE VIEW current_interactions AS
 SELECT
-    interactions.*,
+    interactions.id,
+    interactions.project,
+    interactions.session_id,
+    interactions.query,
+    interactions.response,
+    interactions.agent_type,
+    interactions.model_used,
+    interactions.tokens_used,
+    interactions.latency_ms,
+    interactions.created_at,
+    interactions.revision,
+    interactions.projected,
+    interactions.built,
+    interactions.turn_key,
+    interactions.agent,
+    interactions.interrupted,
     latest.outcome,
     latest.user_feedback,
     latest.evidence,
@@ -108,7 +128,8 @@ SELECT
     (
         SELECT count(*) FROM exposures
         WHERE exposures.interaction_id = interactions.id AND use_number IS NOT NULL
-    ) AS context_provided
+    ) AS context_provided,
+    interactions.user_name
 FROM interactions
 LEFT JOIN LATERAL (
     SELECT outcome, user_feedback, evidence, value_score, source, confidence
@@ -458,10 +479,6 @@ CREATE INDEX knowledge_evidence_interaction ON knowledge_evidence (interaction_i
 CREATE INDEX knowledge_items_signature ON knowledge_items ((fields ->> 'error_signature'))
     WHERE fields ? 'error_signature';
 
--- Behind the views, which do not tell of it.
-ALTER TABLE interactions
-    -- The revision that was last looked at for failures and what solved them.
-    ADD COLUMN examined integer NOT NULL DEFAULT 0;
 CREATE INDEX interactions_unexamined ON interactions (created_at, id) WHERE examined < revision;
 
 -- Skills that were found in what was done again and again, for a person to accept or reject.
@@ -784,3 +801,61 @@ CREATE TABLE imported_files (
     since       timestamptz,
     imported_at timestamptz NOT NULL DEFAULT now()
 );
+
+-- Tokens, each by the SHA-256 of its secret, which is 256 random bits: nobody can go back from
+-- one to the other, nor guess it.
+CREATE TABLE access_tokens (
+    id         uuid PRIMARY KEY,
+    digest     bytea NOT NULL UNIQUE CHECK (length(digest) = 32),
+    name       text NOT NULL,
+    user_name  text NOT NULL,
+    scope      text NOT NULL CHECK (scope IN ('read', 'write', 'admin')),
+    -- All that it is for; NULL for every one.
+    projects   text[] CHECK (cardinality(projects) > 0),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz,
+    revoked_at timestamptz,
+    -- To the minute.
+    used_at    timestamptz
+);
+
+-- Browsers that have shown a token, by the SHA-256 of their cookie.
+CREATE TABLE browser_sessions (
+    digest     bytea PRIMARY KEY CHECK (length(digest) = 32),
+    token_id   uuid NOT NULL REFERENCES access_tokens (id) ON DELETE CASCADE,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX browser_sessions_token ON browser_sessions (token_id);
+CREATE INDEX browser_sessions_expiry ON browser_sessions (expires_at);
+
+-- Append-only: who did what, or was refused.
+CREATE TABLE audit_log (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at        timestamptz NOT NULL DEFAULT now(),
+    -- NULL where it was not known who asked.
+    user_name text,
+    token_id  uuid,
+    action    text NOT NULL,
+    -- What it was done to: a project, an id, a path; never what was said.
+    target    text NOT NULL,
+    -- The address that it came from.
+    place     text NOT NULL,
+    allowed   boolean NOT NULL,
+    -- Why it was refused.
+    reason    text NOT NULL DEFAULT ''
+);
+CREATE INDEX audit_log_at ON audit_log (at);
+
+CREATE FUNCTION keep_audit() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND OLD.at < now() - interval '7 days' THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'audit_log is append-only; what is older than 7 days may be deleted';
+END
+$$;
+CREATE TRIGGER audit_log_kept BEFORE UPDATE OR DELETE ON audit_log
+FOR EACH ROW EXECUTE FUNCTION keep_audit();
+CREATE TRIGGER audit_log_kept_whole BEFORE TRUNCATE ON audit_log
+FOR EACH STATEMENT EXECUTE FUNCTION keep_audit();

@@ -1,0 +1,1 @@
+"""Who may reach the coordinator from elsewhere: tokens, and the audit of what is done."""
