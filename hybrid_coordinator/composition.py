@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,9 @@ from hybrid_coordinator.domain.captured import CaptureState
 from hybrid_coordinator.domain.health import CollectionState, PartHealth
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import (
-    EmbeddingMismatchError,
     HybridError,
     InvalidArgumentError,
     NotFoundError,
-    SettingsError,
-    UnavailableError,
 )
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.settings import (
@@ -50,7 +47,6 @@ if TYPE_CHECKING:
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.storage.postgres.database import Database
-    from hybrid_coordinator.storage.postgres.generations import Generations
     from hybrid_coordinator.storage.postgres.source_files import SourceFiles
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
     from hybrid_coordinator.storage.vectors.engines import VectorEngines
@@ -117,10 +113,12 @@ class Engines:
         try:
             return await (await self.running()).health()
         except HybridError as error:
-            down = PartHealth("engines", ok=False, detail=str(error), remedy=_remedy(error))
+            from hybrid_coordinator.insights.health import models_health, remedy
+
+            down = PartHealth("engines", ok=False, detail=str(error), remedy=remedy(error))
             models = _models_alone(self._settings)
             try:
-                return [down, *await _models_health(models)]
+                return [down, *await models_health(models)]
             finally:
                 await models.close()
 
@@ -164,69 +162,18 @@ class Running:
     """A started coordinator, with the parts that its upkeep needs."""
 
     coordinator: Coordinator
-    settings: Settings
-    database: Database
     index: VectorIndex
-    embedder: Embedder
-    generations: Generations
     files: SourceFiles
     setup: IndexSetup
     rebuilder: Rebuilder
-    definitions: Mapping[CollectionName, CollectionDefinition]
 
     async def health(self) -> list[PartHealth]:
         """Each part, asked now."""
-        storage, embedding = self.settings.storage, self.settings.embedding
-        checks: tuple[tuple[str, Awaitable[object], str], ...] = (
-            ("postgres", self.database.ping(), "external" if storage.database_url else "embedded"),
-            ("qdrant", self._ping_index(), storage.qdrant_url or "embedded (Qdrant Edge)"),
-            ("embedder", self.embedder.embed(["ping"]), embedding.provider),
-            ("collections", self.setup.ensure(), "all five are there"),
-        )
-        parts = []
-        for name, check, detail in checks:
-            try:
-                await check
-            except HybridError as error:
-                parts.append(PartHealth(name, ok=False, detail=str(error), remedy=_remedy(error)))
-            else:
-                parts.append(PartHealth(name, ok=True, detail=detail))
-        state = self.rebuilder.state
-        if state is not None:
-            parts.append(
-                PartHealth("rebuild", ok=not state.problem, detail=state.words, needed=False)
-            )
-        notice = self.coordinator.settings.notice()
-        parts.append(
-            PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
-        )
-        parts.append(_capture_health(await self.coordinator.learning.capture.state()))
-        watched = ", ".join(self.coordinator.watches.directories()) or "no directory"
-        parts.append(PartHealth("watching", ok=True, detail=watched, needed=False))
-        try:
-            parts.append(await self.coordinator.learning.jobs.health())
-        except HybridError as error:
-            parts.append(PartHealth("jobs", False, str(error), _remedy(error), needed=False))
-        return [*parts, *await _models_health(self.coordinator.models())]
-
-    async def _ping_index(self) -> None:
-        with contextlib.suppress(HybridError):  # another check tells of it
-            await self.setup.ensure()  # only now is it known which engine serves
-        await self.index.ping()
+        return await self.coordinator.insights.health()
 
     async def collections(self) -> list[CollectionState]:
         """The five collections, counted now."""
-        await self.setup.ensure()
-        serving = await self.generations.serving()
-        return [
-            CollectionState(
-                name=name.value,
-                purpose=definition.purpose,
-                points=await self.index.count(name.value, {}),
-                embedder=serving.embedder.model if serving.embedder else "none yet",
-            )
-            for name, definition in self.definitions.items()
-        ]
+        return await self.coordinator.insights.collections()
 
     async def rebuild(self, progress: Progress) -> None:
         """Build the index anew beside the one that serves, as the settings want it, and switch.
@@ -256,26 +203,6 @@ class Running:
                 _log.warning("%s cannot be indexed again: %s", root, error)
 
 
-def _capture_health(state: CaptureState) -> PartHealth:
-    aside = f"{state.unreadable} files of the inbox hold no whole event"
-    return PartHealth(
-        "capture",
-        ok=not state.unreadable,
-        detail=f"{state.words}; {aside}" if state.unreadable else state.words,
-        remedy="look at them in inbox/unreadable of the home, and delete them",
-        needed=False,
-    )
-
-
-async def _models_health(models: Delegate) -> list[PartHealth]:
-    from hybrid_coordinator.routing.health import local_health
-
-    try:
-        return [*local_health(await models.survey()), *await models.health()]
-    except HybridError as error:  # the memory does without them
-        return [PartHealth("models", False, str(error), _remedy(error), needed=False)]
-
-
 def _models_alone(store: SettingsStore) -> Delegate:
     """The models without a record."""
     from hybrid_coordinator.domain.secrets import Scrubber
@@ -287,16 +214,6 @@ def _models_alone(store: SettingsStore) -> Delegate:
 
 
 _DRAIN_SECONDS = 600.0
-
-
-def _remedy(error: HybridError) -> str:
-    if isinstance(error, EmbeddingMismatchError):
-        return "hybrid-coordinator reindex"
-    if isinstance(error, SettingsError):
-        return "correct it in hybrid.yaml or in the environment; then hybrid-coordinator stop"
-    if isinstance(error, UnavailableError):
-        return "start that server, or correct or unset its setting; then hybrid-coordinator stop"
-    return "hybrid-coordinator stop, then try again; the log says more"
 
 
 async def _open(home: Home, store: SettingsStore, stack: contextlib.AsyncExitStack) -> Running:
@@ -356,13 +273,13 @@ async def _build(
 ) -> Running:
     from hybrid_coordinator.access.wiring import build_access
     from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.insights.wiring import Looked, build_insights
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
     from hybrid_coordinator.knowledge.collections import load_collections
     from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
     from hybrid_coordinator.knowledge.retrieval import Retriever
     from hybrid_coordinator.learning.forgetting.wiring import build_forgetting
     from hybrid_coordinator.learning.wiring import Parts, build_learning
-    from hybrid_coordinator.storage.postgres.bookkeeping import Statistics
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
     from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
@@ -400,6 +317,9 @@ async def _build(
         store, database, moving, watches, definitions, scrubber, home
     )
     access = build_access(store, database, scrubber)
+    models_now = models.current
+    shown = (home, store, database, moving, watches, definitions, interactions)
+    insights = build_insights(Looked(*shown, learning, reports, models_now))
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),
         projector=moving.projector,
@@ -410,8 +330,8 @@ async def _build(
         knowledge=knowledge,
         memory=memory,
         definitions=definitions,
-        models=models.current,
-        statistics=Statistics(database),
+        models=models_now,
+        insights=insights,
         reports=reports,
         scrubber=scrubber,
         settings=store,
@@ -419,8 +339,7 @@ async def _build(
         rebuild_state=lambda: moving.rebuilder.state,
         datasets_dir=home.datasets_dir,
     )
-    built = (moving.generations, moving.files, setup, moving.rebuilder, definitions)
-    running = Running(coordinator, settings, database, index, embedder, *built)
+    running = Running(coordinator, index, moving.files, setup, moving.rebuilder)
     works = moving.projector.run(), models.run(), refresher.run(), running.catch_up()
     behind = (
         work() for work in (*learning.works, moving.rebuilder.run, retention.run, access.audit.run)
@@ -551,6 +470,7 @@ _ROOMS = (
     "hybrid_coordinator.knowledge.retrieval",
     "hybrid_coordinator.knowledge.code.watching",
     "hybrid_coordinator.learning.wiring",
+    "hybrid_coordinator.insights.wiring",
 )
 
 

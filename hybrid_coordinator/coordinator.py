@@ -34,7 +34,7 @@ from hybrid_coordinator.knowledge.projects import Project, project_of
 # importing them here would hold it up.
 if TYPE_CHECKING:
     from hybrid_coordinator.access.wiring import Access
-    from hybrid_coordinator.domain.credit import LearningReport, Uplift
+    from hybrid_coordinator.domain.credit import Uplift
     from hybrid_coordinator.domain.indexing import IndexReport, RebuildState
     from hybrid_coordinator.domain.reply import AnswerPiece, Reply
     from hybrid_coordinator.domain.route import Route
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from hybrid_coordinator.domain.sharing import ImportReport as SharedReport
     from hybrid_coordinator.domain.sharing import Scope
     from hybrid_coordinator.domain.skills import Proposal
-    from hybrid_coordinator.domain.usage import LoggedAttempt, LogPlace, UsageReport
+    from hybrid_coordinator.domain.usage import LoggedAttempt, LogPlace
+    from hybrid_coordinator.insights.service import Insights
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
     from hybrid_coordinator.knowledge.code.watching import Watches
     from hybrid_coordinator.knowledge.collections import CollectionDefinition
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from hybrid_coordinator.routing.delegate import Delegate
     from hybrid_coordinator.routing.reporting import Reports
     from hybrid_coordinator.settings import SettingsStore
-    from hybrid_coordinator.storage.postgres.bookkeeping import Statistics, Totals
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 
@@ -143,7 +143,7 @@ class Coordinator:
     memory: Memory
     definitions: Mapping[CollectionName, CollectionDefinition]
     models: Callable[[], Delegate]
-    statistics: Statistics
+    insights: Insights
     reports: Reports
     scrubber: Scrubber
     settings: SettingsStore
@@ -465,22 +465,9 @@ class Coordinator:
         """Take in lines that another machine has exported, each with its number."""
         return await self.learning.sharing.take_in(lines, project=project, dry_run=dry_run)
 
-    async def stats(self, project: str | None = None) -> Totals:
-        """Counts and rates from the record."""
-        threshold = self.settings.current().learning.high_value_threshold
-        return await self.statistics.totals(project, high_value=threshold)
-
-    async def learned(self, project: str | None = None) -> LearningReport:
-        """What outcomes taught: what showing learned items changed, and what is doubted."""
-        return await self.learning.reviewer.report(project)
-
     async def uplift(self, item_id: str) -> Uplift:
         """What it changed to show one learned item."""
         return await self.learning.reviewer.uplift(item_id)
-
-    async def usage(self, project: str | None, days: int) -> UsageReport:
-        """How calls of models went in the last ``days`` days, and their money."""
-        return await self.reports.usage(project, days)
 
     async def simulate(self, given: AssumedUsage, project: str | None, days: int) -> Simulation:
         """What a month and a year come to, with routing and without."""

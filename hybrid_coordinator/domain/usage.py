@@ -46,6 +46,7 @@ class ModelUse:
     failed: int
     latency_p50_ms: int | None
     latency_p95_ms: int | None
+    latency_p99_ms: int | None
     first_token_p50_ms: int | None
     first_token_p95_ms: int | None
     tokens_per_second: float | None
@@ -53,6 +54,23 @@ class ModelUse:
     tokens_out: int
     cost_usd: float
     unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayCalls:
+    """The calls of a day in UTC, as ``Calls`` counts them, and what all projects spent and set
+    aside on it."""
+
+    day: dt.date
+    calls: int
+    local: int
+    remote: int
+    failed: int
+    passed: int
+    escalated: int
+    cached: int
+    spent_usd: float
+    reserved_usd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +102,12 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """Figures over the last ``days`` days, today included."""
+    """Figures over the last ``days`` days, today included; ``by_day`` has every one of them, in
+    order."""
 
     days: int
     total: Calls
+    by_day: tuple[DayCalls, ...]
     tiers: tuple[Calls, ...]
     task_types: tuple[Calls, ...]
     models: tuple[ModelUse, ...]

@@ -18,6 +18,7 @@ from hybrid_coordinator.domain.saving import (
 )
 from hybrid_coordinator.domain.usage import (
     Calls,
+    DayCalls,
     DayUse,
     LoggedAttempt,
     LogPlace,
@@ -29,7 +30,7 @@ from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.inference.prices import Price, Prices, load_prices
 from hybrid_coordinator.settings import RemoteSettings
 from hybrid_coordinator.storage.postgres.spend import DaySpend, Spend
-from hybrid_coordinator.storage.postgres.usage import UsageRecords
+from hybrid_coordinator.storage.postgres.usage import CallFigures, UsageRecords
 
 REFERENCE = "claude-sonnet-5-5"
 """What local answers are compared with where no remote model is configured."""
@@ -58,15 +59,17 @@ class Reports:
 
     async def usage(self, project: str | None, days: int) -> UsageReport:
         """The last ``days`` days, today included; money of all projects."""
-        since = self._since(days)
+        since = self.since(days)
         calls = await self._usage.calls(project, since)
+        ledger = await self._spend.by_day_and_model(since.date())
         return UsageReport(
             days=days,
             total=calls.total,
+            by_day=_days(self.span(days), calls, ledger),
             tiers=calls.tiers,
             task_types=calls.task_types,
             models=await self._usage.models(project, since),
-            money=await self._money(calls.total, since.date()),
+            money=await self._money(calls.total, ledger),
         )
 
     async def simulate(self, given: AssumedUsage, of: str | None, days: int) -> Simulation:
@@ -88,7 +91,7 @@ class Reports:
                 f"the price of {model} is unknown; set it in remote.prices, or name one that is "
                 f"known, as {known}",
             )
-        recorded = _whole_days(await self._usage.days(of, self._since(days)), self._clock().date())
+        recorded = _whole_days(await self._usage.days(of, self.since(days)), self._clock().date())
         mix = _mix(given, recorded)
         request_usd = price.cost_of(round(mix.tokens_in), round(mix.tokens_out))
         typical = day_cost(mix, request_usd)
@@ -112,18 +115,22 @@ class Reports:
         more = len(rows) == size
         return rows, LogPlace(rows[-1].created_at, rows[-1].id) if more else None
 
-    def _since(self, days: int) -> dt.datetime:
-        first = self._clock().date() - dt.timedelta(days=days - 1)
-        return dt.datetime.combine(first, dt.time(), dt.UTC)
+    def since(self, days: int) -> dt.datetime:
+        """When the first of the last ``days`` days began."""
+        return dt.datetime.combine(self.span(days)[0], dt.time(), dt.UTC)
+
+    def span(self, days: int) -> list[dt.date]:
+        """The last ``days`` days, in order."""
+        today = self._clock().date()
+        return [today - dt.timedelta(days=ago) for ago in range(days - 1, -1, -1)]
 
     async def _prices(self, settings: RemoteSettings) -> Prices:
         return await asyncio.to_thread(load_prices, settings.prices)
 
-    async def _money(self, total: Calls, first: dt.date) -> Money:
+    async def _money(self, total: Calls, ledger: Sequence[DaySpend]) -> Money:
         settings = self._settings()
         prices = await self._prices(settings)
         reference = _reference(settings)
-        ledger = await self._spend.by_day_and_model(first)
         today = self._clock().date()
         return Money(
             today_usd=sum(one.spent_usd + one.reserved_usd for one in ledger if one.day == today),
@@ -154,6 +161,31 @@ def _by_model(ledger: Sequence[DaySpend]) -> tuple[Spent, ...]:
         for model, each in days.items()
     ]
     return tuple(sorted(spent, key=lambda one: (-one.spent_usd, one.model)))
+
+
+def _days(
+    span: Sequence[dt.date], calls: CallFigures, ledger: Sequence[DaySpend]
+) -> tuple[DayCalls, ...]:
+    spent: dict[dt.date, list[DaySpend]] = defaultdict(list)
+    for one in ledger:
+        spent[one.day].append(one)
+    nothing = Calls(None, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    found = ((day, calls.days.get(day, nothing), spent[day]) for day in span)
+    return tuple(
+        DayCalls(
+            day,
+            calls=of_day.calls,
+            local=of_day.local,
+            remote=of_day.remote,
+            failed=of_day.failed,
+            passed=of_day.passed,
+            escalated=of_day.escalated,
+            cached=of_day.cached,
+            spent_usd=sum(one.spent_usd for one in money),
+            reserved_usd=sum(one.reserved_usd for one in money),
+        )
+        for day, of_day, money in found
+    )
 
 
 def _saved(total: Calls, price: Price | None) -> float | None:

@@ -81,10 +81,11 @@ def add_control_methods(
 
     async def stats(_: Context, params: StatsParams) -> Json:
         coordinator = await engines.get()
-        totals = await coordinator.stats(params.project)
-        usage = await coordinator.usage(params.project, params.days)
+        insights = coordinator.insights
+        totals = await insights.totals(params.project)
+        usage = await insights.routing(params.project, params.days)
         jobs = await coordinator.learning.jobs.counts(params.project)
-        learning = await coordinator.learned(params.project)
+        learning = await insights.lessons(params.project)
         return asdict(totals) | {
             "jobs": asdict(jobs),
             "learning": results.plain(learning),

@@ -5,55 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hybrid_coordinator.domain.insights import ModelTotals, Totals, success_rate
 from hybrid_coordinator.domain.interactions import OutcomeKind
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.queries import load_queries
-
-
-@dataclass(frozen=True, slots=True)
-class ModelTotals:
-    """How a model did over its calls; latencies are percentiles in milliseconds.
-
-    ``accepted`` counts calls whose answer was good enough; ``cost_usd`` leaves out calls of
-    unknown price.
-    """
-
-    model: str
-    tier: str
-    attempts: int
-    accepted: int
-    tokens_in: int
-    tokens_out: int
-    cost_usd: float
-    latency_p50_ms: int
-    latency_p95_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Figures over a project or everything.
-
-    ``outcomes`` counts interactions by their latest outcome; those without one are in
-    ``interactions`` only. ``success_rate`` is in 0-1 over known outcomes, a partial counting
-    half, None while there is none. Latencies are percentiles in milliseconds over interactions
-    that were timed, None while there is none. ``unprojected`` counts rows that the index does
-    not have yet.
-    """
-
-    interactions: int
-    outcomes: Mapping[OutcomeKind, int]
-    success_rate: float | None
-    high_value: int
-    tokens_local: int
-    tokens_remote: int
-    latency_p50_ms: int | None
-    latency_p95_ms: int | None
-    models: tuple[ModelTotals, ...]
-    knowledge: Mapping[str, int]
-    files: int
-    chunks: int
-    unprojected: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +62,11 @@ class Statistics:
         return Totals(
             interactions=base["interactions"],
             outcomes=outcomes,
-            success_rate=_success_rate(outcomes),
+            success_rate=success_rate(
+                outcomes[OutcomeKind.SUCCESS],
+                outcomes[OutcomeKind.PARTIAL],
+                outcomes[OutcomeKind.FAILURE],
+            ),
             high_value=base["high_value"],
             tokens_local=base["tokens_local"],
             tokens_remote=base["tokens_remote"],
@@ -131,11 +91,3 @@ class Statistics:
             chunks=code["chunks"],
             unprojected=base["unprojected"] + sum(row["unprojected"] for row in knowledge),
         )
-
-
-def _success_rate(outcomes: Mapping[OutcomeKind, int]) -> float | None:
-    success, partial, failure = (
-        outcomes[kind] for kind in (OutcomeKind.SUCCESS, OutcomeKind.PARTIAL, OutcomeKind.FAILURE)
-    )
-    known = success + partial + failure
-    return (success + partial / 2) / known if known else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.usage import Calls, DayUse, LoggedAttempt, LogPlace, ModelUse
 from hybrid_coordinator.storage.postgres.database import Database, Row
+from hybrid_coordinator.storage.postgres.ids import parse_id
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
 
@@ -16,16 +17,19 @@ class _Queries:
     calls: str
     models: str
     days: str
+    of_interaction: str
     page: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallFigures:
-    """All calls, and the same by the tier that answered and by task type, most calls first."""
+    """All calls, and the same by the tier that answered and by task type, most calls first, and by
+    the day in UTC."""
 
     total: Calls
     tiers: tuple[Calls, ...]
     task_types: tuple[Calls, ...]
+    days: Mapping[dt.date, Calls]
 
 
 class UsageRecords:
@@ -39,7 +43,8 @@ class UsageRecords:
         """Figures over calls since then."""
         rows = await self._database.fetch(self._queries.calls, project, since)
         (total,) = _calls(rows, "all")
-        return CallFigures(total, _calls(rows, "tier"), _calls(rows, "task_type"))
+        days = {dt.date.fromisoformat(one.name or ""): one for one in _calls(rows, "day")}
+        return CallFigures(total, _calls(rows, "tier"), _calls(rows, "task_type"), days)
 
     async def models(self, project: str | None, since: dt.datetime) -> tuple[ModelUse, ...]:
         """Each model that was asked since then, most asked first; answers from the cache do not
@@ -51,6 +56,12 @@ class UsageRecords:
         """The days since then that have answered calls, in order."""
         rows = await self._database.fetch(self._queries.days, project, since)
         return tuple(DayUse(**row) for row in rows)
+
+    async def of_interaction(self, interaction: str) -> tuple[LoggedAttempt, ...]:
+        """The attempts of one interaction, in order."""
+        wanted = parse_id("id", interaction)
+        rows = await self._database.fetch(self._queries.of_interaction, wanted)
+        return tuple(_logged(row) for row in rows)
 
     async def page(self, project: str | None, after: LogPlace, size: int) -> list[LoggedAttempt]:
         """At most ``size`` attempts after that place, in the order they were stored."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 
+from hybrid_coordinator.domain.insights import ModelTotals, Totals
 from hybrid_coordinator.domain.interactions import (
     AgentType,
     NewInteraction,
@@ -15,12 +16,7 @@ from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import NewKnowledge
 from hybrid_coordinator.domain.reply import Attempt, AttemptLog
 from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
-from hybrid_coordinator.storage.postgres.bookkeeping import (
-    Datasets,
-    ModelTotals,
-    Statistics,
-    Totals,
-)
+from hybrid_coordinator.storage.postgres.bookkeeping import Datasets, Statistics
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords

@@ -108,11 +108,11 @@ async def test_models_with_their_percentiles(database: Database) -> None:
     big, small, claude = await UsageRecords(database).models(None, LONG_AGO)
     assert small == ModelUse(
         "small", "http://l", remote=False, attempts=3, passed=1, failed=0, latency_p50_ms=100,
-        latency_p95_ms=300, first_token_p50_ms=30, first_token_p95_ms=30, tokens_per_second=50.0,
-        tokens_in=120, tokens_out=240, cost_usd=0.0, unpriced=0,
+        latency_p95_ms=300, latency_p99_ms=300, first_token_p50_ms=30, first_token_p95_ms=30,
+        tokens_per_second=50.0, tokens_in=120, tokens_out=240, cost_usd=0.0, unpriced=0,
     )  # fmt: skip
     assert big == ModelUse(
-        "big", "http://l", False, 3, 0, 3, None, None, None, None, None, 0, 0, 0.0, 0
+        "big", "http://l", False, 3, 0, 3, None, None, None, None, None, None, 0, 0, 0.0, 0
     )
     assert (claude.attempts, claude.passed, claude.remote) == (2, 2, True)
     assert (claude.cost_usd, claude.unpriced, claude.tokens_per_second) == (0.5, 1, None)

@@ -11,7 +11,7 @@ WITH attempts AS (
 calls AS (
     -- The attempt that the answer came from: the best one.
     SELECT DISTINCT ON (created_at, interaction_id)
-        tier, task_type, remote, outcome, tokens_in, tokens_out,
+        created_at, tier, task_type, remote, outcome, tokens_in, tokens_out,
         confidence IS NOT NULL OR outcome = 'cached' AS answered,
         -- The first attempt did not end it; modes make several in any case.
         count(*) FILTER (
@@ -24,8 +24,13 @@ calls AS (
     ORDER BY created_at, interaction_id, confidence DESC NULLS LAST, position
 )
 SELECT
-    CASE grouping(tier, task_type) WHEN 1 THEN 'tier' WHEN 2 THEN 'task_type' ELSE 'all' END AS by,
-    coalesce(tier, task_type) AS name,
+    CASE grouping(tier, task_type, day)
+        WHEN 3 THEN 'tier'
+        WHEN 5 THEN 'task_type'
+        WHEN 6 THEN 'day'
+        ELSE 'all'
+    END AS by,
+    coalesce(tier, task_type, day::text) AS name,
     count(*) AS calls,
     count(*) FILTER (WHERE answered AND NOT remote) AS local,
     count(*) FILTER (WHERE answered AND remote) AS remote,
@@ -40,10 +45,11 @@ FROM (
     SELECT
         CASE WHEN answered THEN tier ELSE 'none' END AS tier,
         coalesce(task_type, 'not recorded') AS task_type,
+        (created_at AT TIME ZONE 'UTC')::date AS day,
         remote, outcome, tokens_in, tokens_out, answered, escalated
     FROM calls
 ) AS call
-GROUP BY GROUPING SETS ((), (tier), (task_type))
+GROUP BY GROUPING SETS ((), (tier), (task_type), (day))
 ORDER BY by, calls DESC, name;
 
 -- name: models
@@ -58,6 +64,8 @@ SELECT
         FILTER (WHERE confidence IS NOT NULL) AS latency_p50_ms,
     percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms)
         FILTER (WHERE confidence IS NOT NULL) AS latency_p95_ms,
+    percentile_disc(0.99) WITHIN GROUP (ORDER BY latency_ms)
+        FILTER (WHERE confidence IS NOT NULL) AS latency_p99_ms,
     percentile_disc(0.5) WITHIN GROUP (ORDER BY first_token_ms) AS first_token_p50_ms,
     percentile_disc(0.95) WITHIN GROUP (ORDER BY first_token_ms) AS first_token_p95_ms,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY tokens_per_second) AS tokens_per_second,
@@ -88,6 +96,15 @@ SELECT
 FROM answers
 GROUP BY day
 ORDER BY day;
+
+-- name: of_interaction
+SELECT
+    id, created_at, project, interaction_id, task_type, complexity, position, model, endpoint, tier,
+    remote, rule, outcome, confidence, checks, reason, latency_ms, first_token_ms,
+    tokens_per_second, tokens_in, tokens_out, cost_usd
+FROM route_attempts
+WHERE interaction_id = $1
+ORDER BY position, id;
 
 -- name: page
 SELECT

@@ -1,0 +1,1 @@
+"""The one read service: dashboard, `stats`, MCP resources and metrics show its numbers."""

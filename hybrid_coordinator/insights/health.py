@@ -1,0 +1,119 @@
+"""How each part is, asked now."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hybrid_coordinator.domain.captured import CaptureState
+from hybrid_coordinator.domain.health import PartHealth
+from hybrid_coordinator.domain.indexing import RebuildState
+from hybrid_coordinator.errors import (
+    EmbeddingMismatchError,
+    HybridError,
+    SettingsError,
+    UnavailableError,
+)
+from hybrid_coordinator.settings import Settings, SettingsStore
+
+# Where no engine comes up this is loaded without them.
+if TYPE_CHECKING:
+    from hybrid_coordinator.knowledge.code.watching import Watches
+    from hybrid_coordinator.knowledge.embedding.protocol import Embedder
+    from hybrid_coordinator.knowledge.index_setup import IndexSetup
+    from hybrid_coordinator.learning.capture.capturing import Capture
+    from hybrid_coordinator.learning.jobs.queue import Jobs
+    from hybrid_coordinator.routing.delegate import Delegate
+    from hybrid_coordinator.storage.postgres.database import Database
+    from hybrid_coordinator.storage.vectors.protocol import VectorIndex
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What is asked. ``started_with`` are the settings that the engines were started with."""
+
+    started_with: Settings
+    settings: SettingsStore
+    database: Database
+    index: VectorIndex
+    embedder: Embedder
+    setup: IndexSetup
+    rebuild_state: Callable[[], RebuildState | None]
+    capture: Capture
+    watches: Watches
+    jobs: Jobs
+    models: Callable[[], Delegate]
+
+    async def health(self) -> list[PartHealth]:
+        """Each part, asked now."""
+        storage, embedding = self.started_with.storage, self.started_with.embedding
+        checks: tuple[tuple[str, Awaitable[object], str], ...] = (
+            ("postgres", self.database.ping(), "external" if storage.database_url else "embedded"),
+            ("qdrant", self._ping_index(), storage.qdrant_url or "embedded (Qdrant Edge)"),
+            ("embedder", self.embedder.embed(["ping"]), embedding.provider),
+            ("collections", self.setup.ensure(), "all five are there"),
+        )
+        parts = []
+        for name, check, detail in checks:
+            try:
+                await check
+            except HybridError as error:
+                parts.append(PartHealth(name, ok=False, detail=str(error), remedy=remedy(error)))
+            else:
+                parts.append(PartHealth(name, ok=True, detail=detail))
+        state = self.rebuild_state()
+        if state is not None:
+            parts.append(
+                PartHealth("rebuild", ok=not state.problem, detail=state.words, needed=False)
+            )
+        notice = self.settings.notice()
+        parts.append(
+            PartHealth("settings", ok=notice is None, detail=notice or "in force", needed=False)
+        )
+        parts.append(_capture_health(await self.capture.state()))
+        watched = ", ".join(self.watches.directories()) or "no directory"
+        parts.append(PartHealth("watching", ok=True, detail=watched, needed=False))
+        try:
+            parts.append(await self.jobs.health())
+        except HybridError as error:
+            parts.append(PartHealth("jobs", False, str(error), remedy(error), needed=False))
+        return [*parts, *await models_health(self.models())]
+
+    async def _ping_index(self) -> None:
+        with contextlib.suppress(HybridError):  # another check tells of it
+            await self.setup.ensure()  # only now is it known which engine serves
+        await self.index.ping()
+
+
+def _capture_health(state: CaptureState) -> PartHealth:
+    aside = f"{state.unreadable} files of the inbox hold no whole event"
+    return PartHealth(
+        "capture",
+        ok=not state.unreadable,
+        detail=f"{state.words}; {aside}" if state.unreadable else state.words,
+        remedy="look at them in inbox/unreadable of the home, and delete them",
+        needed=False,
+    )
+
+
+async def models_health(models: Delegate) -> list[PartHealth]:
+    """The models, also where nothing else is up."""
+    from hybrid_coordinator.routing.health import local_health
+
+    try:
+        return [*local_health(await models.survey()), *await models.health()]
+    except HybridError as error:  # the memory does without them
+        return [PartHealth("models", False, str(error), remedy(error), needed=False)]
+
+
+def remedy(error: HybridError) -> str:
+    """What to do about it."""
+    if isinstance(error, EmbeddingMismatchError):
+        return "hybrid-coordinator reindex"
+    if isinstance(error, SettingsError):
+        return "correct it in hybrid.yaml or in the environment; then hybrid-coordinator stop"
+    if isinstance(error, UnavailableError):
+        return "start that server, or correct or unset its setting; then hybrid-coordinator stop"
+    return "hybrid-coordinator stop, then try again; the log says more"

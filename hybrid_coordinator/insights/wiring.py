@@ -1,0 +1,105 @@
+"""Puts the read service together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hybrid_coordinator.domain.indexing import RebuildState
+from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.home import Home
+from hybrid_coordinator.insights.changes import Changes
+from hybrid_coordinator.insights.figures import Figures
+from hybrid_coordinator.insights.health import Checkup
+from hybrid_coordinator.insights.interactions import Interactions
+from hybrid_coordinator.insights.learned import Learned
+from hybrid_coordinator.insights.service import Insights
+from hybrid_coordinator.insights.stock import Stock
+from hybrid_coordinator.knowledge.code.watching import Watches
+from hybrid_coordinator.knowledge.collections import CollectionDefinition
+from hybrid_coordinator.knowledge.moving_index import MovingIndex
+from hybrid_coordinator.learning.wiring import Learning
+from hybrid_coordinator.routing.delegate import Delegate
+from hybrid_coordinator.routing.reporting import Reports
+from hybrid_coordinator.settings import SettingsStore
+from hybrid_coordinator.storage.postgres.bookkeeping import Statistics
+from hybrid_coordinator.storage.postgres.browsing import Browsing
+from hybrid_coordinator.storage.postgres.credit import Credit
+from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.histories import Histories
+from hybrid_coordinator.storage.postgres.insights import InsightRecords
+from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
+from hybrid_coordinator.storage.postgres.jobs import JobRecords
+from hybrid_coordinator.storage.postgres.usage import UsageRecords
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What is looked at."""
+
+    home: Home
+    settings: SettingsStore
+    database: Database
+    moving: MovingIndex
+    watches: Watches
+    definitions: Mapping[CollectionName, CollectionDefinition]
+    interactions: InteractionRecords
+    learning: Learning
+    reports: Reports
+    models: Callable[[], Delegate]
+
+
+def build_insights(parts: Looked) -> Insights:
+    """The read service over ``parts``."""
+    database, settings, learning = parts.database, parts.settings, parts.learning
+    records, browsing, statistics = (
+        InsightRecords(database),
+        Browsing(database),
+        Statistics(database),
+    )
+    moving = parts.moving
+
+    def rebuild_state() -> RebuildState | None:
+        return moving.rebuilder.state
+
+    return Insights(
+        Figures(records, statistics, parts.reports, learning, settings, rebuild_state),
+        Learned(records, browsing, Credit(database), parts.reports, learning, settings),
+        Interactions(
+            records,
+            browsing,
+            parts.interactions,
+            Histories(database),
+            UsageRecords(database),
+            JobRecords(database),
+            settings,
+        ),
+        Stock(
+            records,
+            statistics,
+            learning.training_data,
+            moving.generations,
+            moving.files,
+            moving.setup,
+            moving.index,
+            parts.watches,
+            parts.definitions,
+            rebuild_state,
+            settings,
+        ),
+        Checkup(
+            settings.current(),
+            settings,
+            database,
+            moving.index,
+            moving.embedder,
+            moving.setup,
+            rebuild_state,
+            learning.capture,
+            parts.watches,
+            learning.jobs,
+            parts.models,
+        ),
+        Changes(records.marks),
+        parts.home,
+    )
