@@ -3,22 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from starlette.responses import HTMLResponse
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
-from hybrid_coordinator.serving.http.requests import Asked, get
+from hybrid_coordinator.serving.http.dashboard.assets import Asset, Assets
 
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Hybrid Coordinator</title>
-<h1>Hybrid Coordinator</h1><p>The coordinator is running.</p></html>
-"""
+PAGES = ("", "routing", "learning", "knowledge", "interactions", "models", "datasets")
+"""The first part of each page's address; what follows it is the page's own matter."""
+
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+"""Nothing from anywhere else, and no script or style within the page: stored text that were taken
+for markup could not run."""
+
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "vary": "accept-encoding",
+}
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+_ASK_AGAIN = "no-cache"
 
 
 def routes() -> Sequence[BaseRoute]:
-    """The pages."""
-    return [get("/", _page)]
+    """The pages and their files."""
+    assets = Assets.read(Path(__file__).parent / "assets")
+
+    async def page(request: Request) -> Response:
+        return _sent(request, assets.page, _ASK_AGAIN)
+
+    async def file(request: Request) -> Response:
+        asset = assets.files.get(request.path_params["path"])
+        # A file of another version would not fit the page that asks for it.
+        if asset is None or request.path_params["version"] != assets.version:
+            return Response("there is no such file\n", 404, {"cache-control": "no-store"})
+        return _sent(request, asset, _FOR_EVER)
+
+    return [
+        Route("/assets/{version}/{path:path}", file),
+        *(Route(f"/{name}", page) for name in PAGES),
+        *(Route(f"/{name}/{{rest}}", page) for name in PAGES if name),
+    ]
 
 
-async def _page(_: Asked) -> HTMLResponse:
-    return HTMLResponse(_PAGE)
+def _sent(request: Request, asset: Asset, keep: str) -> Response:
+    headers = _HEADERS | {"etag": asset.etag, "cache-control": keep}
+    if asset.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["content-encoding"] = "gzip"
+        return Response(asset.packed, headers=headers, media_type=asset.media_type)
+    return Response(asset.body, headers=headers, media_type=asset.media_type)

@@ -1,0 +1,44 @@
+// A part of a page that is loaded, shown, and loaded again when what it shows has changed.
+
+import { html, render } from "./html.js";
+import { failed, loading } from "../components/states.js";
+
+const PATIENCE = 200; // ms before "Loading" is shown, so that a quick answer does not flash
+
+/**
+ * Keep `element` showing what `load(signal)` gives, as `template(data)` renders it.
+ *
+ * `kinds` are those of changes on which it is loaded again. A first failure is shown in its place;
+ * a later one above what was there. Returns `{ refresh }`. It ends with the page.
+ */
+export function show(element, context, { load, template, kinds = [] }) {
+  let data;
+  let running = null;
+
+  async function refresh() {
+    running?.abort();
+    const controller = new AbortController();
+    running = controller;
+    const signal = AbortSignal.any([controller.signal, context.signal]);
+    const patience = data === undefined ? setTimeout(() => paint(loading()), PATIENCE) : undefined;
+    element.setAttribute("aria-busy", "true");
+    try {
+      const fresh = await load(signal);
+      if (signal.aborted) return;
+      data = fresh;
+      clearTimeout(patience);
+      paint(template(data));
+    } catch (error) {
+      clearTimeout(patience);
+      if (signal.aborted || error.name === "AbortError") return;
+      const message = failed(error, refresh);
+      paint(data === undefined ? message : html`${message}${template(data)}`);
+    }
+    element.removeAttribute("aria-busy");
+  }
+
+  const paint = (content) => render(content, element);
+  if (kinds.length) context.onChange(kinds, refresh);
+  refresh();
+  return { refresh };
+}

@@ -1,0 +1,20 @@
+// The table of pages.
+//
+// A page is a module that exports `title` and `mount(element, context)`. `mount` fills `element`,
+// which is taken away with the page; `context` is
+//   api        get(path, params, signal), post(path, body, signal), stream(path, body, signal)
+//   params     the parts of the path that are named with a colon
+//   scope      { project, days } as the reader chose them ("" is all projects)
+//   query      the state in the address: get(name, otherwise), set(values), href(values)
+//   link(path, values)   an address in the present scope
+//   navigate(href)       go there
+//   onChange(kinds, fn)  fn() when something of these kinds changed, as domain/insights.py names them
+//   signal     aborted when the page is left
+//   toast(words, kind)   say what was done
+// lib/view.js keeps a part of a page loaded; components/ has tables, charts, tiles, dialogs.
+// `scope` says which of project and days a page has (both, unless told otherwise); `under` is the
+// page that the navigation marks for one that it does not list.
+
+export const pages = [
+  { path: "/", label: "Overview", load: () => import("./overview.js") },
+];
