@@ -94,7 +94,7 @@ def _measured(
 def _read(files: Path) -> None:
     seen: set[str] = set()
     for path in sorted(files.rglob("*.jsonl")):
-        for _ in TranscriptReader(path, seen).turns():
+        for _ in TranscriptReader(path, seen, str).turns():
             pass
 
 

@@ -176,7 +176,7 @@ _LOOK_BACK = 20
 
 _TEXT = 50_000
 _SUBJECT = 2_000
-DETAIL_START, DETAIL_END = 1_500, 2_500
+_DETAIL_START, _DETAIL_END = 1_500, 2_500
 """Characters. Compilers say what is wrong first, test runners and tracebacks last."""
 
 
@@ -191,7 +191,7 @@ def _clipped(new: NewInteraction) -> NewInteraction:
             replace(
                 each,
                 subject=clipped(each.subject, _SUBJECT),
-                detail=clipped(each.detail, DETAIL_START, DETAIL_END),
+                detail=clipped(each.detail, _DETAIL_START, _DETAIL_END),
             )
             for each in new.actions
         ),

@@ -14,6 +14,7 @@ from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.projection import Projector
 from hybrid_coordinator.learning.capture.capturing import Capture
 from hybrid_coordinator.learning.capture.inbox import Inbox
+from hybrid_coordinator.learning.cleaning import clean
 from hybrid_coordinator.learning.failures.lessons import FailureLessons
 from hybrid_coordinator.learning.jobs.kinds import JobKind, OutcomeRule
 from hybrid_coordinator.learning.jobs.queue import Jobs
@@ -122,6 +123,10 @@ def build_learning(parts: Parts) -> Learning:
     )
     inference = OutcomeInference(interactions, outcomes)
     turns = TurnRecorder(tracker, inference)
+
+    def clean_text(text: str) -> str:
+        return clean(text, scrubber)
+
     capture = Capture(
         CapturedEvents(parts.database), turns, Inbox(parts.home.inbox_dir), scrubber.scrub
     )
@@ -131,7 +136,7 @@ def build_learning(parts: Parts) -> Learning:
         outcomes=outcomes,
         reviewer=reviewer,
         turns=turns,
-        importer=SessionImporter(ImportedFiles(parts.database), turns, inference),
+        importer=SessionImporter(ImportedFiles(parts.database), turns, inference, clean_text),
         capture=capture,
         jobs=jobs,
         training_data=training_data,

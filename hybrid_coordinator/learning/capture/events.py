@@ -15,12 +15,13 @@ injected:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hybrid_coordinator.domain.captured import CapturedEvent, EventKind
+from hybrid_coordinator.domain.clipping import Clean
 from hybrid_coordinator.domain.injected import without_injected
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.turns import prompt_digest
@@ -30,7 +31,6 @@ from hybrid_coordinator.learning.sessions.tool_calls import action_of
 from hybrid_coordinator.learning.sessions.trivial import is_clients_own
 
 Json = Mapping[str, JsonValue]
-Clean = Callable[[str], str]
 
 _KINDS = {
     "SessionStart": EventKind.SESSION_START,
@@ -127,7 +127,7 @@ def _action(event: Json, at: datetime, clean: Clean) -> dict[str, JsonValue]:
     answer, failed = event.get("tool_response"), event["hook_event_name"] == "PostToolUseFailure"
     arguments = given if isinstance(given, dict) else {}
     result = {"is_error": failed, "content": event.get("error") if failed else answer}
-    action = asdict(action_of(tool, arguments, result, answer, at))
+    action = asdict(action_of(tool, arguments, result, answer, at, clean))
     del action["at"]  # the event's own
     action |= {name: clean(action[name]) for name in ("subject", "detail")}
     if tool in _STARTING_TOOLS and isinstance(answer, dict):

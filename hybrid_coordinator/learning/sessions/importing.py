@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from hybrid_coordinator.domain.clipping import storable
+from hybrid_coordinator.domain.clipping import Clean, storable
 from hybrid_coordinator.domain.interactions import OutcomeKind
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.knowledge.projects import project_of
@@ -91,11 +91,17 @@ class SessionImporter:
     """Reads session files into the record. Broken off at any point, it goes on where it was."""
 
     def __init__(
-        self, files: ImportedFiles, recorder: TurnRecorder, inference: OutcomeInference
+        self,
+        files: ImportedFiles,
+        recorder: TurnRecorder,
+        inference: OutcomeInference,
+        clean: Clean,
     ) -> None:
+        """``clean`` takes secrets and injected context out of a text."""
         self._files = files
         self._recorder = recorder
         self._inference = inference
+        self._clean = clean
 
     async def run(
         self,
@@ -124,7 +130,7 @@ class SessionImporter:
         names = ProjectNames()
         await progress(0.0, total, "MB")
         for file in wanted:
-            one, before = _OneFile(file, seen, names, since, project), done
+            one, before = _OneFile(file, seen, self._clean, names, since, project), done
 
             async def reached(size: int, before: float = before) -> None:
                 await progress(min(before + size / 1e6, total), total, "MB")
@@ -208,6 +214,7 @@ class _OneFile:
         self,
         file: FileState,
         seen: set[str],
+        clean: Clean,
         names: ProjectNames,
         since: datetime | None,
         project: str | None,
@@ -217,7 +224,7 @@ class _OneFile:
         self.project = project
         self.skipped: Counter[str] = Counter()
         path = Path(file.path)
-        self.reader = TranscriptReader(path, seen, _kind_of_agent(path))
+        self.reader = TranscriptReader(path, seen, clean, _kind_of_agent(path))
         self._folder = path.parent
         self._names = names
         self._started_in = ""

@@ -9,17 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from hybrid_coordinator.domain.clipping import clipped, storable
+from hybrid_coordinator.domain.clipping import storable
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.domain.turns import Action, ActionKind, Turn
 from hybrid_coordinator.learning.sessions.inference import OutcomeInference
 from hybrid_coordinator.learning.sessions.trivial import GO_ON, own_prompt, reason_to_skip
-from hybrid_coordinator.learning.tracking import (
-    DETAIL_END,
-    DETAIL_START,
-    Tracker,
-    TurnReport,
-)
+from hybrid_coordinator.learning.tracking import Tracker, TurnReport
 
 MAX_ACTIONS = 200
 _MAX_COUNT = 2**31 - 1
@@ -73,8 +68,8 @@ class TurnRecorder:
 
 
 def interaction_of(turn: Turn) -> NewInteraction:
-    """The turn as an interaction that the record can hold; what is bounded by the tracker, once
-    it is scrubbed, is bounded here by a multiple."""
+    """The turn as an interaction that the record can hold. The tracker bounds its texts, once they
+    are scrubbed."""
     return NewInteraction(
         project=storable(turn.project),
         query=own_prompt(storable(turn.prompt)),
@@ -98,7 +93,7 @@ def _storable_action(action: Action) -> Action:
     return replace(
         action,
         subject=storable(action.subject),
-        detail=clipped(storable(action.detail), 10 * DETAIL_START, 10 * DETAIL_END),
+        detail=storable(action.detail),
         exit_code=None if code is None or abs(code) > _MAX_COUNT else code,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hybrid_coordinator.domain.clipping import clipped
+from hybrid_coordinator.domain.clipping import Clean, clean_and_clipped
 from hybrid_coordinator.domain.turns import Action, ActionKind, is_tracking
 
 Json = Mapping[str, Any]
@@ -29,8 +29,11 @@ _READ = 20_000
 _SUBJECT = 4_000
 
 
-def action_of(name: str, given: Json, result: Json | None, told: object, at: datetime) -> Action:
-    """The action of one call.
+def action_of(
+    name: str, given: Json, result: Json | None, told: object, at: datetime, clean: Clean
+) -> Action:
+    """The action of one call. Its texts are as they came, unless they are too long: then they are
+    cleaned before they are cut, since half a secret would not be known for one.
 
     Args:
         given: the call's arguments.
@@ -38,25 +41,25 @@ def action_of(name: str, given: Json, result: Json | None, told: object, at: dat
         told: the line's ``toolUseResult``: what the tool itself gave back.
     """
     failed = result is None or result.get("is_error") is True
-    text = "" if result is None else clipped(text_of(result.get("content")), _READ // 2, _READ // 2)
+    text = "" if result is None else _read(text_of(result.get("content")), clean)
     if name in _COMMANDS:
-        exit_code, printed = _ended(text, told, failed=failed)
+        exit_code, printed = _ended(text, told, clean, failed=failed)
         subject = _string(given.get("command"))
         return Action(
             ActionKind.COMMAND,
-            clipped(subject, _SUBJECT),
+            clean_and_clipped(subject, _SUBJECT, 0, clean),
             not failed,
             None if result is None else exit_code,
             printed,
             at,
         )
     if name in _EDITS:
-        detail = text if failed else _change(given, told)
+        detail = text if failed else _change(given, told, clean)
         return Action(
             ActionKind.EDIT, _string(given.get(_EDITS[name])), not failed, None, detail, at
         )
     arguments = json.dumps(given, ensure_ascii=False) if given else ""
-    subject = clipped(f"{name} {arguments}".strip(), _SUBJECT)
+    subject = clean_and_clipped(f"{name} {arguments}".strip(), _SUBJECT, 0, clean)
     # What a tool found is in the files, or came from this program.
     told_on = text if failed or is_tracking(name) else ""
     return Action(ActionKind.TOOL, subject, not failed, None, told_on, at)
@@ -77,7 +80,7 @@ def text_of(content: object) -> str:
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
-def _ended(text: str, told: object, *, failed: bool) -> tuple[int | None, str]:
+def _ended(text: str, told: object, clean: Clean, *, failed: bool) -> tuple[int | None, str]:
     """The exit status of a command, where it is known, and what it printed."""
     if failed:
         code = _EXIT_CODE.match(text)
@@ -89,10 +92,10 @@ def _ended(text: str, told: object, *, failed: bool) -> tuple[int | None, str]:
     # Claude Code takes another status than 0 for an answer.
     names = ("backgroundTaskId", "interrupted", "returnCodeInterpretation")
     unknown = any(told.get(name) for name in names)
-    return None if unknown else 0, clipped(printed or text, _READ // 2, _READ // 2)
+    return None if unknown else 0, _read(printed or text, clean)
 
 
-def _change(given: Json, told: object) -> str:
+def _change(given: Json, told: object, clean: Clean) -> str:
     """What an edit changed: the lines of its patch, else the text that was put there."""
     patch = told.get("structuredPatch") if isinstance(told, dict) else None
     lines: list[str] = []
@@ -100,9 +103,14 @@ def _change(given: Json, told: object) -> str:
         of_hunk = hunk.get("lines") if isinstance(hunk, dict) else None
         lines += map(_string, of_hunk if isinstance(of_hunk, list) else [])
     if lines:
-        return clipped("\n".join(lines), _READ // 2, _READ // 2)
+        return _read("\n".join(lines), clean)
     written = (given.get(name) for name in ("new_string", "content", "new_source"))
-    return clipped(next((text for text in written if isinstance(text, str)), ""), _READ // 2)
+    text = next((text for text in written if isinstance(text, str)), "")
+    return clean_and_clipped(text, _READ // 2, 0, clean)
+
+
+def _read(text: str, clean: Clean) -> str:
+    return clean_and_clipped(text, _READ // 2, _READ // 2, clean)
 
 
 def _string(value: object) -> str:

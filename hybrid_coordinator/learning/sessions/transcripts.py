@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hybrid_coordinator.domain.clipping import clipped
+from hybrid_coordinator.domain.clipping import Clean, clean_and_clipped
 from hybrid_coordinator.domain.turns import Action, Turn, prompt_digest, turn_key
 from hybrid_coordinator.learning.sessions.tool_calls import Json, action_of, is_noted, text_of
 from hybrid_coordinator.learning.sessions.trivial import (
@@ -100,9 +100,12 @@ class ReadTurn:
 class TranscriptReader:
     """Reads one file. ``account`` is complete once all turns were taken."""
 
-    def __init__(self, path: Path, seen: MutableSet[str], agent: str | None = None) -> None:
+    def __init__(
+        self, path: Path, seen: MutableSet[str], clean: Clean, agent: str | None = None
+    ) -> None:
         """
         Args:
+            clean: what a text goes through before it is cut; the others come as they are.
             seen: ids of lines with a prompt that were read before, in other files too.
             agent: the kind of subagent whose file it is.
         """
@@ -111,6 +114,7 @@ class TranscriptReader:
         """Of the file, up to now."""
         self._path = path
         self._seen = seen
+        self._clean = clean
         self._own: set[str] = set()
         self._agent = agent
         self._threads: dict[str, _OpenTurn] = {}
@@ -257,7 +261,7 @@ class TranscriptReader:
             started = before.started_at + timedelta(milliseconds=1)
         self._threads[thread] = _OpenTurn(
             key=turn_key(session, prompt, self._occurrences[given]),
-            prompt=clipped(prompt, _MAX_TEXT),
+            prompt=clean_and_clipped(prompt, _MAX_TEXT, 0, self._clean),
             started_at=started,
             cwd=_string(entry.get("cwd")),
             session_id=session_id,
@@ -278,7 +282,8 @@ class TranscriptReader:
             if call is not None:
                 known = True
                 name, given, _ = call
-                _act(turn, name, action_of(name, given, result, told, self._at()))
+                action = action_of(name, given, result, told, self._at(), self._clean)
+                _act(turn, name, action)
         turn.last_at = max(turn.last_at, self._at())
         return "" if known else "result without its call"
 
@@ -308,7 +313,7 @@ class TranscriptReader:
 
     def _finish(self, turn: _OpenTurn) -> ReadTurn:
         for name, given, at in turn.calls.values():
-            _act(turn, name, action_of(name, given, None, None, at))
+            _act(turn, name, action_of(name, given, None, None, at, self._clean))
         elapsed = (turn.last_at - turn.started_at) / timedelta(milliseconds=1)
         return ReadTurn(
             Turn(
@@ -316,7 +321,9 @@ class TranscriptReader:
                 session_id=turn.session_id,
                 project="",
                 prompt=turn.prompt,
-                response=clipped(turn.response, _MAX_TEXT // 2, _MAX_TEXT // 2),
+                response=clean_and_clipped(
+                    turn.response, _MAX_TEXT // 2, _MAX_TEXT // 2, self._clean
+                ),
                 model=turn.model,
                 started_at=turn.started_at,
                 actions=tuple(turn.actions),

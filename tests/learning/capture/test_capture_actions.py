@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.learning.capture.events import read_event
 from tests.support.hooks import Telling
 
@@ -13,15 +15,26 @@ EDIT = {"file_path": "/a/b.py", "old_string": "x", "new_string": "y"}
 MAX_STORED = 60_000
 """Characters of a step; an event stands in the record until its turn does."""
 
+TOKEN = "ghp_" + "a1B2c3D4" * 5
+"""Formats such as this one say where they begin and how long they are, and not where they end."""
+scrub = Scrubber().scrub
 
-def told(tool: str, given: Any, *, answer: Any = None, error: str | None = None) -> list[Any]:
+
+def told(
+    tool: str,
+    given: Any,
+    *,
+    answer: Any = None,
+    error: str | None = None,
+    clean: Callable[[str], str] = str,
+) -> list[Any]:
     """The kind, subject, ok, exit status and detail of what a hook tells of a call."""
     if error is None:
         outcome = {"tool_response": answer}
     else:
         outcome = {"error": error, "is_interrupt": False}
     name = "PostToolUse" if error is None else "PostToolUseFailure"
-    event = read_event(Telling().line(name, tool_name=tool, tool_input=given, **outcome), str)
+    event = read_event(Telling().line(name, tool_name=tool, tool_input=given, **outcome), clean)
     assert event is not None
     return [event.content[name] for name in ("kind", "subject", "ok", "exit_code", "detail")]
 
@@ -74,3 +87,20 @@ def test_what_is_long_is_bounded() -> None:
     _, subject, _, _, detail = told("Bash", {"command": long}, answer=printed(long))
     assert len(subject) + len(detail) < MAX_STORED
     assert detail.endswith("z")
+
+
+@pytest.mark.parametrize("characters", [2_000, 5_000, 10_000])
+@pytest.mark.parametrize("shift", range(0, len(TOKEN) + 1, 4))
+def test_no_cut_leaves_half_a_secret(characters: int, shift: int) -> None:
+    # Half of it would not be known for a secret, and an event is stored as it is.
+    around = "x" * (characters - shift - 1) + " " + TOKEN + " " + "y" * 30_000
+    mirrored = "y " * 15_000 + TOKEN + " " + "x" * (characters - shift - 1)
+    edit = {"file_path": "/a/b.py", "new_string": around}
+    stored = [
+        told("Bash", {"command": around}, answer=printed(mirrored), clean=scrub),
+        told("Bash", {"command": "x"}, error=around, clean=scrub),
+        told("Edit", edit, answer={}, clean=scrub),
+        told("Edit", edit, answer={"structuredPatch": [{"lines": [around]}]}, clean=scrub),
+        told("mcp__x__find", {"q": around}, answer=[], clean=scrub),
+    ]
+    assert "a1B2c3D4" not in repr(stored)

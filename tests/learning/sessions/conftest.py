@@ -40,7 +40,9 @@ class Learning:
         self.inference = OutcomeInference(self.records, self.outcomes)
         self.tracker = Tracker(self.records, Showings(self.database), wake, scrubber)
         self.recorder = TurnRecorder(self.tracker, self.inference)
-        self.importer = SessionImporter(ImportedFiles(self.database), self.recorder, self.inference)
+        self.importer = SessionImporter(
+            ImportedFiles(self.database), self.recorder, self.inference, scrubber.scrub
+        )
 
     async def count(self, table: str) -> int:
         """Rows of a table."""

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hybrid_coordinator.domain.injected import CLOSING, OPENING
+from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.domain.turns import Action, ActionKind, turn_key
 from hybrid_coordinator.learning.sessions.tool_calls import is_noted
 from hybrid_coordinator.learning.sessions.transcripts import (
@@ -31,7 +32,7 @@ from tests.learning.sessions.session_files import START, SessionFile
 
 
 def read(path: Path, seen: set[str] | None = None) -> tuple[list[ReadTurn], Account]:
-    reader = TranscriptReader(path, set() if seen is None else seen)
+    reader = TranscriptReader(path, set() if seen is None else seen, Scrubber().scrub)
     turns = list(reader.turns())
     assert reader.account.lines == len(list(io.BytesIO(path.read_bytes())))
     return turns, reader.account
@@ -330,7 +331,7 @@ def test_subagents_have_turns_of_their_own(tmp_path: Path) -> None:
     session.bash("ls")
     session.answer("sub did it")
     path = session.write(tmp_path / "s" / "subagents" / "agent-a7.jsonl")
-    reader = TranscriptReader(path, set(), "Explore")
+    reader = TranscriptReader(path, set(), str, "Explore")
     (found,) = reader.turns()
     assert (found.turn.agent, found.turn.session_id) == ("Explore", session.session_id)
     assert found.turn.key == turn_key(f"{session.session_id}/a7", "do the sub task", 1)
@@ -481,7 +482,7 @@ def test_a_long_file_does_not_take_its_size_in_memory(file: Path) -> None:
     assert file.stat().st_size > 40_000_000
     tracemalloc.start()
     try:
-        reader = TranscriptReader(file, set())
+        reader = TranscriptReader(file, set(), str)
         count = sum(1 for _ in reader.turns())
         _, most = tracemalloc.get_traced_memory()
     finally:
@@ -543,3 +544,19 @@ def test_a_go_on_with_nothing_before_it_is_a_turn_to_be_skipped(file: Path) -> N
     session.turn("continue")
     ((turn,), _) = read(session.write(file))
     assert reason_to_skip(turn.turn) == GO_ON
+
+
+@pytest.mark.parametrize("shift", [1, 20, 39])
+def test_no_cut_leaves_half_a_secret(file: Path, shift: int) -> None:
+    token = "ghp_" + "a1B2c3D4" * 5
+
+    def cut_at(characters: int) -> str:
+        return "x" * (characters - shift - 1) + f" {token} " + "y" * 300_000
+
+    lines = SessionFile()
+    lines.prompt(cut_at(200_000))
+    lines.bash("cat log", printed=cut_at(10_000))
+    lines.answer(cut_at(100_000))
+    lines.write(file)
+    turns, _ = read(file)
+    assert "a1B2c3D4" not in repr(turns)

@@ -20,7 +20,7 @@ from hybrid_coordinator.domain.interactions import (
 )
 from hybrid_coordinator.domain.showings import ShownItem
 from hybrid_coordinator.domain.turns import Action, ActionKind, Turn, tracked_by_agent
-from hybrid_coordinator.learning.sessions.recording import MAX_ACTIONS, interaction_of, telling
+from hybrid_coordinator.learning.sessions.recording import MAX_ACTIONS, telling
 from hybrid_coordinator.storage.postgres.credit import Credit
 from hybrid_coordinator.storage.postgres.showings import Showings
 from tests.learning.sessions.conftest import Learning
@@ -158,10 +158,12 @@ def test_only_so_many_steps_are_kept_the_telling_ones() -> None:
     assert telling(commands) == commands[5:]
 
 
-def test_an_interaction_of_a_turn_is_bounded() -> None:
-    seen = turn("x" * 10, Action(ActionKind.COMMAND, "make", False, 2, "y" * 10_000_000))
-    (step,) = interaction_of(seen).actions
-    assert len(step.detail) < 100_000
+async def test_what_is_stored_of_a_turn_is_bounded(learning: Learning) -> None:
+    seen = turn("x" * 10, Action(ActionKind.COMMAND, "make", False, 2, "y" * 1_000_000))
+    await learning.recorder.record(seen)
+    (stored,) = await learning.records.session_turns(seen.project, seen.session_id, 1)
+    (step,) = stored.turn.actions
+    assert len(step.detail) < 10_000
 
 
 # Outcomes as a session goes on.
