@@ -275,14 +275,14 @@ _PASSED_WORDS: tuple[re.Pattern[str], ...] = (
     re.compile(r"^(Ran [1-9]\d* tests? in [\s\S]{0,80}\n)OK\b", re.MULTILINE),
     re.compile(r"^test result: ok\. [1-9]", re.MULTILINE),
     re.compile(r"^Tests?:\s+(?!.*\bfailed)(.*\b)?[1-9]\d* passed", re.MULTILINE),
-    re.compile(r"^\s*Tests\s+(?!.*\bfailed)[1-9]\d* passed", re.MULTILINE),
+    re.compile(r"^[ \t]*Tests[ \t]+(?!.*\bfailed)[1-9]\d* passed", re.MULTILINE),
     re.compile(r"^ok\s+\S+\s+(\d|\(cached\))", re.MULTILINE),
     re.compile(r"\bBUILD SUCCESS(FUL)?\b"),
     re.compile(r"^100% tests passed", re.MULTILINE),
     re.compile(r"^Passed!\s+- Failed:\s+0", re.MULTILINE),
     re.compile(r"^OK \([1-9]\d* tests?", re.MULTILINE),
     re.compile(r"^[1-9]\d* examples?, 0 failures", re.MULTILINE),
-    re.compile(r"^\s*[1-9]\d* passing\b(?![\s\S]*\b[1-9]\d* failing)", re.MULTILINE),
+    re.compile(r"^[ \t]*[1-9]\d* passing\b(?![\s\S]{0,200}\b[1-9]\d* failing)", re.MULTILINE),
     re.compile(r"^All checks passed!", re.MULTILINE),
     re.compile(r"^Success: no issues found", re.MULTILINE),
 )
@@ -298,10 +298,11 @@ _FAILED_WORDS: tuple[re.Pattern[str], ...] = (
 )
 _NOTHING_RAN = re.compile(
     r"no tests ran|collected 0 items|Ran 0 tests|no test files|No tests found|0 passing"
-    r"|running 0 tests(?![\s\S]*running [1-9])|command not found|No module named"
-    r"|Missing script|No rule to make target|is not recognized",
+    r"|command not found|No module named|Missing script|No rule to make target|is not recognized",
     re.IGNORECASE,
 )
+_RUST_RUNS = re.compile(r"running (0 tests|[1-9])", re.IGNORECASE)
+"""One line for each of a package's programs, most of which have no tests."""
 
 
 def _passed(action: Action, command: SimpleCommand, kind: CheckKind, *, alone: bool) -> bool | None:
@@ -311,13 +312,18 @@ def _passed(action: Action, command: SimpleCommand, kind: CheckKind, *, alone: b
     if code in _DID_NOT_RUN or (command.program == "pytest" and code in (4, 5)):
         return None
     printed = action.detail
-    if kind is CheckKind.TEST and _NOTHING_RAN.search(printed) and not _says_passed(printed):
+    if kind is CheckKind.TEST and _nothing_ran(printed) and not _says_passed(printed):
         return None
     if code == 0 and command.decides:  # `a && b` too: both went well
         return True
     if code not in (0, None) and alone and command.decides and command.reached:
         return False
     return _by_words(printed)
+
+
+def _nothing_ran(printed: str) -> bool:
+    runs = _RUST_RUNS.findall(printed)
+    return bool(_NOTHING_RAN.search(printed)) or (bool(runs) and runs[-1] == "0 tests")
 
 
 def _by_words(printed: str) -> bool | None:

@@ -22,6 +22,8 @@ _MAX_LINE = 1_000
 """Characters of a line that are looked at."""
 _MOST = 8
 """Signatures of one output."""
+_TEST_FAILURE = "test failure"
+"""The type of what Go's tests say: they have no assertions."""
 _READABLE = 300
 """Characters of a message as it was said."""
 
@@ -44,6 +46,11 @@ class ErrorSignature:
     said: str
     key: str
     telling: bool = True
+
+    @property
+    def of_a_test(self) -> bool:
+        """Whether a test says that it expected something else."""
+        return self.error_type in ASSERTIONS or self.error_type == _TEST_FAILURE
 
     @property
     def title(self) -> str:
@@ -173,6 +180,9 @@ class _Reader:
     def read(self) -> list[Said]:
         """All errors in the order in which they were said."""
         for line in self._lines:
+            if not line:  # many lines are, and none of them says anything
+                self._e_lines = _ELines.NONE
+                continue
             said = self._begun(line) or self._of_test(line) or self._traceback(line)
             if said is None and not self._in_traceback:
                 said = self._cause(line) or self._plain(line)
@@ -246,7 +256,7 @@ class _Reader:
         if match := _EXPECT.match(line):
             return Said("AssertionError", match["message"])
         if self._test and (match := _GO_TEST.match(line)):
-            return Said("test failure", f"{self._test}: {match['message']}")
+            return Said(_TEST_FAILURE, f"{self._test}: {match['message']}")
         if self._test and (match := _TAP_ERROR.match(line)):
             if match["message"]:
                 return Said("AssertionError", match["message"])

@@ -75,10 +75,12 @@ _URL_PASSWORD = re.compile(r"://[^\s:/@\"'`<>\\]{0,128}+:(?P<value>[^\s/\"'`<>\\
 _URL_TOKEN = re.compile(r"://(?P<value>[^\s:/@\"'`<>\\?#]{20,512}+)(?=@)")
 _AWS_SECRET = re.compile(r"(?<![A-Za-z0-9+/=_.-])(?P<value>[A-Za-z0-9+/]{40})(?![A-Za-z0-9+/=_.-])")
 
-_DUMMY = re.compile(
-    r"your|example|changeme|change[_-]me|placeholder|dummy|redacted|sample"
-    r"|\.\.\.|xxxx|\*\*\*|\$\{|\{\{|^\$|^%\w+%$|^%[(sd]|^\{.*\}$|^(.)\1*$|^pass(?:word|wd)?$|^secret$|^token$",
-    re.IGNORECASE,
+_DUMMY_MARKS = (
+    *("your", "example", "changeme", "change_me", "change-me", "placeholder", "dummy", "redacted"),
+    *("sample", "...", "xxxx", "***", "${", "{{"),
+)
+_DUMMY_FORM = re.compile(
+    r"\$|%\w+%$|%[(sd]|\{.*\}$|(.)\1*$|pass(?:word|wd)?$|secret$|token$", re.IGNORECASE
 )
 _EXPRESSION = re.compile(r"[,;&(){}\[\]|]")
 _NAME = re.compile(r"[^\W\d][\w-]*(?:\.[^\W\d][\w-]*)*")
@@ -138,9 +140,15 @@ def _bare(found: re.Match[str]) -> str:
     return _EXPRESSION.split(value, maxsplit=1)[0]
 
 
+_TELLING = 64
+"""Characters of a value that are judged: random strings are random from the start, and a text that
+is all names and signs has a value of 512 characters behind every one of them."""
+
+
 def _entropy(value: str) -> float:
-    """Shannon's entropy in bits a character: about 2.5-3.5 for names, above 3.5 for random
-    strings of twenty characters and more."""
+    """Shannon's entropy of the beginning in bits a character: about 2.5-3.5 for names, above 3.5
+    for random strings of twenty characters and more."""
+    value = value[:_TELLING]
     total = len(value)
     return -sum(n / total * math.log2(n / total) for n in Counter(value).values())
 
@@ -148,6 +156,7 @@ def _entropy(value: str) -> float:
 def _is_jumbled(value: str) -> bool:
     """Whether digits and letters stand side by side, or neighbours change their kind (lower case,
     upper case, other) as often as in random text: 0.6 of the time, against 0.3 in CamelCase."""
+    value = value[:_TELLING]
     if any(c.isdigit() for c in value) and any(c.isalpha() for c in value):
         return True
     changes = sum(
@@ -156,23 +165,26 @@ def _is_jumbled(value: str) -> bool:
     return changes >= 0.4 * len(value)
 
 
+def _is_dummy(value: str) -> bool:
+    """Whether it stands in the place of a secret, in an example or a template."""
+    folded = value.lower()
+    return any(mark in folded for mark in _DUMMY_MARKS) or bool(_DUMMY_FORM.match(value))
+
+
 def _is_random(value: str) -> bool:
     return len(value) >= 16 and _entropy(value) >= 3.2 and _is_key(value)
 
 
 def _is_key(value: str) -> bool:
     return (
-        len(value) >= 8
-        and _is_jumbled(value)
-        and _entropy(value) >= 2.5
-        and not _DUMMY.search(value)
+        len(value) >= 8 and _is_jumbled(value) and _entropy(value) >= 2.5 and not _is_dummy(value)
     )
 
 
 def _is_password(value: str) -> bool:
     """Words and dotted names are not: they name a field, a variable, a message."""
     named = value.isalpha() or _NAME.fullmatch(value)
-    return len(value) >= 6 and not _DUMMY.search(value) and (not named or _is_jumbled(value))
+    return len(value) >= 6 and not _is_dummy(value) and (not named or _is_jumbled(value))
 
 
 @lru_cache(_CACHED_NAMES)
@@ -197,7 +209,7 @@ def _judge_assignment(found: re.Match[str]) -> bool:
         return False  # a quoted name takes a quoted value; a placeholder would break the JSON
     value = _bare(found)
     if is_secret is _is_password and found["sign"] == "=" and found["name"].isupper():
-        return not _DUMMY.search(value)  # NAME=value: a plain word is a password here too
+        return not _is_dummy(value)  # NAME=value: a plain word is a password here too
     return is_secret(value) and _stands_alone(found, value)
 
 
@@ -227,7 +239,7 @@ def _judge_option(found: re.Match[str]) -> bool:
 
 def _judge_authorization(found: re.Match[str]) -> bool:
     value = found["value"]
-    if _DUMMY.search(value):
+    if _is_dummy(value):
         return False
     if found["scheme"]:
         return not (value.islower() and value.isalpha())
@@ -239,7 +251,7 @@ def _judge_random(found: re.Match[str]) -> bool:
 
 
 def _judge_given(found: re.Match[str]) -> bool:
-    return not _DUMMY.search(found["value"])
+    return not _is_dummy(found["value"])
 
 
 def _judge_aws_secret(found: re.Match[str]) -> bool:

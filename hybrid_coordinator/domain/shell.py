@@ -75,18 +75,12 @@ def simple_commands(line: str) -> list[SimpleCommand]:
     """The programs that ``line`` runs, in order; none of a line that cannot be read."""
     if len(line) > _MAX_LENGTH:
         return []
-    pieces = list(_pieces(_without_heredocs(line)))
-    pipefail = "pipefail" in line
+    pieces = [(_words(text), op) for text, op in _pieces(_without_heredocs(line))]
+    decisive = _decisive(pieces, pipefail="pipefail" in line)
     found = []
     reached = True
-    for number, (text, operator) in enumerate(pieces):
-        words = _words(text)
+    for (words, operator), decides in zip(pieces, decisive, strict=True):
         if words:
-            behind = [op for op, rest in _behind(pieces, number) if _words(rest)]
-            instead = number > 0 and pieces[number - 1][1] == "||"
-            decides = not instead and all(
-                op == "&&" or (op in ("|", "|&") and pipefail) for op in behind
-            )
             program, *arguments = _unwrapped(words)
             found.append(SimpleCommand(_name(program), tuple(arguments), decides, reached))
         goes_on = operator in (";", "\n", "|", "|&", "&")
@@ -94,10 +88,17 @@ def simple_commands(line: str) -> list[SimpleCommand]:
     return found
 
 
-def _behind(pieces: list[tuple[str, str]], number: int) -> Iterator[tuple[str, str]]:
-    """The commands after one, each with the operator before it."""
-    for (_, operator), (text, _) in zip(pieces[number:], pieces[number + 1 :], strict=False):
-        yield operator, text
+def _decisive(pieces: list[tuple[list[str], str]], *, pipefail: bool) -> list[bool]:
+    """Whether the line ends with the status of each piece, given as its words and the operator
+    behind it."""
+    decisive = []
+    kept = True  # what stands behind keeps the status of a piece that failed
+    before = ["", *(operator for _, operator in pieces)]
+    for (words, _), operator in zip(reversed(pieces), reversed(before[:-1]), strict=True):
+        decisive.append(kept and operator != "||")
+        if words:
+            kept &= operator == "&&" or (operator in ("|", "|&") and pipefail)
+    return decisive[::-1]
 
 
 def _without_heredocs(line: str) -> str:

@@ -9,7 +9,7 @@ from hybrid_coordinator.domain.turns import Turn
 
 _NOISE = re.compile(
     r"<(?P<tag>system-reminder|ide_opened_file|ide_selection|ide_diagnostics|user-prompt-submit-hook"
-    r"|session-start-hook|new-diagnostics|local-command-caveat)\b[^>]*>.*?(?:</(?P=tag)>|\Z)",
+    r"|session-start-hook|new-diagnostics|local-command-caveat)\b[^>]{0,1000}+>.*?(?:</(?P=tag)>|\Z)",
     re.DOTALL,
 )
 """What a client adds to a prompt, or puts in the place of one."""

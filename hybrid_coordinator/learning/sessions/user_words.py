@@ -25,7 +25,7 @@ _QUOTED = re.compile(
 _END = r"(?:\s*[.!,:;)]|\s*$|\s+(?:thank|thx|now\b|and\b|please\b|let))"
 _ERROR_PASTED = re.compile(
     r"Traceback \(most recent call last\)|^\w*(?:Error|Exception)\b: |^error(?:\[\w+\])?: "
-    r"|^FAILED |panicked at|^\s+at \S+ \(\S+:\d+:\d+\)|npm ERR!|Segmentation fault|error TS\d+",
+    r"|^FAILED |panicked at|^[ \t]+at \S+ \(\S+:\d+:\d+\)|npm ERR!|Segmentation fault|error TS\d+",
     re.MULTILINE,
 )
 _ERROR_READ = 20_000
