@@ -142,15 +142,32 @@ class FailureLessons:
                 for interaction in disowned:
                     touched.update(await self._disown(interaction, episodes))
                 for failure in found:
-                    touched.update(await self._keep(failure, episodes))
+                    teaches = await self._teaches(failure, episodes)
+                    if teaches:
+                        touched.update(await self._keep(failure, episodes))
                     touched.update(await self._judge(failure, episodes))
-                    touched.update(await self._warn(failure, episodes))
+                    if teaches:
+                        touched.update(await self._warn(failure, episodes))
                 for entry in touched:
                     await self._weigh(entry, episodes)
-        await self._records.mark_examined(episodes)
+                # While no other process can say that these are to be looked at again.
+                await self._records.mark_examined(episodes)
+        else:
+            await self._records.mark_examined(episodes)
         if touched:
             self._learned()
         return sorted(touched)
+
+    async def _teaches(self, failure: Failure, episodes: Sequence[Episode]) -> bool:
+        """Whether it is worth an entry. A test that fails until its code is written is how tests
+        and code are written: it does if it was met in two sessions, or by a turn that failed."""
+        if failure.run is None or not failure.signature.of_a_test:
+            return True
+        seen = [episodes[place] for place in failure.seen]
+        if await self._records.sight(failure.signature.key, seen):
+            return True
+        stumbled = any(episode.outcome is OutcomeKind.FAILURE for episode in seen)
+        return stumbled or bool(await self._entries(failure.signature, episodes[0].project))
 
     async def _keep(self, failure: Failure, episodes: Sequence[Episode]) -> Iterable[str]:
         """Store what a failure teaches; the ids of the entries that it speaks for."""

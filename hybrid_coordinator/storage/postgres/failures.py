@@ -20,6 +20,7 @@ class _Queries:
     unexamined: str
     around: str
     mark_examined: str
+    sight: str
     entries: str
 
 
@@ -49,6 +50,16 @@ class FailureRecords:
             parse_ids("episodes", [each.id for each in episodes]),
             [each.revision for each in episodes],
         )
+
+    async def sight(self, signature: str, episodes: Sequence[Episode]) -> bool:
+        """Note that an error came up in these episodes of one session; whether it did in another
+        session of the project. The first such other one counts as not looked at yet."""
+        elsewhere: bool = await self._database.fetch_value(
+            self._queries.sight,
+            parse_id("signature", signature),
+            parse_ids("episodes", [each.id for each in episodes]),
+        )
+        return elsewhere
 
     async def entries(
         self, project: str, signatures: Sequence[str], ids: Sequence[str] = ()

@@ -859,3 +859,12 @@ CREATE TRIGGER audit_log_kept BEFORE UPDATE OR DELETE ON audit_log
 FOR EACH ROW EXECUTE FUNCTION keep_audit();
 CREATE TRIGGER audit_log_kept_whole BEFORE TRUNCATE ON audit_log
 FOR EACH STATEMENT EXECUTE FUNCTION keep_audit();
+
+-- Errors that count only once they have come up in two sessions.
+CREATE TABLE error_sightings (
+    -- The key of the error's signature.
+    signature      uuid NOT NULL,
+    interaction_id uuid NOT NULL REFERENCES interactions ON DELETE CASCADE,
+    PRIMARY KEY (signature, interaction_id)
+);
+CREATE INDEX error_sightings_interaction ON error_sightings (interaction_id);

@@ -38,6 +38,15 @@ FAILED tests/test_basket.py::test_total - TypeError: unsupported operand type...
 1 failed, 4 passed in 0.20s
 """
 TYPE_TITLE = "TypeError: unsupported operand type(s) for +: 'int' and 'str'"
+UNMET = """
+    def test_total():
+>       assert total([1, 2]) == 3
+E       assert 0 == 3
+
+tests/test_basket.py:5: AssertionError
+FAILED tests/test_basket.py::test_total - assert 0 == 3
+1 failed, 4 passed in 0.20s
+"""
 PASSED = "5 passed in 0.31s"
 
 

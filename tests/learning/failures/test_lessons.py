@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -26,6 +27,7 @@ from tests.learning.failures.sessions import (
     IMPORT_TITLE,
     TYPE_ERROR,
     TYPE_TITLE,
+    UNMET,
     Sessions,
     edited,
     failed,
@@ -133,6 +135,65 @@ async def test_looking_again_changes_nothing(desk: Desk) -> None:
 
     assert await desk.entries() == before
     assert await desk.versions() == versions
+
+
+async def test_a_test_that_fails_until_its_code_is_written_is_no_lesson(desk: Desk) -> None:
+    await desk.turn(edited("/w/test_basket.py"), failed(UNMET), edited(), passed(), response=FIXED)
+    await desk.turn(failed(UNMET), edited(), failed(UNMET), edited(), passed(), response=FIXED)
+    await desk.turn(failed(UNMET), edited(), failed(UNMET))
+    await desk.lessons.catch_up()
+    assert await desk.entries() == []
+
+
+async def test_a_test_that_fails_in_two_sessions_teaches_what_each_of_them_did(desk: Desk) -> None:
+    first = await desk.turn(failed(UNMET), edited(), passed(), response=FIXED)
+    await desk.lessons.catch_up()
+    second = await desk.turn(
+        failed(UNMET), edited("/w/b.py"), passed(), response=OTHER_FIX, session="s2"
+    )
+
+    await desk.lessons.catch_up()
+
+    known = [await desk.knowledge.evidence(item.id) for item in await desk.entries()]
+    assert sorted(known) == [[(first, True)], [(second, True)]]
+    assert await desk.unexamined() == 0
+    before, versions = await desk.entries(), await desk.versions()
+    await desk.database.execute("UPDATE interactions SET examined = 0")
+    await desk.lessons.catch_up()
+    assert await desk.entries() == before
+    assert await desk.versions() == versions
+
+
+async def test_a_failing_test_of_another_project_is_another_one(desk: Desk) -> None:
+    await desk.turn(failed(UNMET), edited(), passed(), response=FIXED)
+    await desk.turn(
+        failed(UNMET), edited(), passed(), response=FIXED, session="s2", project="other"
+    )
+    await desk.lessons.catch_up()
+    assert await desk.entries() == await desk.entries("other") == []
+
+
+async def test_a_turn_that_ended_with_a_failing_test_and_failed_is_a_lesson(desk: Desk) -> None:
+    broken = await desk.turn(edited(), failed(UNMET))
+    fixed = await desk.turn(edited(), passed(), response=FIXED)
+    await desk.lessons.catch_up()
+    assert await desk.entries() == []
+    await desk.outcome(broken, OutcomeKind.FAILURE, source=OutcomeSource.INFERRED)
+
+    await desk.lessons.catch_up()
+
+    item = await desk.only()
+    assert item.fields["error_type"] == "AssertionError"
+    assert await desk.knowledge.evidence(item.id) == [(fixed, True)]
+
+
+async def test_a_session_that_is_forgotten_has_met_nothing(desk: Desk) -> None:
+    first = await desk.turn(failed(UNMET), edited(), passed(), response=FIXED)
+    await desk.lessons.catch_up()
+    await desk.database.execute("DELETE FROM interactions WHERE id = $1", uuid.UUID(first))
+    await desk.turn(failed(UNMET), edited(), passed(), response=FIXED, session="s2")
+    await desk.lessons.catch_up()
+    assert await desk.entries() == []
 
 
 async def test_what_is_known_of_an_interaction_is_looked_at_once_and_again_when_more_is(

@@ -61,6 +61,37 @@ SET examined = mark.revision
 FROM unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
 WHERE interactions.id = mark.id AND interactions.examined < mark.revision;
 
+-- name: sight
+-- Note that an error came up in these interactions of one session; whether it did in another
+-- session of their project. If that is the first other one, it is looked at again.
+WITH asked AS (
+    SELECT id, project, coalesce(session_id, id::text) AS session
+    FROM interactions
+    WHERE id = ANY ($2::uuid[])
+), added AS (
+    INSERT INTO error_sightings (signature, interaction_id)
+    SELECT $1, id FROM asked
+    ON CONFLICT DO NOTHING
+    RETURNING interaction_id
+), elsewhere AS (
+    SELECT others.id, coalesce(others.session_id, others.id::text) AS session
+    FROM error_sightings
+    JOIN interactions AS others ON others.id = interaction_id
+    WHERE
+        signature = $1
+        AND others.project IN (SELECT project FROM asked)
+        AND coalesce(others.session_id, others.id::text) NOT IN (SELECT session FROM asked)
+), again AS (
+    UPDATE interactions
+    SET examined = 0
+    FROM elsewhere
+    WHERE
+        interactions.id = elsewhere.id
+        AND EXISTS (SELECT FROM added)
+        AND (SELECT count(DISTINCT session) FROM elsewhere) = 1
+)
+SELECT EXISTS (SELECT FROM elsewhere);
+
 -- name: entries
 -- What is known about errors of these signatures, or by these ids, also what is out of use.
 SELECT latest.*
