@@ -155,6 +155,10 @@ class StorageError(HybridError):
     """A store answers, and refuses: the disk is full, or its files are damaged."""
 
 
+class DuplicateError(StorageError):
+    """Another writer has just stored what may be there once."""
+
+
 class EmbeddingMismatchError(HybridError):
     """An index was built by another embedding model; ``reindex`` moves it."""
 

@@ -6,6 +6,7 @@ import asyncpg
 from asyncpg import exceptions as pg
 
 from hybrid_coordinator.errors import (
+    DuplicateError,
     HybridError,
     InvalidArgumentError,
     RecordUnavailableError,
@@ -70,7 +71,8 @@ def translate(error: Exception, place: str, timeout: float) -> HybridError:
             f"{place} does not answer ({_describe(error)}); "
             "start it or correct DATABASE_URL, the next call connects again"
         )
-    return StorageError(f"{place} refused a statement: {_describe(error)}")
+    refused = DuplicateError if isinstance(error, pg.UniqueViolationError) else StorageError
+    return refused(f"{place} refused a statement: {_describe(error)}")
 
 
 def _bad_value(error: Exception) -> InvalidArgumentError:

@@ -20,9 +20,9 @@ from hybrid_coordinator.domain.interactions import (
 from hybrid_coordinator.domain.jobs import JobChanges
 from hybrid_coordinator.domain.reply import AttemptLog
 from hybrid_coordinator.domain.turns import Action
-from hybrid_coordinator.errors import NotFoundError
+from hybrid_coordinator.errors import DuplicateError, NotFoundError
 from hybrid_coordinator.storage.postgres.attempts import attempt_rows
-from hybrid_coordinator.storage.postgres.database import Database, Row
+from hybrid_coordinator.storage.postgres.database import Database, Row, Session
 from hybrid_coordinator.storage.postgres.ids import id_at, new_id, parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from hybrid_coordinator.storage.postgres.queries import load_queries
@@ -165,22 +165,30 @@ class InteractionRecords:
         ``exposures`` the agent did not name. False if there is no interaction of this id in its
         project, or if either is known as another one already."""
         wanted = parse_id("interaction_id", interaction_id)
-        async with self._database.transaction() as session:
-            await session.execute(self._queries.lock_item_stats)
-            adopted: object = await session.fetch_value(
-                self._queries.adopt,
-                wanted,
-                new.turn_key,
-                new.session_id,
-                new.agent,
-                new.interrupted,
-                new.project,
-                action_rows(new.actions),
+        try:
+            async with self._database.transaction() as session:
+                return await self._adopt(session, wanted, new, exposures)
+        except DuplicateError:
+            return False  # the turn was stored while this waited for it
+
+    async def _adopt(
+        self, session: Session, wanted: UUID, new: NewInteraction, exposures: Sequence[Exposure]
+    ) -> bool:
+        await session.execute(self._queries.lock_item_stats)
+        adopted: object = await session.fetch_value(
+            self._queries.adopt,
+            wanted,
+            new.turn_key,
+            new.session_id,
+            new.agent,
+            new.interrupted,
+            new.project,
+            action_rows(new.actions),
+        )
+        if adopted is not None and exposures:
+            await session.execute(
+                self._queries.expose, wanted, *_columns(exposures), _showing_id(new)
             )
-            if adopted is not None and exposures:
-                await session.execute(
-                    self._queries.expose, wanted, *_columns(exposures), _showing_id(new)
-                )
         return adopted is not None
 
     async def known_turns(self, keys: Sequence[str]) -> dict[str, str]:

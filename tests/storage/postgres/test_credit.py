@@ -262,6 +262,30 @@ async def test_who_adopts_waits_for_a_deletion_before_anyone_waits_for_him(
     assert adopted.result()
 
 
+async def test_who_adopts_for_a_turn_that_is_being_stored_finds_it_stored(
+    records: InteractionRecords, database: Database
+) -> None:
+    tracked = await records.add(NEW)
+    turn = replace(NEW, turn_key="t", session_id="s")
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+    async with (
+        asyncio.timeout(60),
+        asyncio.TaskGroup() as group,
+        database.transaction() as other,
+    ):
+        await other.execute(
+            "INSERT INTO interactions (id, project, session_id, query, response, agent_type,"
+            " model_used, tokens_used, latency_ms, turn_key, created_at, interrupted)"
+            " SELECT gen_random_uuid(), project, 's', query, response, agent_type, model_used,"
+            " tokens_used, latency_ms, 't', now(), false FROM interactions"
+        )
+        adopted = group.create_task(records.adopt(tracked, turn, [Exposure(A, 1)]))
+        while not await other.fetch_value(waiting):
+            await asyncio.sleep(0)
+    assert not adopted.result()
+    assert await counts(database) == {}
+
+
 def arm(interactions: int, success: float) -> Arm:
     return Arm(interactions, interactions, success)
 
