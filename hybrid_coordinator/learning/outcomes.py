@@ -94,7 +94,7 @@ class OutcomeRecorder:
             ):
                 self._wake()
                 queued: tuple[str, ...] = ()
-                if self._jobs is not None:
+                if self._jobs is not None and jobs.ordered:
                     self._jobs.wake()
                     queued = self._jobs.named(jobs)
                 return self._result(standing.interaction.id, score, components, queued)

@@ -30,6 +30,9 @@ complexities, may count for at most."""
 
 _LOOK_SECONDS = 300.0
 _RETRY_SECONDS = 10.0
+_GATHER_SECONDS = 0.25
+"""How long news may come together before it is read: an outcome follows its interaction, and
+neither should share the processor with what is read of both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ class Evidence:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stale.wait()
+                    await asyncio.sleep(_GATHER_SECONDS)
 
 
 def _sum(one: _Counts, other: _Counts) -> _Counts:

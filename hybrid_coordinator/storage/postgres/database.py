@@ -152,7 +152,7 @@ class Database:
                 max_size=_MAX_CONNECTIONS,
                 timeout=timeout,
                 command_timeout=timeout,
-                init=_use_json,
+                init=_set_up,
                 reset=_keep_session,
                 server_settings={"application_name": "hybrid-coordinator"},
             )
@@ -255,7 +255,10 @@ class Database:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _use_json(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _set_up(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    # A single statement, too, must see what a lock's last holder committed, whatever the database's
+    # default is.
+    await connection.execute("SET default_transaction_isolation = 'read committed'")
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads
     )

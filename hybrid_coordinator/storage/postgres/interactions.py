@@ -24,7 +24,7 @@ from hybrid_coordinator.errors import DuplicateError, NotFoundError
 from hybrid_coordinator.storage.postgres.attempts import attempt_rows
 from hybrid_coordinator.storage.postgres.database import Database, Row, Session
 from hybrid_coordinator.storage.postgres.ids import id_at, new_id, parse_id, parse_ids
-from hybrid_coordinator.storage.postgres.jobs import JobRecords
+from hybrid_coordinator.storage.postgres.jobs import change_rows
 from hybrid_coordinator.storage.postgres.queries import load_queries
 from hybrid_coordinator.storage.postgres.turns import (
     RecordedTurn,
@@ -68,6 +68,7 @@ class _Queries:
     exposures: str
     standing: str
     set_outcome: str
+    set_outcome_and_jobs: str
     unprojected: str
     count_unprojected: str
     mark_projected: str
@@ -85,7 +86,6 @@ class InteractionRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._queries = load_queries("interactions", _Queries)
-        self._jobs = JobRecords(database)
 
     async def add(
         self,
@@ -318,14 +318,14 @@ class InteractionRecords:
             outcome.source,
             outcome.confidence,
         )
-        appended: bool | None
-        if jobs:
-            async with self._database.transaction() as session:
-                appended = await session.fetch_value(self._queries.set_outcome, *given)
-                if appended:
-                    await self._jobs.apply(jobs, session)
-        else:  # in one round trip
-            appended = await self._database.fetch_value(self._queries.set_outcome, *given)
+        # In one round trip each.
+        appended: bool | None = await (
+            self._database.fetch_value(
+                self._queries.set_outcome_and_jobs, *given, *change_rows(jobs)
+            )
+            if jobs
+            else self._database.fetch_value(self._queries.set_outcome, *given)
+        )
         if appended is None:
             raise _unknown(interaction_id)
         return appended

@@ -16,8 +16,7 @@ _MOST_LISTED = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Queries:
-    order: str
-    withdraw: str
+    change: str
     claim: str
     unlock: str
     still_ours: str
@@ -43,12 +42,7 @@ class JobRecords:
 
     async def apply(self, changes: JobChanges, session: Session) -> None:
         """Withdraw jobs and order others, within the transaction of ``session``."""
-        for kind, subject in changes.withdrawn:
-            await session.execute(self._queries.withdraw, kind, subject)
-        for new in changes.ordered:
-            await session.execute(
-                self._queries.order, new.kind, new.subject, new.project, dict(new.payload)
-            )
+        await session.execute(self._queries.change, *change_rows(changes))
 
     async def order(self, changes: JobChanges) -> None:
         """As ``apply``, in a transaction of its own. Durable when it returns."""
@@ -154,6 +148,22 @@ class JobRecords:
         """
         if not await self._database.fetch(self._queries.drop, job_id):
             raise _unknown(job_id)
+
+
+def change_rows(changes: JobChanges) -> tuple[list[dict[str, str]], list[dict[str, object]]]:
+    """What is withdrawn and what is ordered, as ``change_jobs`` of the schema takes them."""
+    withdrawn = [{"kind": kind, "subject": subject} for kind, subject in changes.withdrawn]
+    # The last order of a job counts: one statement cannot change a row twice.
+    ordered = {(new.kind, new.subject): new for new in changes.ordered}
+    return withdrawn, [
+        {
+            "kind": new.kind,
+            "subject": new.subject,
+            "project": new.project,
+            "payload": dict(new.payload),
+        }
+        for new in ordered.values()
+    ]
 
 
 def _unknown(job_id: int) -> NotFoundError:

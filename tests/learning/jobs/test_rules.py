@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
@@ -20,6 +21,7 @@ from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.edge import EdgeIndex
 from tests.domain.task_examples import FIXES
 from tests.learning.conftest import interaction
+from tests.support.postgres import TIMEOUT
 
 SUCCESS = Outcome(OutcomeKind.SUCCESS)
 FAILURE = Outcome(OutcomeKind.FAILURE)
@@ -31,8 +33,10 @@ async def nothing(_: Job) -> None:
 
 
 def by_kind(row: Interaction, outcome: Outcome, value: float) -> JobChanges:
-    """A success is read, anything else is not; whatever changes is recounted."""
+    """A success is read, anything else is not; whatever is known is recounted."""
     recount = JobOrder("recount", row.id, row.project)
+    if outcome.kind is OutcomeKind.UNKNOWN:
+        return JobChanges(withdrawn=(("read", row.id),))
     if outcome.kind is OutcomeKind.SUCCESS:
         return JobChanges((JobOrder("read", row.id, row.project, {"value": value}), recount))
     return JobChanges((recount,), withdrawn=(("read", row.id),))
@@ -96,6 +100,44 @@ async def test_another_outcome_withdraws_what_the_first_ordered(desk: Desk) -> N
     assert (await desk.recorder.update(tracked, FAILURE)).queued == ()
     assert await desk.waiting() == ["recount"]
     assert (await desk.recorder.update(tracked, SUCCESS)).queued == ("read",)
+
+
+async def test_what_is_only_withdrawn_wakes_nobody(desk: Desk) -> None:
+    tracked = await desk.add()
+    await desk.recorder.update(tracked, SUCCESS)
+    assert (await desk.recorder.update(tracked, Outcome(OutcomeKind.UNKNOWN))).queued == ()
+    assert await desk.waiting() == ["recount"]
+    assert desk.woken == 1
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "serializable"])
+async def test_an_outcome_withdraws_what_one_ordered_that_it_waited_for(
+    desk: Desk, dsn: str, isolation: str
+) -> None:
+    tracked = await desk.add()
+    name = await desk.database.fetch_value("SELECT current_database()")
+    await desk.database.execute(
+        f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'"
+    )
+    other = await Database.connect(dsn, timeout=TIMEOUT)
+    second = InteractionRecords(other)
+    async with desk.database.transaction() as first:
+        append = "SELECT append_outcome($1, 'success', 0::smallint, NULL, 0.9, '{}', 'stated', 1)"
+        await first.fetch(append, UUID(tracked))
+        await desk.queue.apply(JobChanges((JobOrder("read", tracked, "app"),)), first)
+        changes = JobChanges(withdrawn=(("read", tracked),))
+        later = asyncio.create_task(second.set_outcome(tracked, FAILURE, 0.1, {}, changes))
+        async with asyncio.timeout(60):
+            while not await desk.database.fetch_value(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+            ):
+                await asyncio.sleep(0)
+    assert await later
+    await other.close()
+    assert await desk.waiting() == []
+    stored = (await desk.records.get(tracked)).outcome
+    assert stored is not None
+    assert stored.kind is OutcomeKind.FAILURE
 
 
 async def test_an_inferred_outcome_that_yields_to_a_stated_one_orders_nothing(desk: Desk) -> None:

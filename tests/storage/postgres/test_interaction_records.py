@@ -21,6 +21,7 @@ from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
 from hybrid_coordinator.errors import InvalidArgumentError, NotFoundError
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.failures import FailureRecords
 from hybrid_coordinator.storage.postgres.interactions import (
     InteractionRecords,
     Standing,
@@ -365,3 +366,16 @@ async def test_what_was_inferred_never_takes_the_place_of_what_was_stated(
     assert await records.set_outcome(stored, said, 0.1, {})
     assert not await records.set_outcome(stored, guess, 0.1, {})
     assert (await records.get(stored)).outcome == said
+
+
+async def test_a_mark_that_can_be_made_again_does_not_wait_for_the_disk(
+    records: InteractionRecords, database: Database
+) -> None:
+    stored = uuid.UUID(await records.add(new()))
+    show = "SHOW synchronous_commit"
+    for sql in (records._queries.mark_projected, FailureRecords(database)._queries.mark_examined):
+        async with database.session() as session:
+            async with session.transaction():
+                await session.execute(sql, [stored], [1])
+                assert await session.fetch_value(show) == "off"
+            assert await session.fetch_value(show) == "on"

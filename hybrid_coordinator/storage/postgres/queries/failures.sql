@@ -55,10 +55,14 @@ CROSS JOIN LATERAL (
 ORDER BY interactions.created_at, interactions.id;
 
 -- name: mark_examined
--- Never backwards: what became known in the meantime is looked at again.
+-- Never backwards: what became known in the meantime is looked at again. It does not wait for the
+-- disk, as `mark_projected` does not.
+WITH commit AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true)
+)
 UPDATE interactions
 SET examined = mark.revision
-FROM unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
+FROM commit, unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
 WHERE interactions.id = mark.id AND interactions.examined < mark.revision;
 
 -- name: sight

@@ -308,6 +308,13 @@ WHERE stored.id = $1;
 -- name: set_outcome
 SELECT append_outcome($1, $2, $3, $4, $5, $6, $7, $8);
 
+-- name: set_outcome_and_jobs
+-- In one statement, so that nobody who wants the rows that it locks waits for our round trips.
+WITH outcome AS MATERIALIZED (
+    SELECT append_outcome($1, $2, $3, $4, $5, $6, $7, $8) AS appended
+)
+SELECT appended, CASE WHEN appended THEN change_jobs($9, $10) END FROM outcome;
+
 -- name: unprojected
 SELECT * FROM current_interactions
 WHERE projected < revision
@@ -318,13 +325,15 @@ LIMIT $1;
 SELECT count(*) FROM interactions WHERE projected < revision;
 
 -- name: mark_projected
--- Never backwards: a slow writer must not hide a newer revision that is projected already. Not
--- waited for on disk: what a crash takes back is projected once more.
+-- Never backwards: a slow writer must not hide a newer revision that is projected already. A mark
+-- that a crash takes away is made once more, so it does not wait for the disk: outcomes would wait
+-- for it there, and for its locks.
+WITH commit AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true)
+)
 UPDATE interactions
 SET projected = mark.revision
-FROM
-    unnest($1::uuid[], $2::integer[]) AS mark (id, revision),
-    set_config('synchronous_commit', 'off', true)
+FROM commit, unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
 WHERE interactions.id = mark.id AND interactions.projected < mark.revision;
 
 -- name: mark_all_unprojected

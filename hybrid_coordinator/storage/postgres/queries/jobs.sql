@@ -1,20 +1,7 @@
 -- Durable jobs.
 
--- name: order
--- Ordered again, it starts afresh; whoever works on it sees that it was.
-INSERT INTO jobs (kind, subject, project, payload) VALUES ($1, $2, $3, $4)
-ON CONFLICT (kind, subject) DO UPDATE
-SET
-    project = excluded.project,
-    payload = excluded.payload,
-    parked = false,
-    tries = 0,
-    reason = '',
-    asked = jobs.asked + 1,
-    rest = 0;
-
--- name: withdraw
-DELETE FROM jobs WHERE kind = $1 AND subject = $2;
+-- name: change
+SELECT change_jobs($1, $2);
 
 -- name: claim
 SELECT * FROM claim_job($1);
