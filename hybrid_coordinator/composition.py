@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -316,7 +316,6 @@ async def _build(
     memory, retention = build_forgetting(
         store, database, moving, watches, definitions, scrubber, home
     )
-    access = build_access(store, database, scrubber)
     models_now = models.current
     shown = (home, store, database, moving, watches, definitions, interactions)
     insights = build_insights(Looked(*shown, learning, reports, models_now))
@@ -335,18 +334,25 @@ async def _build(
         reports=reports,
         scrubber=scrubber,
         settings=store,
-        access=access,
+        access=build_access(store, database, scrubber),
         rebuild_state=lambda: moving.rebuilder.state,
         datasets_dir=home.datasets_dir,
     )
     running = Running(coordinator, index, moving.files, setup, moving.rebuilder)
-    works = moving.projector.run(), models.run(), refresher.run(), running.catch_up()
-    behind = (
-        work() for work in (*learning.works, moving.rebuilder.run, retention.run, access.audit.run)
+    _begin(
+        stack,
+        *(moving.projector.run, models.run, refresher.run, running.catch_up, *learning.works),
+        *(moving.rebuilder.run, retention.run, coordinator.access.audit.run),
     )
-    for work in (*works, *behind):
-        stack.push_async_callback(_cancel, asyncio.create_task(work))
     return running
+
+
+def _begin(
+    stack: contextlib.AsyncExitStack, *works: Callable[[], Coroutine[None, None, None]]
+) -> None:
+    """Start what goes on behind the callers, until ``stack`` is closed."""
+    for work in works:
+        stack.push_async_callback(_cancel, asyncio.create_task(work()))
 
 
 def _follow(store: SettingsStore, scrubber: Scrubber) -> None:

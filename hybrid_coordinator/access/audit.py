@@ -19,8 +19,7 @@ _log = logging.getLogger(__name__)
 _PASS_SECONDS = 3600.0
 _REFUSALS_A_SECOND, _REFUSALS_AT_ONCE = 5.0, 300.0
 """More of them tell nothing new, and would let strangers fill the disk."""
-_TARGET = 500
-_REASON = 500
+_LONGEST = 500
 
 
 class Audit:
@@ -79,5 +78,8 @@ class Audit:
         """No secret is ever in it: a path or an argument may hold one."""
         scrub = self._scrubber.scrub
         return replace(
-            deed, target=scrub(deed.target)[:_TARGET], reason=scrub(deed.reason)[:_REASON]
+            deed,
+            action=scrub(deed.action)[:_LONGEST],
+            target=scrub(deed.target)[:_LONGEST],
+            reason=scrub(deed.reason)[:_LONGEST],
         )

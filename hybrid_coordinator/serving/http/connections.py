@@ -19,6 +19,10 @@ _log = logging.getLogger(__name__)
 
 _HEAD_SECONDS = 10.0
 """A request's head comes within this time, or the connection is closed."""
+_TAKE_SECONDS = 30.0
+"""So long a client may leave what it is sent unread."""
+_MOST_FROM_ONE = 200
+"""Connections of one address that is no trusted proxy."""
 
 
 class ListenerConfig(Config):
@@ -27,10 +31,12 @@ class ListenerConfig(Config):
 
     watched: Callable[[], None]
     same_user: bool
+    proxies: tuple[str, ...]
 
 
 class Connection(H11Protocol):
-    """uvicorn's, but for one thing: that one waits for a request's head for ever."""
+    """uvicorn's, but for what that one leaves to a proxy in front of it: it waits for a request's
+    head, and for its answer to be read, for ever."""
 
     def __init__(
         self,
@@ -42,13 +48,15 @@ class Connection(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self._watched = config.watched
         self._same_user = config.same_user
+        self._proxies = config.proxies
+        self._unread: asyncio.TimerHandle | None = None
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As uvicorn has it."""
         assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
-        if self._same_user and not self._is_ours():
+        if self._crowds() or (self._same_user and not self._is_ours()):
             transport.abort()
             return
         self._await_head()
@@ -58,6 +66,7 @@ class Connection(H11Protocol):
         """As uvicorn has it."""
         super().connection_lost(exc)
         self._head_is_there()
+        self._is_read()
         self._watched()
 
     def data_received(self, data: bytes) -> None:
@@ -67,6 +76,28 @@ class Connection(H11Protocol):
             self._head_is_there()
         elif self._patience is None:
             self._await_head()
+
+    def pause_writing(self) -> None:
+        """As uvicorn has it."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(_TAKE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """As uvicorn has it."""
+        super().resume_writing()
+        self._is_read()
+
+    def _is_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _crowds(self) -> bool:
+        if self._same_user or self.client is None or self.client[0] in self._proxies:
+            return False
+        others = (each for each in self.connections if isinstance(each, Connection))
+        alike = sum(1 for each in others if each.client and each.client[0] == self.client[0])
+        return alike > _MOST_FROM_ONE
 
     def _awaits_head(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

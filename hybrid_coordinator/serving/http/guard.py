@@ -1,23 +1,40 @@
-"""What stands before every route: where a request may come from, and who asks."""
+"""What stands before every route: where a request may come from, who asks, and how much of it."""
 
 from __future__ import annotations
 
-import ipaddress
+import time
+from collections.abc import Mapping
 
-from starlette.datastructures import Headers
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hybrid_coordinator.domain.access import LOCAL, Identity
-from hybrid_coordinator.errors import AccessDeniedError, HybridError, NotAuthenticatedError
-from hybrid_coordinator.serving.http.refusals import refused
+from hybrid_coordinator.errors import HybridError, NotAuthenticatedError
+from hybrid_coordinator.serving.http.bodies import whole_body
+from hybrid_coordinator.serving.http.identifying import Holds, identify
+from hybrid_coordinator.serving.http.origins import check_host, check_origin
+from hybrid_coordinator.serving.http.refusals import RefusedError, refused
 from hybrid_coordinator.serving.http.site import Site
 
-OPEN = frozenset({"/healthz", "/readyz"})
+LOGIN = "/login"
+
+OPEN = frozenset({"/healthz", "/readyz", LOGIN, "/login.css"})
 """Paths that tell a stranger nothing."""
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_OURS = frozenset({"same-origin", "none"})
+_SECRET = "hc_"  # noqa: S105 - what one begins with
+_HOLDS_SECONDS = 10.0
+"""How long a stream goes on before it is asked again whether its token still holds."""
+
+_HEADERS: Mapping[str, str] = {
+    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; object-src 'none'",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+"""What every response says to browsers (OWASP Secure Headers)."""
 
 
 class Guard:
@@ -32,58 +49,55 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = Request(scope)
+        request, holds = Request(scope), None
         try:
             self._check_place(request)
             if request.url.path not in OPEN:
-                scope.setdefault("state", {})["identity"] = self._identify(request)
+                identity, holds = await identify(request, self._site)
+                scope.setdefault("state", {})["identity"] = identity
+            if request.method not in ("GET", "HEAD"):
+                receive = await whole_body(request, receive)
         except HybridError as error:
-            await refused(error)(scope, receive, send)
+            await _refusal(request, error)(scope, receive, _guarded(send, None))
             return
-        await self.app(scope, receive, send)
+        await self.app(scope, receive, _guarded(send, holds))
 
     def _check_place(self, request: Request) -> None:
-        headers = request.headers
-        host = headers.get("host", "")
-        if self._site.trusted and not _is_loopback(host, request):
-            # A name that was made to point here (DNS rebinding) would make a stranger's page
-            # one of ours.
-            raise AccessDeniedError(
-                f"Host {host!r} is not this machine; use http://127.0.0.1 or http://localhost"
-            )
-        _check_origin(request.method, headers, host)
-
-    def _identify(self, request: Request) -> Identity:
         if self._site.trusted:
-            return LOCAL
-        raise NotAuthenticatedError(f"{request.url.path} needs a token")
+            check_host(request)
+        check_origin(request)
+        if _SECRET in request.url.query or _SECRET in request.url.path:
+            raise RefusedError(
+                400,
+                "a token in an address ends up in logs and histories: send it as a header, and "
+                "revoke this one if it was one",
+            )
 
 
-def _is_loopback(host: str, request: Request) -> bool:
-    """Whether a Host header names this machine, and the port that was connected to."""
-    name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "80")
-    if not name:
-        name, port = host, "80"
-    server = request.scope.get("server")
-    if server is None or port != str(server[1]):
-        return False
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
+def _refusal(request: Request, error: HybridError) -> Response:
+    shows_pages = "text/html" in request.headers.get("accept", "")
+    if isinstance(error, NotAuthenticatedError) and request.method == "GET" and shows_pages:
+        return RedirectResponse(LOGIN, 303)
+    return refused(error)
 
 
-def _check_origin(method: str, headers: Headers, host: str) -> None:
-    """Refuse what another site's page sends.
+def _guarded(send: Send, holds: Holds | None) -> Send:
+    """``send`` with our headers. A stream whose token does not hold any more is ended."""
+    checked, over = time.monotonic(), False
 
-    Raises:
-        AccessDeniedError: it does.
-    """
-    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    navigates = method in _SAFE and headers.get("sec-fetch-mode") == "navigate"
-    if site is not None and site not in _OURS and not navigates:
-        raise AccessDeniedError("requests of other sites' pages are refused (Sec-Fetch-Site)")
-    if origin is not None and origin.partition("://")[2] != host:
-        raise AccessDeniedError("requests of other sites' pages are refused (Origin)")
+    async def guarded(message: Message) -> None:
+        nonlocal checked, over
+        if over:
+            return
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        elif holds is not None and time.monotonic() - checked > _HOLDS_SECONDS:
+            checked = time.monotonic()
+            if not await holds():
+                over = True
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+        await send(message)
+
+    return guarded

@@ -16,12 +16,14 @@ from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.errors import StorageError
 from hybrid_coordinator.serving.http.app import build_app
 from hybrid_coordinator.serving.http.connections import Connection, ListenerConfig
+from hybrid_coordinator.serving.http.limits import Limits
 from hybrid_coordinator.serving.http.site import Site
 from hybrid_coordinator.settings import SettingsStore
 
 _log = logging.getLogger(__name__)
 
 _MOST_CONNECTIONS = 1000
+_MOST_HEAD_BYTES = 32 * 1024
 _CLOSING_SECONDS = 1
 
 
@@ -34,6 +36,7 @@ class Listeners:
         self._engines = engines
         self._settings = settings
         self._watched = watched
+        self._limits = Limits(lambda: settings.current().serving.requests_per_minute)
         self._open: list[_Listener] = []
         self._dashboard: _Listener | None = None
         self._turn = asyncio.Lock()
@@ -77,7 +80,8 @@ class Listeners:
             ipaddress.ip_address(host).is_loopback
             and not self._settings.current().serving.require_token
         )
-        app = build_app(Site(self._engines, self._settings, trusted))
+        app = build_app(Site(self._engines, self._settings, self._limits, trusted))
+        proxies = () if trusted else self._settings.current().serving.trusted_proxies
         config = ListenerConfig(
             app,
             http=Connection,
@@ -86,11 +90,13 @@ class Listeners:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+            h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_CLOSING_SECONDS,
         )
-        config.watched, config.same_user = self._watched, trusted
+        config.watched, config.same_user, config.proxies = self._watched, trusted, proxies
         server = _Server(config)
         task = asyncio.create_task(server.serve([bound]))
         await server.up.wait()

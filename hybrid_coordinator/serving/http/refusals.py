@@ -30,8 +30,21 @@ _STATUS: tuple[tuple[type[HybridError], int], ...] = (
 """The first that fits. What is left of them are states in which it cannot be done."""
 
 
+class RefusedError(HybridError):
+    """A request that is refused with a status of its own. ``close``: the connection ends with it,
+    since the rest of the request is not read."""
+
+    def __init__(self, status: int, message: str, *, close: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.close = close
+
+
 def refused(error: HybridError) -> JSONResponse:
     """What answers a request that raised ``error``."""
+    if isinstance(error, RefusedError):
+        closing = {"connection": "close"} if error.close else None
+        return refusal(error.status, str(error), None, closing)
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     headers = {}
     if status == 401:

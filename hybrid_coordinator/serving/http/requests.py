@@ -14,8 +14,9 @@ from starlette.routing import Route
 
 from hybrid_coordinator.coordinator import Coordinator
 from hybrid_coordinator.domain.access import Identity, Scope
-from hybrid_coordinator.errors import HybridError, InvalidArgumentError
-from hybrid_coordinator.serving.http.refusals import refusal, refused
+from hybrid_coordinator.errors import AccessDeniedError, HybridError, InvalidArgumentError
+from hybrid_coordinator.serving.http.identifying import deed
+from hybrid_coordinator.serving.http.refusals import RefusedError, refused
 from hybrid_coordinator.serving.http.site import Site
 from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.arguments import validated
@@ -99,17 +100,38 @@ def _answering(
     handler: Handler, scope: Scope, *, takes_json: bool = False
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
+        asked = Asked(request)
         try:
-            asked = Asked(request)
-            asked.identity.require(scope, f"{request.method} {request.url.path}")
             if takes_json and not _is_json(request):
-                return refusal(415, f"send a body of content-type {_JSON}")
+                raise RefusedError(415, f"send a body of content-type {_JSON}")
+            asked.identity.require(scope, f"{request.method} {request.url.path}")
+            if takes_json:
+                await _note(asked)
             result = await handler(asked)
+        except AccessDeniedError as error:
+            await _note(asked, error)
+            return refused(error)
         except HybridError as error:
             return refused(error)
         return result if isinstance(result, Response) else rendered(result)
 
     return answer
+
+
+async def _note(asked: Asked, refusal: AccessDeniedError | None = None) -> None:
+    """Have the audit say what is about to be done under a token, or was refused.
+
+    Raises:
+        HybridError: what is to be done cannot be written down.
+    """
+    if asked.identity.token_id is None:
+        return
+    audit = (await asked.coordinator()).access.audit
+    done = deed(asked.request, asked.identity, asked.request.query_params.get("project", ""))
+    if refusal is None:
+        await audit.allow(done)
+    else:
+        await audit.refuse(done, str(refusal))
 
 
 def rendered(value: object, status: int = 200) -> JSONResponse:

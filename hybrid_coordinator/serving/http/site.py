@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hybrid_coordinator.composition import Engines
+from hybrid_coordinator.serving.http.limits import Limits
 from hybrid_coordinator.settings import SettingsStore
 
 
@@ -15,4 +16,5 @@ class Site:
 
     engines: Engines
     settings: SettingsStore
+    limits: Limits
     trusted: bool
