@@ -10,7 +10,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hybrid_coordinator.domain.ask import AskRequest, Mode
+from hybrid_coordinator.domain.access import LOCAL, OWNER, Identity
+from hybrid_coordinator.domain.ask import AskRequest, FileText, Mode
 from hybrid_coordinator.domain.captured import CapturedEvent, EventKind
 from hybrid_coordinator.domain.context import Augmentation
 from hybrid_coordinator.domain.injected import own_words, prompt
@@ -27,8 +28,8 @@ from hybrid_coordinator.domain.knowledge import (
     StoreAction,
 )
 from hybrid_coordinator.domain.route import TaskType, Tier
-from hybrid_coordinator.errors import InvalidArgumentError
-from hybrid_coordinator.knowledge.projects import Project, project_of
+from hybrid_coordinator.errors import InvalidArgumentError, NotFoundError
+from hybrid_coordinator.knowledge.projects import project_of
 
 # The rooms are built by the composition root while the handshake is already being answered:
 # importing them here would hold it up.
@@ -85,27 +86,54 @@ _PAGE_CHARACTERS = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One connection: its id, where the agent works, the project around that, and what its
-    reader should know."""
+    """One connection: its id, who it is, the project that it names, and what its reader should
+    know. Of an agent on this machine also where it works, and the root of the project there."""
 
     id: str
-    directory: Path
-    home_project: Project
+    named: str | None
+    directory: Path | None = None
+    root: Path | None = None
     notices: tuple[str, ...] = ()
+    identity: Identity = LOCAL
 
     @classmethod
     def at(cls, session_id: str, directory: Path, notices: tuple[str, ...] = ()) -> Session:
         """The session of an agent that works in ``directory``."""
-        return cls(session_id, directory, project_of(directory), notices)
+        home = project_of(directory)
+        return cls(session_id, home.name, directory, home.root, notices)
 
     @property
     def project(self) -> str:
-        """The default of every `project` parameter."""
-        return self.home_project.name
+        """The default of every `project` parameter; see ``project_or``."""
+        return self.project_or(None)
 
-    def resolve(self, path: str) -> Path:
-        """``path`` as the agent means it: relative to where it works."""
+    def project_or(self, given: str | None) -> str:
+        """``given``, or else the session's own project.
+
+        Raises:
+            AccessDeniedError: it is not one of theirs.
+            InvalidArgumentError: none is given, and the session names none.
+        """
+        named = given or self.named or self.identity.project(None)
+        if named is None:
+            raise InvalidArgumentError(
+                "project", "is required: this session names none (header X-Hybrid-Project)"
+            )
+        return self.identity.own(named)
+
+    def resolve(self, path: str, field: str = "path") -> Path:
+        """``path`` as the agent means it: relative to where it works.
+
+        Raises:
+            InvalidArgumentError: it is relative, and the agent works on another machine.
+        """
         given = Path(path)
+        if self.directory is None:
+            if not given.is_absolute():
+                raise InvalidArgumentError(
+                    field, f"{path} must be absolute: a path of the coordinator's machine"
+                )
+            return given
         try:
             return self.directory / given.expanduser()
         except RuntimeError:  # no such user: as in a shell, the name is an ordinary one
@@ -160,15 +188,16 @@ class Coordinator:
         collections: Sequence[CollectionName] | None,
         max_tokens: int,
         session_id: str | None = None,
+        user: str = OWNER,
     ) -> Augmentation:
         """The question with the context that bears on it, in at most ``max_tokens`` tokens.
         Context that the question brings along from an earlier call is not a part of it.
-        ``session_id`` is whom it is shown to."""
+        ``session_id`` is whom it is shown to, ``user`` whose interactions may be among it."""
         query = own_words("query", query)
         models = self.models()
         # The first look at the endpoints takes a moment.
         found, _ = await asyncio.gather(
-            self._find(query, project, collections, _PER_COLLECTION), models.glance()
+            self._find(query, project, collections, _PER_COLLECTION, user=user), models.glance()
         )
         shown = self.learning.shower.show(found, max_tokens)
         packed = shown.packed
@@ -210,11 +239,18 @@ class Coordinator:
         return given.augmented_prompt.removesuffix(prompt("", query)), given.showing_id
 
     async def search(
-        self, query: str, *, collection: CollectionName | None, project: str, limit: int
+        self,
+        query: str,
+        *,
+        collection: CollectionName | None,
+        project: str,
+        limit: int,
+        user: str = OWNER,
     ) -> Retrieved:
-        """The best items of one collection, or of all of them, whatever they are worth."""
+        """The best items of one collection, or of all of them, whatever they are worth. Of the
+        interactions there are only those of ``user``."""
         chosen = None if collection is None else [collection]
-        found = await self._find(query, project, chosen, limit, only_relevant=False)
+        found = await self._find(query, project, chosen, limit, only_relevant=False, user=user)
         return replace(found, items=found.items[:limit])
 
     async def _find(
@@ -225,6 +261,7 @@ class Coordinator:
         limit: int,
         *,
         only_relevant: bool = True,
+        user: str,
     ) -> Retrieved:
         await self.projector.drain(_FRESH_SECONDS)
         found = await self.retriever.find(
@@ -234,6 +271,7 @@ class Coordinator:
             limit,
             only_relevant=only_relevant,
             by_outcomes=self.settings.current().learning.rank_by_outcomes,
+            user=user,
         )
         rebuild = self.rebuild_state()
         problems = [
@@ -264,14 +302,21 @@ class Coordinator:
         from hybrid_coordinator.learning.sharing.worked_examples import with_worked_examples
         from hybrid_coordinator.routing.course import telling
 
-        files = await asyncio.to_thread(
-            read_given, options.files, session.directory, session.home_project.root
-        )
+        user = session.identity.user
+        files: tuple[FileText, ...] = ()
+        if options.files:
+            if session.directory is None:
+                raise InvalidArgumentError(
+                    "files", "this session works on another machine; put their text in the prompt"
+                )
+            files = await asyncio.to_thread(
+                read_given, options.files, session.directory, session.root
+            )
         context = ""
         context_ids: tuple[str, ...] = ()
         showing_id: str | None = None
         if options.use_context:
-            found = await self._find(options.prompt, project, None, _PER_COLLECTION)
+            found = await self._find(options.prompt, project, None, _PER_COLLECTION, user=user)
             items = await with_worked_examples(found.items, self.interactions)
             found = replace(found, items=items)
             shown = self.learning.shower.show(found, _ASK_CONTEXT_TOKENS)
@@ -294,6 +339,7 @@ class Coordinator:
                 temperature=options.temperature,
                 quality_critical=options.quality_critical,
                 prefer_local=options.prefer_local,
+                user=user,
             ),
             project=project,
             session=session.id,
@@ -312,6 +358,7 @@ class Coordinator:
                 latency_ms=reply.latency_ms,
                 session_id=session.id,
                 showing_id=showing_id if tried.context_seen else None,
+                user=user,
             ),
             tried,
         )
@@ -327,8 +374,24 @@ class Coordinator:
         new = replace(new, query=query, response=response)
         return await self.learning.tracker.track(new, connection=connection)
 
-    async def update_outcome(self, interaction_id: str, outcome: Outcome) -> OutcomeResult:
+    async def check_seen(self, identity: Identity, *ids: str) -> None:
+        """Return if ``identity`` may see these interactions and entries; that one exists is not
+        said.
+
+        Raises:
+            NotFoundError: one is another user's interaction, or of a project that is not theirs.
+        """
+        if identity.token_id is None:
+            return  # the owner, to whom all of it belongs
+        hidden = await self.access.tokens.hidden(ids, identity)
+        if hidden:
+            raise NotFoundError(f"there is no interaction or entry {hidden[0]}")
+
+    async def update_outcome(
+        self, interaction_id: str, outcome: Outcome, identity: Identity = LOCAL
+    ) -> OutcomeResult:
         """Record how an interaction went, and what that makes it worth."""
+        await self.check_seen(identity, interaction_id)
         return await self.learning.outcomes.update(interaction_id, outcome)
 
     async def import_sessions(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hybrid_coordinator.domain.access import OWNER
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.route import TaskType
 
@@ -33,7 +34,7 @@ class AskRequest:
     ``task_type`` None means that it is worked out from the prompt. ``context`` is packed text
     with its sources, empty where there is none. ``max_tokens`` bounds the answer, thinking
     included. ``temperature`` is in 0-2. With ``local_only`` no remote model is asked, whatever else
-    says so.
+    says so. ``user`` is whose question it is.
     """
 
     prompt: str
@@ -48,3 +49,4 @@ class AskRequest:
     quality_critical: bool = False
     prefer_local: bool = True
     local_only: bool = False
+    user: str = OWNER

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from hybrid_coordinator.domain.access import OWNER
 from hybrid_coordinator.domain.turns import Action
 
 
@@ -42,7 +43,7 @@ class NewInteraction:
     An observed turn has a ``turn_key``: one that is stored already is not stored again. It has the
     ``actions`` that were taken in it, and ``created_at`` where it was not of just now.
     ``showing_id`` names what `augment` showed for it, where that is known. A turn of a subagent
-    names it in ``agent``; one that the user broke off is ``interrupted``.
+    names it in ``agent``; one that the user broke off is ``interrupted``. ``user`` is whose it is.
     """
 
     project: str
@@ -60,6 +61,7 @@ class NewInteraction:
     showing_id: str | None = None
     agent: str | None = None
     interrupted: bool = False
+    user: str = OWNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Interaction:
     context_provided: int = 0
     outcome: Outcome | None = None
     value_score: float | None = None
+    user: str = OWNER
 
 
 @dataclass(frozen=True, slots=True)

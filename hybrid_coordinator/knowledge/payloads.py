@@ -36,6 +36,7 @@ def interaction_payload(interaction: Interaction) -> Payload:
     outcome = interaction.outcome
     return {
         "project": interaction.project,
+        "user": interaction.user,
         "title": _line(interaction.query),
         "text": _clip(interaction.response),
         "source": f"{interaction.model_used}, {interaction.created_at:%Y-%m-%d}",

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hybrid_coordinator.domain.access import OWNER
 from hybrid_coordinator.domain.interactions import ItemStats
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName, ContextItem, SourceLines
 from hybrid_coordinator.domain.knowledge import JsonValue
@@ -97,6 +98,7 @@ class _Query:
     dense: Vector | None
     sparse: SparseText
     project: str
+    user: str
     limit: int
     only_relevant: bool
     weights: LearnedWeights
@@ -148,8 +150,10 @@ class Retriever:
         *,
         only_relevant: bool = True,
         by_outcomes: bool = True,
+        user: str = OWNER,
     ) -> Retrieved:
-        """What the project (or every project) knows about ``query``.
+        """What the project (or every project) knows about ``query``. Of the interactions there are
+        only those of ``user``.
 
         With ``only_relevant``, what does not speak of the question is left out, so there may be
         nothing. Of code there are at most ``limit`` items, and as many as its quota; of what was
@@ -167,7 +171,9 @@ class Retriever:
             UnavailableError, StorageError: none of the collections can be searched.
         """
         async with self._setup.asking():
-            return await self._find(query, project, collections, limit, only_relevant, by_outcomes)
+            return await self._find(
+                query, project, collections, limit, only_relevant, by_outcomes, user
+            )
 
     async def _find(
         self,
@@ -177,6 +183,7 @@ class Retriever:
         limit: int,
         only_relevant: bool,
         by_outcomes: bool,
+        user: str,
     ) -> Retrieved:
         text = _bounded(query)
         question, asked = Question(text), read_question(text)
@@ -192,6 +199,7 @@ class Retriever:
             dense=await self._vector(text, notices),
             sparse=self._bm25.query(text),
             project=project,
+            user=user,
             limit=limit,
             only_relevant=only_relevant,
             weights=SEARCHED if by_outcomes and not only_relevant else RELEVANCE,
@@ -262,7 +270,10 @@ class Retriever:
     async def _search(self, name: CollectionName, query: _Query) -> list[ScoredHit]:
         """Candidates of one collection; of code they are ranked already, since that needs no
         record of their use."""
-        where = {"project": [query.project, GLOBAL_PROJECT]}
+        where: dict[str, list[str | None]] = {"project": [query.project, GLOBAL_PROJECT]}
+        if name is CollectionName.INTERACTION_HISTORY:
+            # Points of before there were users have none: they are the owner's.
+            where["user"] = [query.user, None] if query.user == OWNER else [query.user]
         if name is not _CODE:
             limit = max(query.limit, _CANDIDATES)
             hits = await self._index.hybrid(

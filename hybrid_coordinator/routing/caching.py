@@ -65,8 +65,9 @@ class Question:
 
     @property
     def key(self) -> bytes:
-        """What requests share that are the same."""
-        return self._digest(self.request)
+        """What requests share that are the same, whoever asks: their context is in it. What is
+        only alike may have been asked of something that one user alone knows."""
+        return self._digest(replace(self.request, user=""))
 
     def _digest(self, request: AskRequest) -> bytes:
         deciding = {

@@ -33,10 +33,11 @@ async def augment_query(
     found = await coordinator.augment(
         given.query,
         agent_type=AgentType(given.agent_type),
-        project=given.project or session.project,
+        project=session.project_or(given.project),
         collections=None if chosen is None else [CollectionName(name) for name in chosen],
         max_tokens=given.max_tokens,
         session_id=session.id,
+        user=session.identity.user,
     )
     shown = results.augmentation(found)
     return shown | {"notices": [*shown["notices"], *session.notices]}
@@ -66,7 +67,7 @@ async def ask_local_llm(
     answer, interaction_id = await coordinator.ask(
         options,
         session=session,
-        project=given.project or session.project,
+        project=session.project_or(given.project),
         progress=progress,
         pieces=pieces,
     )
@@ -79,7 +80,7 @@ async def track_interaction(
     given = args.validated(args.TrackInteraction, values)
     interaction_id = await coordinator.track(
         NewInteraction(
-            project=given.project or session.project,
+            project=session.project_or(given.project),
             query=given.query,
             response=given.response,
             agent_type=AgentType(given.agent_type),
@@ -88,6 +89,7 @@ async def track_interaction(
             tokens_used=given.tokens_used,
             latency_ms=given.latency_ms,
             session_id=given.session_id or session.id,
+            user=session.identity.user,
         ),
         connection=session.id,
     )
@@ -95,11 +97,11 @@ async def track_interaction(
 
 
 async def update_outcome(
-    coordinator: Coordinator, _: Session, values: object, __: Progress
+    coordinator: Coordinator, session: Session, values: object, _: Progress
 ) -> Json:
     given = args.validated(args.UpdateOutcome, values)
     outcome = Outcome(OutcomeKind(given.outcome), given.user_feedback, given.evidence)
-    result = await coordinator.update_outcome(given.interaction_id, outcome)
+    result = await coordinator.update_outcome(given.interaction_id, outcome, session.identity)
     return {
         "interaction_id": result.interaction_id,
         "value_score": result.value_score,
@@ -116,7 +118,9 @@ async def generate_training_data(
     report = await coordinator.generate_training_data(
         given.format,
         min_value=given.min_value,
-        output_dir=None if given.output_dir is None else session.resolve(given.output_dir),
+        output_dir=None
+        if given.output_dir is None
+        else session.resolve(given.output_dir, "output_dir"),
         max_examples=given.max_examples,
         progress=progress,
     )
@@ -135,8 +139,9 @@ async def search_knowledge(
     found = await coordinator.search(
         given.query,
         collection=None if given.collection is None else CollectionName(given.collection),
-        project=given.project or session.project,
+        project=session.project_or(given.project),
         limit=given.limit,
+        user=session.identity.user,
     )
     return {"items": results.items(found.items), "notices": [*found.notices, *session.notices]}
 
@@ -148,7 +153,7 @@ async def store_knowledge(
     identifier, action = await coordinator.store(
         NewKnowledge(
             collection=CollectionName(given.collection),
-            project=given.project or session.project,
+            project=session.project_or(given.project),
             title=given.title,
             content=given.content,
             fields=given.fields,
@@ -163,7 +168,7 @@ async def index_codebase(
     given = args.validated(args.IndexCodebase, values)
     report = await coordinator.index(
         session.resolve(given.path),
-        project=given.project or session.project,
+        project=session.project_or(given.project),
         watch=given.watch,
         progress=progress,
     )

@@ -140,6 +140,7 @@ class InteractionRecords:
             new.agent,
             new.interrupted,
             action_rows(new.actions),
+            new.user,
         )
         return None if added is None else str(added)
 
@@ -451,4 +452,5 @@ def _interaction(row: Row) -> Interaction:
         context_provided=row["context_provided"],
         outcome=outcome,
         value_score=row["value_score"],
+        user=row["user_name"],
     )

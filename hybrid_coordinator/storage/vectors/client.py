@@ -296,17 +296,21 @@ def _index_params(
 
 
 def _filter(*where: Condition) -> models.Filter | None:
-    conditions = [
-        models.FieldCondition(
-            key=key,
-            match=models.MatchValue(value=value)
-            if isinstance(value, str)
-            else models.MatchAny(any=list(value)),
-        )
-        for each in where
-        for key, value in each.items()
-    ]
+    conditions = [_condition(key, value) for each in where for key, value in each.items()]
     return models.Filter(must=[*conditions]) if conditions else None
+
+
+def _condition(
+    key: str, value: str | Sequence[str | None]
+) -> models.FieldCondition | models.Filter:
+    if isinstance(value, str):
+        return models.FieldCondition(key=key, match=models.MatchValue(value=value))
+    given = [each for each in value if each is not None]
+    equals = models.FieldCondition(key=key, match=models.MatchAny(any=given))
+    if len(given) == len(value):
+        return equals
+    missing = models.IsEmptyCondition(is_empty=models.PayloadField(key=key))
+    return models.Filter(should=[equals, missing])
 
 
 def _prefetch(ranking: Ranking, limit: int) -> models.Prefetch:

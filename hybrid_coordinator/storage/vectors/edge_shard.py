@@ -119,12 +119,14 @@ def _equals(key: str, value: str) -> qe.FieldCondition:
     return qe.FieldCondition(key=key, match=qe.MatchValue(value))
 
 
-def _equals_any(key: str, values: Sequence[str]) -> qe.Filter | qe.FieldCondition:
+def _equals_any(key: str, values: Sequence[str | None]) -> qe.Filter | qe.FieldCondition:
     """One of several values, said value by value: with MatchAny, a scan over 100,000 points takes
     twice as long."""
     if not values:  # an empty `should` is met by every point
         return qe.FieldCondition(key=key, match=qe.MatchAny([]))
-    return qe.Filter(should=[_equals(key, each) for each in values])
+    return qe.Filter(
+        should=[qe.IsEmptyCondition(key) if each is None else _equals(key, each) for each in values]
+    )
 
 
 def _nearest(by: Sequence[float] | SparseText) -> qe.Query:

@@ -65,8 +65,9 @@ class IndexPoint:
             raise InvalidArgumentError("dense", f"point {self.id} holds NaN or infinity")
 
 
-Condition = Mapping[str, str | Sequence[str]]
-"""Payload fields that must equal a value, or one of several. Conditions are joined by AND."""
+Condition = Mapping[str, str | Sequence[str | None]]
+"""Payload fields that must equal a value, or one of several, of which None stands for no value at
+all. Conditions are joined by AND."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@
 WITH interaction AS (
     INSERT INTO interactions
         (id, project, session_id, query, response, agent_type, model_used, tokens_used, latency_ms,
-         turn_key, created_at, agent, interrupted)
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $21, coalesce($22, now()), $23, $24
+         turn_key, created_at, agent, interrupted, user_name)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $21, coalesce($22, now()), $23, $24, $26
     WHERE NOT EXISTS (
         SELECT FROM forgotten WHERE turn = sha256(convert_to($21::text, 'UTF8'))
     )
