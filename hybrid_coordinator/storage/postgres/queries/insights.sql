@@ -94,16 +94,17 @@ SELECT id, format, directory, created_at, examples, manifest FROM datasets ORDER
 SELECT pg_database_size(current_database());
 
 -- name: marks
--- What grows or turns with every change of a kind, so that two looks tell whether one was made.
+-- What turns with every change of a kind, so that two looks tell whether one was made. Each is the
+-- end of an index; a job changes in no one place, and there are few.
 SELECT
-    (SELECT max(id)::text FROM interactions) AS interactions,
+    concat_ws(
+        ' ', (SELECT id FROM interactions ORDER BY id DESC LIMIT 1), forgotten.at
+    ) AS interactions,
     (SELECT max(id)::text FROM outcomes) AS outcomes,
     (SELECT max(id)::text FROM route_attempts) AS attempts,
-    (SELECT concat(count(*), ' ', max(updated_at)) FROM knowledge_items) AS knowledge,
+    concat_ws(' ', (SELECT max(updated_at) FROM knowledge_items), forgotten.at) AS knowledge,
     (SELECT concat(count(*), ' ', max(updated_at)) FROM skill_proposals) AS proposals,
-    (SELECT concat(count(*), ' ', sum(claim), ' ', sum(tries), ' ', max(id)) FROM jobs) AS jobs,
+    (SELECT concat(count(*), ' ', sum(claim), ' ', sum(asked), ' ', max(tried_at)) FROM jobs) AS jobs,
     (SELECT max(id)::text FROM datasets) AS datasets,
-    (
-        SELECT concat(count(*), ' ', max(indexed_at))
-        FROM source_files WHERE generation = serving_generation()
-    ) AS index;
+    (SELECT concat(max(indexed_at), ' ', serving_generation()) FROM source_files) AS index
+FROM (SELECT max(forgotten_at) AS at FROM forgotten) AS forgotten;
