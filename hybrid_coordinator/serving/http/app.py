@@ -9,11 +9,18 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from hybrid_coordinator.serving.http import dashboard, health
+from hybrid_coordinator.serving.http.api import figures, interactions, models
 from hybrid_coordinator.serving.http.guard import Guard
 from hybrid_coordinator.serving.http.refusals import refusal
 from hybrid_coordinator.serving.http.site import Site
 
-_AREAS = (health.routes, dashboard.routes)
+_AREAS = (
+    health.routes,
+    figures.routes,
+    interactions.routes,
+    models.routes,
+    dashboard.routes,
+)
 """The dashboard comes last: its pages answer for every path that is left."""
 
 

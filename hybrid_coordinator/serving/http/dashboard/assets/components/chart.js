@@ -17,6 +17,7 @@ const HEIGHT = 220;
  *   series    [{ label, values, color: a name of the palette ("local", "remote", "success", …) }];
  *             null is a gap
  *   words     a value in words; `range` [low, high] of the y axis where it is known
+ *   limit     { value, label }: a line across, as a budget
  */
 class Chart extends HTMLElement {
   #options = null;
@@ -104,7 +105,10 @@ class Chart extends HTMLElement {
       scales: this.#scales(values),
       axes: this.#axes(),
       series: [{}, ...series.map((each) => this.#series(each))],
-      hooks: { setCursor: [(plot) => this.#point(plot, tip)] },
+      hooks: {
+        setCursor: [(plot) => this.#point(plot, tip)],
+        draw: [(plot) => this.#limit(plot)],
+      },
     };
     // The tallest bars first, so that those below are drawn upon them.
     const order = kind === "stacked" ? [...values.keys()].reverse() : [...values.keys()];
@@ -115,7 +119,7 @@ class Chart extends HTMLElement {
 
   #scales(values) {
     const { kind, range, x, xKind } = this.#options;
-    const top = Math.max(...values.flat().filter((value) => value !== null), 0);
+    const top = Math.max(...values.flat().filter((value) => value !== null), this.#options.limit?.value ?? 0);
     const step = x.length > 1 ? x[1] - x[0] : xKind === "day" ? 86_400 : 1;
     const room = kind === "line" && x.length > 1 ? 0 : step * 0.6;
     return {
@@ -145,6 +149,25 @@ class Chart extends HTMLElement {
     }
     const few = this.#options.x.length <= 31;
     return { stroke, width: 2, dash: HATCHED.has(name) ? [6, 4] : undefined, spanGaps: true, points: { show: few, size: 5, fill: color("--paper") } };
+  }
+
+  #limit(plot) {
+    const { limit } = this.#options;
+    if (!limit) return;
+    const { ctx: pen, bbox } = plot;
+    const y = Math.round(plot.valToPos(limit.value, "y", true));
+    pen.save();
+    pen.strokeStyle = pen.fillStyle = color("--failure");
+    pen.lineWidth = 1.5 * devicePixelRatio;
+    pen.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+    pen.beginPath();
+    pen.moveTo(bbox.left, y);
+    pen.lineTo(bbox.left + bbox.width, y);
+    pen.stroke();
+    pen.font = `${12 * devicePixelRatio}px ${getComputedStyle(this).fontFamily}`;
+    pen.textAlign = "right";
+    pen.fillText(`${limit.label} ${this.#options.words(limit.value)}`, bbox.left + bbox.width, y - 5 * devicePixelRatio);
+    pen.restore();
   }
 
   #point(plot, tip) {

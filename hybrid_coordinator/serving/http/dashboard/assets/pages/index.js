@@ -17,4 +17,18 @@
 
 export const pages = [
   { path: "/", label: "Overview", load: () => import("./overview.js") },
+  { path: "/routing", label: "Routing", load: () => import("./routing.js") },
+  {
+    path: "/interactions",
+    label: "Interactions",
+    load: () => import("./interactions.js"),
+    scope: { days: false },
+  },
+  {
+    path: "/interactions/:id",
+    under: "/interactions",
+    load: () => import("./interaction.js"),
+    scope: { project: false, days: false },
+  },
+  { path: "/models", label: "Models", load: () => import("./models.js") },
 ];

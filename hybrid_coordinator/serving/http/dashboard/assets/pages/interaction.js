@@ -1,0 +1,113 @@
+// One interaction: what was shown, asked, answered, attempted and done, and how it ended.
+
+import { badge, bars, section } from "../components/marks.js";
+import { empty } from "../components/states.js";
+import { plainTable } from "../components/table.js";
+import { duration, fullTime, money, NONE, number, percent } from "../lib/format.js";
+import { html, nothing } from "../lib/html.js";
+import { show } from "../lib/view.js";
+
+export const title = "Interaction";
+
+const JOBS = { extract_pattern: "look for a pattern in it" };
+
+export function mount(element, context) {
+  show(element, context, {
+    kinds: ["outcomes"],
+    load: (signal) => context.api.get(`/api/interactions/${encodeURIComponent(context.params.id)}`, {}, signal),
+    template: (data) => interaction(data, context),
+  });
+}
+
+function interaction(data, context) {
+  const { interaction: it, shown, attempts, actions, outcomes, taught, jobs } = data;
+  return html`
+    <p class="back"><a href=${context.link("/interactions")}>All interactions</a></p>
+    ${facts(it, data)}
+    ${section("What was asked", html`<pre tabindex="0">${it.query}</pre>`)}
+    ${shown.length ? section("What was shown", shownTable(shown), "context that was offered, best first") : section("What was shown", empty("No context was shown."))}
+    ${section("What was answered", html`<pre tabindex="0">${it.response || "(nothing)"}</pre>`)}
+    ${attempts.length ? section("Which models were tried", attemptTable(attempts), "in this order") : nothing}
+    ${actions.length ? section("What was done", actionList(actions), `${number(actions.length)} steps that were seen`) : nothing}
+    ${section("How it ended", ending(outcomes, data))}
+    ${taught.length || jobs.length ? section("What came of it", consequences(taught, jobs, context)) : nothing}`;
+}
+
+function facts(it, { high_value: high }) {
+  const { outcome } = it;
+  return html`<dl class="facts card">
+    <dt>When</dt><dd><time datetime=${it.created_at}>${fullTime(it.created_at)}</time></dd>
+    <dt>Project</dt><dd>${it.project}</dd>
+    <dt>Who</dt><dd>${badge(it.agent_type, `${it.agent_type === "local" ? "local model" : "remote agent"} ${it.model_used}`)}</dd>
+    <dt>Outcome</dt><dd>${outcome ? html`${badge(outcome.kind)}, ${sourceOf(outcome)}` : "nobody judged it"}</dd>
+    <dt>Value</dt><dd>${it.value_score === null ? NONE : `${it.value_score.toFixed(2)}${high ? ", worth learning from" : ""}`}</dd>
+    <dt>Tokens</dt><dd>${number(it.tokens_used)}</dd>
+    <dt>Took</dt><dd>${it.latency_ms ? duration(it.latency_ms) : "not measured"}</dd>
+    ${it.session_id ? html`<dt>Session</dt><dd><code>${it.session_id}</code></dd>` : nothing}
+  </dl>`;
+}
+
+const sourceOf = ({ source, confidence }) =>
+  source === "stated" ? "as it was stated" : `inferred with a confidence of ${percent(confidence)}`;
+
+function shownTable(shown) {
+  return plainTable("What was shown", [
+    { title: "Item", wide: true, cell: (row) => html`${row.title || html`<code>${row.item_id}</code>`}${row.source ? html`<span class="note block-note">${row.source}</span>` : nothing}` },
+    { title: "Rank", numeric: true, cell: (row) => number(row.rank) },
+    { title: "Kind", cell: (row) => row.collection ?? "no longer known" },
+    { title: "What became of it", cell: fate },
+    { title: "Score", numeric: true, cell: (row) => row.score?.toFixed(3) ?? NONE },
+    { title: "Chance to be shown", numeric: true, cell: (row) => percent(row.propensity) },
+  ], shown);
+}
+
+/** Held back items are there so that the worth of the others can be told. */
+function fate({ withheld, cited, used }) {
+  if (withheld) return badge("unknown", "held back");
+  if (cited) return badge("success", "the answer used it");
+  return used ? badge("partial", "shown") : badge("unknown", "shown, not named");
+}
+
+const ATTEMPT = { ok: "success", cached: "success", low_confidence: "partial" };
+const ATTEMPT_WORDS = { ok: "passed", cached: "from the cache", low_confidence: "not good enough" };
+
+function attemptTable(attempts) {
+  return plainTable("Attempts", [
+    { title: "Model", wide: true, cell: (row) => html`${row.model}<span class="note block-note">${row.endpoint}${row.reason ? html`: ${row.reason}` : nothing}</span>` },
+    { title: "Where", cell: (row) => badge(row.remote ? "remote" : "local") },
+    { title: "Tier", cell: (row) => row.tier },
+    { title: "Outcome", cell: (row) => badge(ATTEMPT[row.outcome] ?? "failure", ATTEMPT_WORDS[row.outcome] ?? row.outcome) },
+    { title: "Confidence", numeric: true, cell: (row) => percent(row.confidence) },
+    { title: "Took", numeric: true, cell: (row) => duration(row.latency_ms) },
+    { title: "Tokens in, out", numeric: true, cell: (row) => `${number(row.tokens_in)}, ${number(row.tokens_out)}` },
+    { title: "Cost", numeric: true, cell: (row) => (row.cost_usd === null ? "unknown" : money(row.cost_usd)) },
+    { title: "Asked by", cell: (row) => row.rule || NONE },
+  ], attempts);
+}
+
+function actionList(actions) {
+  return html`<ol class="steps-done">${actions.map((action) => html`
+    <li>${badge(action.ok ? "success" : "failure", action.kind)}
+      <code>${action.subject}</code>
+      ${action.exit_code !== null ? html`<span class="note">exit code ${action.exit_code}</span>` : nothing}
+      ${action.detail ? html`<details><summary>What it said</summary><pre tabindex="0">${action.detail}</pre></details>` : nothing}
+    </li>`)}</ol>`;
+}
+
+function ending(outcomes, { components }) {
+  if (outcomes.length === 0) return empty("Nobody has judged it yet.", "An outcome is stated by an agent, or inferred from tests, commits, and what you say next.");
+  return html`
+    <ol class="timeline">${[...outcomes].reverse().map((one, at) => html`
+      <li>${badge(one.outcome)} ${at === 0 ? "" : html`<span class="note">replaced since</span>`}
+        <span class="note">${fullTime(one.created_at)}, ${sourceOf(one)}</span>
+        ${one.evidence ? html`<p class="evidence">${one.evidence}</p>` : nothing}</li>`)}</ol>
+    ${components ? html`<h3>What makes it worth that</h3>${bars(Object.entries(components).map(([label, value]) => ({ label, value, words: value.toFixed(2) })), { caption: "Components of the value" })}` : nothing}`;
+}
+
+function consequences(taught, jobs, context) {
+  return html`<ul class="plain-list">
+    ${taught.map(({ other, supports }) => html`<li>${supports ? "It supports" : "It speaks against"} the entry
+      <a href=${context.link("/knowledge", { id: other })}><code>${other}</code></a>.</li>`)}
+    ${jobs.map((kind) => html`<li>A job is to be done: ${JOBS[kind] ?? kind.replaceAll("_", " ")}.</li>`)}
+  </ul>`;
+}
