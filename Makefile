@@ -1,5 +1,6 @@
 # `make demo` and `make test` set up everything they need in .venv. Needed beforehand: Python 3.11
-# or newer with venv, make, and for `make test` also a C++ compiler and network access.
+# or newer with venv, make, and for `make test` also a C++ compiler and network access. The browser
+# that `make test` installs is one for Linux on x86-64.
 
 PYTHON ?= python3
 VENV := .venv
