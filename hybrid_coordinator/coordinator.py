@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hybrid_coordinator.domain.access import LOCAL, OWNER, Identity
 from hybrid_coordinator.domain.ask import AskRequest, FileText, Mode
 from hybrid_coordinator.domain.captured import CapturedEvent, EventKind
-from hybrid_coordinator.domain.context import Augmentation
+from hybrid_coordinator.domain.context import Augmentation, Preview, previewed
 from hybrid_coordinator.domain.injected import own_words, prompt
 from hybrid_coordinator.domain.interactions import (
     AgentType,
@@ -253,6 +253,25 @@ class Coordinator:
         found = await self._find(query, project, chosen, limit, only_relevant=False, user=user)
         return replace(found, items=found.items[:limit])
 
+    async def preview(
+        self,
+        query: str,
+        *,
+        project: str,
+        collections: Sequence[CollectionName] | None,
+        limit: int,
+        max_tokens: int,
+    ) -> Preview:
+        """What `search` lists for a question, and what of it `augment` would show an agent that
+        asks it now, in ``max_tokens`` tokens. Nothing is noted: nobody was shown anything."""
+        listed, found = await asyncio.gather(
+            self._retrieve(query, project, collections, limit, only_relevant=False),
+            self._retrieve(query, project, collections, _PER_COLLECTION),
+        )
+        shown = self.learning.shower.show(found, max_tokens)
+        notices = dict.fromkeys((*listed.notices, *found.notices, *self._problems()))
+        return previewed(listed.items, found.items, shown.packed, shown.held, tuple(notices))
+
     async def _find(
         self,
         query: str,
@@ -263,8 +282,23 @@ class Coordinator:
         only_relevant: bool = True,
         user: str,
     ) -> Retrieved:
+        found = await self._retrieve(
+            query, project, collections, limit, only_relevant=only_relevant
+        )
+        news = self.watches.take_news(project)
+        return replace(found, notices=(*found.notices, *self._problems(), *news))
+
+    async def _retrieve(
+        self,
+        query: str,
+        project: str,
+        collections: Sequence[CollectionName] | None,
+        limit: int,
+        *,
+        only_relevant: bool = True,
+    ) -> Retrieved:
         await self.projector.drain(_FRESH_SECONDS)
-        found = await self.retriever.find(
+        return await self.retriever.find(
             own_words("query", query),
             project,
             collections or list(CollectionName),
@@ -273,19 +307,17 @@ class Coordinator:
             by_outcomes=self.settings.current().learning.rank_by_outcomes,
             user=user,
         )
+
+    def _problems(self) -> list[str]:
+        """What the reader of an answer should know of the coordinator's own state."""
         rebuild = self.rebuild_state()
-        problems = [
-            each
-            for each in (
-                self.projector.problem,
-                rebuild.words if rebuild and rebuild.problem else None,
-                self.settings.notice(),
-                self.models().notice(),
-            )
-            if each
-        ]
-        news = self.watches.take_news(project)
-        return replace(found, notices=(*found.notices, *problems, *news))
+        problems = (
+            self.projector.problem,
+            rebuild.words if rebuild and rebuild.problem else None,
+            self.settings.notice(),
+            self.models().notice(),
+        )
+        return [each for each in problems if each]
 
     async def ask(
         self,

@@ -17,9 +17,11 @@ from hybrid_coordinator.storage.postgres.showings import Showings
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A context as it is shown, and what of it the record was told."""
+    """A context as it is shown, what chance held back from it, if anything, and what of it the
+    record is to be told."""
 
     packed: PackedContext
+    held: ContextItem | None
     noted: tuple[ShownItem, ...]
 
 
@@ -53,7 +55,7 @@ class Shower:
                 ),
             )
         }
-        return Shown(packed, tuple(noted.values()))
+        return Shown(packed, held, tuple(noted.values()))
 
     async def note(
         self, shown: Shown, project: str, session_id: str | None
