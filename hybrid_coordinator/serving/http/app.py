@@ -9,7 +9,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from hybrid_coordinator.serving.http import dashboard, health
-from hybrid_coordinator.serving.http.api import figures, interactions, models
+from hybrid_coordinator.serving.http.api import (
+    datasets,
+    figures,
+    interactions,
+    knowledge,
+    learning,
+    models,
+)
 from hybrid_coordinator.serving.http.guard import Guard
 from hybrid_coordinator.serving.http.refusals import refusal
 from hybrid_coordinator.serving.http.site import Site
@@ -17,8 +24,11 @@ from hybrid_coordinator.serving.http.site import Site
 _AREAS = (
     health.routes,
     figures.routes,
+    learning.routes,
+    knowledge.routes,
     interactions.routes,
     models.routes,
+    datasets.routes,
     dashboard.routes,
 )
 """The dashboard comes last: its pages answer for every path that is left."""
@@ -31,6 +41,7 @@ def build_app(site: Site) -> ASGIApp:
         exception_handlers={HTTPException: _no_such_route, Exception: _fault},
     )
     app.state.site = site
+    app.state.works = set()
     return Guard(app, site)
 
 

@@ -50,7 +50,7 @@ class _Question(Query):
 
 async def _search(asked: Asked) -> Preview:
     given = asked.query(_Question)
-    asked.identity.project(given.project)
+    asked.identity.own(given.project)
     coordinator = await asked.coordinator()
     return await coordinator.preview(
         given.query,
@@ -84,7 +84,7 @@ async def _entry(asked: Asked) -> KnowledgeHistory | InteractionHistory:
     history = await coordinator.memory.show(asked.path("id"))
     project = _project_of(history)
     if project != GLOBAL_PROJECT:
-        asked.identity.project(project)
+        asked.identity.own(project)
     return history
 
 
@@ -96,7 +96,7 @@ def _project_of(history: KnowledgeHistory | InteractionHistory) -> str:
 async def _own(asked: Asked) -> Coordinator:
     """The coordinator, for whoever may change the entry: one that is everybody's, only who sees
     every project."""
-    asked.identity.project(_project_of(await _entry(asked)))
+    asked.identity.own(_project_of(await _entry(asked)))
     return await asked.coordinator()
 
 
@@ -149,7 +149,7 @@ async def _known(asked: Asked, given: _Root) -> Coordinator:
     Raises:
         NotFoundError: it is not.
     """
-    asked.identity.project(given.project)
+    asked.identity.own(given.project)
     coordinator = await asked.coordinator()
     index = await coordinator.insights.index(given.project)
     if not any((each.project, each.root) == (given.project, given.root) for each in index.roots):

@@ -23,9 +23,8 @@ from hybrid_coordinator.errors import NotFoundError
 from hybrid_coordinator.serving.http.api.rights import see_all
 from hybrid_coordinator.serving.http.requests import Asked, Query, get, post
 from hybrid_coordinator.serving.mcp.arguments import Text
+from hybrid_coordinator.serving.mcp.usage import MAX_DAYS
 
-_LONGEST = 3650
-"""Days to look back at most."""
 _LARGEST = 2**31 - 1
 """The largest id of a job."""
 
@@ -48,7 +47,7 @@ def routes() -> Sequence[BaseRoute]:
 
 class _Period(Query):
     project: str | None = None
-    days: int = Field(30, ge=1, le=_LONGEST)
+    days: int = Field(30, ge=1, le=MAX_DAYS)
 
 
 async def _learning(asked: Asked) -> LearningInsight:
@@ -105,7 +104,7 @@ async def _skill(asked: Asked) -> object:
     details = await coordinator.skill(asked.path("id"))
     subject = details.proposal or details.item
     assert subject is not None  # one of them was asked for
-    asked.identity.project(subject.project)
+    asked.identity.own(subject.project)
     return details
 
 
@@ -185,6 +184,6 @@ async def _own(asked: Asked, coordinator: Coordinator, job: int) -> JobReport:
     """
     for each in await coordinator.learning.jobs.all(None):
         if each.id == job:
-            asked.identity.project(each.project)
+            asked.identity.own(each.project)
             return each
     raise NotFoundError(f"there is no job {job}; it may have been done meanwhile")

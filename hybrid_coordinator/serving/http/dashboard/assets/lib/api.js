@@ -22,6 +22,11 @@ export async function get(path, params = {}, signal = undefined) {
   return (await request(address(path, params), { signal })).json();
 }
 
+/** The text that a GET answers with. */
+export async function text(path, signal = undefined) {
+  return (await request(path, { signal })).text();
+}
+
 /** The JSON that an action answers with. */
 export async function post(path, body = {}, signal = undefined) {
   return (await request(path, posting(body, signal))).json();

@@ -18,6 +18,25 @@
 export const pages = [
   { path: "/", label: "Overview", load: () => import("./overview.js") },
   { path: "/routing", label: "Routing", load: () => import("./routing.js") },
+  { path: "/learning", label: "Learning", load: () => import("./learning.js") },
+  {
+    path: "/learning/:id",
+    under: "/learning",
+    load: () => import("./skill.js"),
+    scope: { project: false, days: false },
+  },
+  {
+    path: "/knowledge",
+    label: "Knowledge",
+    load: () => import("./knowledge.js"),
+    scope: { days: false },
+  },
+  {
+    path: "/knowledge/:id",
+    under: "/knowledge",
+    load: () => import("./entry.js"),
+    scope: { project: false, days: false },
+  },
   {
     path: "/interactions",
     label: "Interactions",
@@ -31,4 +50,10 @@ export const pages = [
     scope: { project: false, days: false },
   },
   { path: "/models", label: "Models", load: () => import("./models.js") },
+  {
+    path: "/datasets",
+    label: "Datasets",
+    load: () => import("./datasets.js"),
+    scope: { project: false, days: false },
+  },
 ];
