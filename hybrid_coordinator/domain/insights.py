@@ -218,6 +218,14 @@ class ItemOrder(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ItemSort:
+    """The order of entries; the most used first unless told otherwise."""
+
+    by: ItemOrder = ItemOrder.USES
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ItemFilter:
     """Entries that meet every condition that is given. ``text`` stands in the title or the content,
     in whatever capitals; ``retired`` None takes those in use and those out of it."""

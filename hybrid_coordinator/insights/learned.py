@@ -10,8 +10,8 @@ from hybrid_coordinator.domain.insights import (
     DayLearned,
     ItemFilter,
     ItemInsight,
-    ItemOrder,
     ItemPage,
+    ItemSort,
     LearningInsight,
     PageRequest,
 )
@@ -47,7 +47,7 @@ class Learned:
         since = self.reports.since(days)
         told = await self.lessons(project)
         by_day = await self.records.learned_by_day(project, since)
-        used = await self.items(ItemFilter(project), ItemOrder.USES, PageRequest(1, _ITEMS))
+        used = await self.items(ItemFilter(project), ItemSort(), PageRequest(1, _ITEMS))
         skills = await self.learning.skills.all(project)
         return LearningInsight(
             project=project,
@@ -69,7 +69,7 @@ class Learned:
         """What showing entries changed, and what is doubted."""
         return await self.learning.reviewer.report(project)
 
-    async def items(self, chosen: ItemFilter, sort: ItemOrder, page: PageRequest) -> ItemPage:
+    async def items(self, chosen: ItemFilter, sort: ItemSort, page: PageRequest) -> ItemPage:
         """A page of entries."""
         checked(page)
         rows, total = await self.browsing.items(chosen, sort, page)

@@ -19,8 +19,8 @@ from hybrid_coordinator.domain.insights import (
     InteractionPage,
     InteractionSort,
     ItemFilter,
-    ItemOrder,
     ItemPage,
+    ItemSort,
     LearningInsight,
     ModelsInsight,
     Overview,
@@ -79,7 +79,7 @@ class Insights:
     async def items(
         self,
         chosen: ItemFilter = ItemFilter(),  # noqa: B008 - frozen
-        sort: ItemOrder = ItemOrder.USES,
+        sort: ItemSort = ItemSort(),  # noqa: B008 - frozen
         page: PageRequest = PageRequest(),  # noqa: B008 - frozen
     ) -> ItemPage:
         """A page of knowledge entries with what showing them came to.

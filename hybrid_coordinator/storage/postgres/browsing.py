@@ -10,7 +10,7 @@ from hybrid_coordinator.domain.insights import (
     InteractionRow,
     InteractionSort,
     ItemFilter,
-    ItemOrder,
+    ItemSort,
     PageRequest,
 )
 from hybrid_coordinator.domain.interactions import AgentType, ItemStats, OutcomeKind
@@ -57,7 +57,7 @@ class Browsing:
         return [_interaction(row, high_value) for row in rows], _total(rows)
 
     async def items(
-        self, chosen: ItemFilter, sort: ItemOrder, page: PageRequest
+        self, chosen: ItemFilter, sort: ItemSort, page: PageRequest
     ) -> tuple[list[tuple[KnowledgeItem, ItemStats]], int]:
         """A page of the chosen entries with what their uses came to, and how many are chosen."""
         rows = await self._database.fetch(
@@ -67,7 +67,8 @@ class Browsing:
             chosen.origin,
             chosen.text,
             chosen.retired,
-            sort,
+            sort.by,
+            sort.descending,
             page.size,
             (page.page - 1) * page.size,
         )

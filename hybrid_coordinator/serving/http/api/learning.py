@@ -13,6 +13,7 @@ from hybrid_coordinator.domain.insights import (
     ItemFilter,
     ItemOrder,
     ItemPage,
+    ItemSort,
     LearningInsight,
     PageRequest,
 )
@@ -81,7 +82,9 @@ async def _items(asked: Asked) -> ItemPage:
         given.text,
         _RETIRED[given.state],
     )
-    return await coordinator.insights.items(chosen, given.sort, PageRequest(given.page, given.size))
+    return await coordinator.insights.items(
+        chosen, ItemSort(given.sort, given.descending), PageRequest(given.page, given.size)
+    )
 
 
 # Skills

@@ -71,12 +71,23 @@ WHERE ($1::text IS NULL OR project = $1)
     )
     AND ($5::boolean IS NULL OR (delta = 'DEPRECATE') = $5)
 ORDER BY
-    CASE $6::text
-        WHEN 'uses' THEN coalesce(stats.uses, 0)
-        WHEN 'success_rate' THEN stats.successes / nullif(stats.successes + stats.failures, 0)
-        WHEN 'gained' THEN coalesce(stats.gained, 0)
-        WHEN 'updated_at' THEN extract(epoch FROM updated_at)::double precision
+    CASE WHEN NOT $7::boolean THEN
+        CASE $6::text
+            WHEN 'uses' THEN coalesce(stats.uses, 0)
+            WHEN 'success_rate' THEN stats.successes / nullif(stats.successes + stats.failures, 0)
+            WHEN 'gained' THEN coalesce(stats.gained, 0)
+            WHEN 'updated_at' THEN extract(epoch FROM updated_at)::double precision
+        END
+    END,
+    CASE WHEN $7 THEN
+        CASE $6
+            WHEN 'uses' THEN coalesce(stats.uses, 0)
+            WHEN 'success_rate' THEN stats.successes / nullif(stats.successes + stats.failures, 0)
+            WHEN 'gained' THEN coalesce(stats.gained, 0)
+            WHEN 'updated_at' THEN extract(epoch FROM updated_at)::double precision
+        END
     END DESC NULLS LAST,
-    CASE WHEN $6 = 'title' THEN title END,
+    CASE WHEN $6 = 'title' AND NOT $7 THEN lower(title) END,
+    CASE WHEN $6 = 'title' AND $7 THEN lower(title) END DESC,
     entry.id
-LIMIT $7 OFFSET $8;
+LIMIT $8 OFFSET $9;
