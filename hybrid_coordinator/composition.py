@@ -275,7 +275,7 @@ async def _build(
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.insights.wiring import Looked, build_insights
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
-    from hybrid_coordinator.knowledge.collections import load_collections
+    from hybrid_coordinator.knowledge.collections import laid_out, load_collections
     from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
     from hybrid_coordinator.knowledge.retrieval import Retriever
     from hybrid_coordinator.learning.forgetting.wiring import build_forgetting
@@ -287,7 +287,9 @@ async def _build(
     settings = store.current()
     unpack_grammars_into(home.grammars_dir)
     interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
-    definitions = load_collections()
+    definitions = laid_out(
+        load_collections(), settings.storage.qdrant_shards, settings.storage.qdrant_replicas
+    )
     scrubber, bm25 = Scrubber(configured_secrets(settings)), Bm25Encoder()
     _follow(store, scrubber)
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)

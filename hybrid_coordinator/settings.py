@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import SettingsError
 
 _LLAMA_CPP_DEFAULTS = ("http://127.0.0.1:8080", "http://127.0.0.1:8001", "http://127.0.0.1:8003")
@@ -29,11 +30,19 @@ class _Section(BaseModel):
 
 
 class StorageSettings(_Section):
-    """Engines. None means the embedded one."""
+    """Engines. None means the embedded one.
+
+    On a Qdrant cluster, ``qdrant_shards`` says into how many shards a collection is cut (one for
+    each node, unless it is named), and ``qdrant_replicas`` how many nodes have each (None: what
+    the cluster is configured for). Both hold for collections that are made from then on, so
+    `reindex` puts them into effect.
+    """
 
     database_url: SecretStr | None = None
     qdrant_url: str | None = None
     qdrant_api_key: SecretStr | None = None
+    qdrant_shards: Mapping[CollectionName, Annotated[int, Field(ge=1, le=1000)]] = {}
+    qdrant_replicas: int | None = Field(default=None, ge=1, le=100)
     timeout_seconds: float = Field(default=10.0, gt=0)
 
 
@@ -187,7 +196,8 @@ def environment_names() -> dict[str, tuple[str, str]]:
 def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read ``file`` (it may be missing) and lay the environment over it.
 
-    A variable that is set but empty counts as not set. Lists are comma-separated, tables YAML.
+    A variable that is set but empty counts as not set. Lists are comma-separated, tables YAML. A
+    secret may be in a file that the variable's name with ``_FILE`` names, as containers have it.
 
     Raises:
         SettingsError: the file cannot be read or parsed, or a value is off; the message names
@@ -196,7 +206,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     content = _read_yaml(file)
     origins: dict[tuple[str, str], str] = {}
     for name, (section, key) in environment_names().items():
-        text = environment.get(name, "").strip()
+        text = _given(name, section, key, environment)
         if not text:
             continue
         values = content.setdefault(section, {})
@@ -222,6 +232,27 @@ def configured_secrets(settings: Settings) -> list[str]:
         settings.remote.openai_api_key,
     )
     return [secret.get_secret_value() for secret in given if secret is not None]
+
+
+def is_secret(section: str, key: str) -> bool:
+    """Whether a key holds what must never be shown."""
+    fields = type(Settings.model_fields[section].default).model_fields
+    return SecretStr in get_args(fields[key].annotation)
+
+
+def _given(name: str, section: str, key: str, environment: Mapping[str, str]) -> str:
+    text = environment.get(name, "").strip()
+    file = environment.get(f"{name}_FILE", "").strip()
+    if not file or not is_secret(section, key):
+        return text
+    if text:
+        raise SettingsError(f"{name} and {name}_FILE are both set; keep one of them")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        # Not the error itself: of a file that is not text, it quotes the content.
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"{name}_FILE: {file} cannot be read: {reason}") from None
 
 
 def _as_given(name: str, text: str, default: object) -> object:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import SettingsError
 from hybrid_coordinator.settings import Settings, SettingsStore, environment_names, load_settings
 
@@ -162,3 +163,40 @@ def test_a_table_in_the_environment_is_yaml(file: Path) -> None:
         load_settings(file, {"HYBRID_REMOTE_PRICES": "{a: [1"})
     with pytest.raises(SettingsError, match=r"^HYBRID_REMOTE_PRICES: .*greater than or equal to 0"):
         load_settings(file, {"HYBRID_REMOTE_PRICES": "{anthropic/new: [-3, 15]}"})
+
+
+def test_a_secret_may_be_in_a_file_that_its_variable_names(file: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "database_url"
+    secret.write_text("postgresql://me:pass@db/mine\n")
+    for name in ("DATABASE_URL_FILE", "HYBRID_STORAGE_DATABASE_URL_FILE"):
+        url = load_settings(file, {name: str(secret)}).storage.database_url
+        assert url is not None
+        assert url.get_secret_value() == "postgresql://me:pass@db/mine"
+    secret.write_text("")  # as compose mounts a key that nobody gave
+    assert load_settings(file, {"OPENAI_API_KEY_FILE": str(secret)}) == Settings()
+    # What is no secret has no file.
+    assert load_settings(file, {"QDRANT_URL_FILE": str(secret)}) == Settings()
+
+
+def test_a_file_of_a_secret_that_cannot_be_used_is_an_error_without_it(
+    file: Path, tmp_path: Path
+) -> None:
+    missing = {"QDRANT_API_KEY_FILE": str(tmp_path / "none")}
+    with pytest.raises(SettingsError, match="QDRANT_API_KEY_FILE: .*none cannot be read: No such"):
+        load_settings(file, missing)
+    odd = tmp_path / "odd"
+    odd.write_bytes(b"swordfish\xff")
+    with pytest.raises(SettingsError, match="it is not UTF-8") as raised:
+        load_settings(file, {"QDRANT_API_KEY_FILE": str(odd)})
+    assert "swordfish" not in "".join(traceback.format_exception(raised.value))
+    with pytest.raises(SettingsError, match="QDRANT_API_KEY and QDRANT_API_KEY_FILE are both set"):
+        load_settings(file, {"QDRANT_API_KEY": "k", "QDRANT_API_KEY_FILE": str(odd)})
+
+
+def test_shards_are_of_collections_that_there_are(file: Path) -> None:
+    given = {"HYBRID_STORAGE_QDRANT_SHARDS": "{codebase-context: 6}"}
+    shards = load_settings(file, given).storage.qdrant_shards
+    assert shards == {CollectionName.CODEBASE_CONTEXT: 6}
+    for wrong in ("{codebase: 6}", "{codebase-context: 0}", "6"):
+        with pytest.raises(SettingsError, match="HYBRID_STORAGE_QDRANT_SHARDS"):
+            load_settings(file, {"HYBRID_STORAGE_QDRANT_SHARDS": wrong})

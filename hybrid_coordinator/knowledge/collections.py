@@ -15,7 +15,7 @@ from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue, NewKnowledge
 from hybrid_coordinator.errors import InvalidArgumentError, StorageError
 from hybrid_coordinator.resources import collections_folder
-from hybrid_coordinator.storage.vectors.protocol import IndexKind
+from hybrid_coordinator.storage.vectors.protocol import CollectionSpec, IndexKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,7 +73,7 @@ class RankingParameters(_Definition):
 class CollectionDefinition(_Definition):
     """A collection. ``title_field`` and ``text_field`` name the payload fields that take an
     entry's title and content; ``embed_fields`` are embedded, in this order. ``writable`` says
-    that ``store_knowledge`` may write it."""
+    that ``store_knowledge`` may write it. ``shards`` and ``replicas`` are for a Qdrant cluster."""
 
     name: CollectionName
     purpose: _Sentence
@@ -83,6 +83,8 @@ class CollectionDefinition(_Definition):
     embed_fields: tuple[str, ...] = Field(min_length=1)
     ranking: RankingParameters
     fields: dict[str, FieldDefinition]
+    shards: int | None = Field(default=None, ge=1)
+    replicas: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _roles_are_text_fields(self) -> Self:
@@ -101,6 +103,10 @@ class CollectionDefinition(_Definition):
         """Payload indexes by field; every collection has one on ``project``."""
         given = {name: field.index for name, field in self.fields.items() if field.index}
         return {_PROJECT: IndexKind.KEYWORD} | given
+
+    def spec(self, dimension: int) -> CollectionSpec:
+        """What an engine creates for vectors of so many dimensions."""
+        return CollectionSpec(self.name, dimension, self.indexes, self.shards, self.replicas)
 
     def accept(self, new: NewKnowledge) -> NewKnowledge:
         """The entry with its fields checked and brought to their types.
@@ -165,6 +171,20 @@ def load_collections(folder: Path | None = None) -> dict[CollectionName, Collect
             file, TypeAdapter(CollectionDefinition), {**content, "name": name}
         )
     return definitions
+
+
+def laid_out(
+    definitions: Mapping[CollectionName, CollectionDefinition],
+    shards: Mapping[CollectionName, int],
+    replicas: int | None,
+) -> dict[CollectionName, CollectionDefinition]:
+    """The definitions as a cluster is to hold them."""
+    return {
+        name: definition.model_copy(
+            update={"shards": shards.get(name, definition.shards), "replicas": replicas}
+        )
+        for name, definition in definitions.items()
+    }
 
 
 def load_seeds(collection: CollectionName, folder: Path | None = None) -> list[NewKnowledge]:

@@ -21,7 +21,7 @@ from hybrid_coordinator.storage.postgres.generations import EmbedderRecord, Gene
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.postgres.source_files import SourceFiles
-from hybrid_coordinator.storage.vectors.protocol import CollectionSpec, VectorIndex
+from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
 Locate = Callable[[], Awaitable[None]]
 """Turns the index and the embedder to the serving generation."""
@@ -129,7 +129,7 @@ class IndexSetup:
                 # good.
                 await self._forget(name)
             # One that exists may lack a payload index that a later version has.
-            await self._index.create(CollectionSpec(name, built_by.dimension, definition.indexes))
+            await self._index.create(definition.spec(built_by.dimension))
 
     async def _forget(self, name: CollectionName) -> None:
         """Say that the index has nothing of a collection."""

@@ -29,7 +29,7 @@ from hybrid_coordinator.storage.postgres.source_files import SourceFiles
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.engines import EMBEDDED
 from hybrid_coordinator.storage.vectors.generation import GenerationIndex, stored_name
-from hybrid_coordinator.storage.vectors.protocol import CollectionSpec, VectorIndex
+from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
 _ROWS_A_BATCH = 256
 _FIRST_RETRY_SECONDS = 1.0
@@ -202,8 +202,7 @@ class Rebuilder:
         if CollectionName.CODEBASE_CONTEXT in missing:
             await self._manifest(building.number).mark_all_unfinished()
         for name in missing:
-            indexes = self._definitions[name].indexes
-            await index.create(CollectionSpec(name, building.embedder.dimension, indexes))
+            await index.create(self._definitions[name].spec(building.embedder.dimension))
 
     async def _fill_rows(self, rows: RowPoints) -> None:
         async def knowledge(after: str | None) -> list[Row]:

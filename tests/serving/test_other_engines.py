@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.background import in_background
 from tests.support.embedding_server import EmbeddingServer
+from tests.support.qdrant_server import QdrantServer
 from tests.support.stdio import ToolError, command, session
 
 
@@ -69,4 +70,36 @@ def test_reindex_moves_to_another_embedder_and_a_mismatch_is_an_error_until_then
         with session(home, cwd=project) as opened:
             found = opened.tool("search_knowledge", query="invoice_total")["items"]
             assert {item["collection"] for item in found} == {"codebase-context", "best-practices"}
+        assert command(home, "stop").returncode == 0
+
+
+def test_a_cluster_holds_the_index_as_the_settings_lay_it_out(home: Path) -> None:
+    with in_background(QdrantServer()) as running:
+        cluster = running.server
+        home.mkdir()
+        (home / "hybrid.yaml").write_text(
+            f"storage:\n  qdrant_url: {cluster.url}\n"
+            "  qdrant_shards: {codebase-context: 6}\n  qdrant_replicas: 2\n"
+        )
+        with session(home) as opened:
+            opened.tool(
+                "store_knowledge", collection="best-practices", title="Round", content="Late."
+            )
+            assert opened.tool("search_knowledge", query="round")["items"]
+        assert len(cluster.layouts) == 5
+        assert cluster.layouts.pop("codebase-context") == (6, 2)
+        assert set(cluster.layouts.values()) == {(None, 2)}
+
+        edited = (
+            (home / "hybrid.yaml")
+            .read_text()
+            .replace("codebase", "best")
+            .replace("context", "practices")
+        )
+        (home / "hybrid.yaml").write_text(edited)
+        assert command(home, "stop").returncode == 0
+        moved = command(home, "reindex")
+        assert moved.returncode == 0, moved.stderr
+        assert cluster.layouts["best-practices--g2"] == (6, 2)
+        assert cluster.layouts["codebase-context--g2"] == (None, 2)
         assert command(home, "stop").returncode == 0

@@ -24,6 +24,8 @@ class QdrantServer:
         self.down = False
         self.upserts_until_down: int | None = None
         self.engine = AsyncQdrantClient(location=":memory:")
+        self.layouts: dict[str, tuple[int | None, int | None]] = {}
+        """Shards and replicas that each collection was asked for with."""
         self._answering: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
@@ -88,6 +90,7 @@ class QdrantServer:
 
     async def _create(self, name: str, body: Json) -> Json:
         config = models.CreateCollection.model_validate(body)
+        self.layouts[name] = config.shard_number, config.replication_factor
         return await self.engine.create_collection(
             name, config.vectors, sparse_vectors_config=config.sparse_vectors
         )

@@ -239,6 +239,8 @@ class ClientIndex:
                 sparse_vectors_config={
                     _SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)
                 },
+                shard_number=spec.shards,
+                replication_factor=spec.replicas,
             )
         except UnexpectedResponse as error:
             if error.status_code != 409:  # another session has just created it

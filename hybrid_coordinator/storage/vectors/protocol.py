@@ -30,11 +30,15 @@ class IndexKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CollectionSpec:
     """A collection to create: one dense vector (cosine), one BM25 sparse vector (IDF in the
-    engine), and payload indexes by field name."""
+    engine), and payload indexes by field name. A cluster cuts it into ``shards``, and has
+    each on ``replicas`` nodes, as it is configured where they are None; the embedded engine knows
+    neither."""
 
     name: str
     dimension: int
     indexes: Mapping[str, IndexKind] = field(default_factory=dict)
+    shards: int | None = None
+    replicas: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

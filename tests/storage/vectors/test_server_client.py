@@ -260,11 +260,21 @@ async def test_create_asks_for_both_vectors_and_makes_the_project_the_tenant() -
     (made,) = recorder.bodies("PUT", path)
     assert made["vectors"] == {"dense": {"size": 256, "distance": "Cosine"}}
     assert made["sparse_vectors"] == {"bm25": {"modifier": "idf"}}
+    assert made.keys() == {"vectors", "sparse_vectors"}  # the rest is as the server has it
     # The index on "language" is there already, as after a create that was cut off.
     assert recorder.bodies("PUT", f"{path}/index") == [
         {"field_name": "project", "field_schema": {"type": "keyword", "is_tenant": True}},
         {"field_name": "start_line", "field_schema": "integer"},
     ]
+
+
+async def test_a_cluster_is_told_shards_and_replicas() -> None:
+    recorder = Recorder({f"GET /collections/{NAME}/exists": (200, {"exists": False})})
+    async with talking_to(recorder) as index:
+        with pytest.raises(HybridError):  # of the step after it
+            await index.create(CollectionSpec(NAME, 2, shards=6, replicas=2))
+    (made,) = recorder.bodies("PUT", f"/collections/{NAME}")
+    assert (made["shard_number"], made["replication_factor"]) == (6, 2)
 
 
 async def test_a_create_that_another_session_won_is_no_error() -> None:
