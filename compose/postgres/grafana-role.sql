@@ -9,6 +9,8 @@ ALTER ROLE grafana LOGIN NOCREATEDB NOCREATEROLE NOINHERIT CONNECTION LIMIT 20 P
 ALTER ROLE grafana SET default_transaction_read_only = on;
 ALTER ROLE grafana SET statement_timeout = '30s';
 
+-- Everybody may make temporary tables otherwise, and fill the disk with them.
+SELECT format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()) \gexec
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM grafana;
 GRANT USAGE ON SCHEMA public TO grafana;
 GRANT SELECT (id, project, agent_type, model_used, tokens_used, latency_ms, created_at)
