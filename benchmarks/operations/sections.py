@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.operations import load
+from benchmarks.operations import load, scaling
 from benchmarks.routing.tables import Table
 
 SECTIONS: dict[str, Callable[[], Table]] = {
     "load": load.measure,
+    "scaling": scaling.measure,
 }
