@@ -29,9 +29,12 @@ from hybrid_coordinator.settings import (
 
 # Loaded by the starting task, behind the handshake; see `_import_rooms`.
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hybrid_coordinator.domain.indexing import RebuildState
     from hybrid_coordinator.domain.knowledge import JsonValue
     from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.keeping.backup import Made
     from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
     from hybrid_coordinator.knowledge.code.recall import FreshSources
     from hybrid_coordinator.knowledge.code.refreshing import Refresher
@@ -121,6 +124,13 @@ class Engines:
                 return [down, *await models_health(models)]
             finally:
                 await models.close()
+
+    async def backup(self, file: Path | None, keep: int | None, progress: Progress) -> Made:
+        """Write a backup of the record, settings and rules; see `keeping.backup`."""
+        from hybrid_coordinator.keeping.backup import backup
+
+        running = await self.running()
+        return await backup(running.database, self._home, file, keep, progress)
 
     async def tidy(self) -> None:
         """Compact the index. Qdrant Edge has no background optimizer, and while it works nothing

@@ -50,9 +50,19 @@ class Home:
         return self.root / "datasets"
 
     @property
+    def backups_dir(self) -> Path:
+        """Where backups are put that nobody named a place for."""
+        return self.root / "backups"
+
+    @property
     def inbox_dir(self) -> Path:
         """Where hooks leave what the coordinator did not take in time."""
         return self.root / "inbox"
+
+    @property
+    def restoring_dir(self) -> Path:
+        """Where a restore makes what shall be, until it is put in its place."""
+        return self.root / "restoring"
 
     @property
     def log_file(self) -> Path:

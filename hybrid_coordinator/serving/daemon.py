@@ -34,6 +34,10 @@ def run(home: Home, *, stay: bool, http: tuple[str, int] | None = None) -> int:
         ownership = Ownership.take(home)
         try:
             _log_to(home)
+            if home.restoring_dir.exists():
+                from hybrid_coordinator.keeping.swapping import finish
+
+                finish(home)
             # The settings are read before the socket opens, so that a broken file is one clear
             # refusal to start and not a server that fails every call.
             from hybrid_coordinator.settings import SettingsStore

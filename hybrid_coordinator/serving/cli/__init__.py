@@ -23,6 +23,7 @@ _GROUPS = (
     "usage",
     "costs",
     "jobs",
+    "keeping",
     "exports",
     "install",
     "imports",

@@ -17,6 +17,7 @@ from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.access import Dashboards, access_methods
 from hybrid_coordinator.serving.mcp.jobs import job_methods
+from hybrid_coordinator.serving.mcp.keeping import keeping_methods
 from hybrid_coordinator.serving.mcp.memory import memory_methods
 from hybrid_coordinator.serving.mcp.models import model_methods
 from hybrid_coordinator.serving.mcp.requests import Context, Handler, Json
@@ -124,6 +125,7 @@ def add_control_methods(
         *model_methods(engines, session),
         *session_methods(engines, session),
         *job_methods(engines),
+        *keeping_methods(engines),
         *skill_methods(engines),
         *memory_methods(engines),
         *sharing_methods(engines),

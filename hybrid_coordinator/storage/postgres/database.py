@@ -9,6 +9,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Iterable,
     Iterator,
     Sequence,
@@ -56,10 +57,10 @@ class Session:
         except DRIVER_ERRORS as error:
             raise translate(error, self._place, self._timeout) from error
 
-    async def fetch(self, sql: str, *args: object) -> list[Row]:
-        """All rows."""
+    async def fetch(self, sql: str, *args: object, timeout: float | None = None) -> list[Row]:
+        """All rows. ``timeout`` in seconds is for queries that are known to take long."""
         with self._guard() as connection:
-            return await connection.fetch(sql, *args)
+            return await connection.fetch(sql, *args, timeout=timeout)
 
     async def fetch_value(self, sql: str, *args: object) -> Any:  # noqa: ANN401 - a column may be of any type
         """The first column of the first row; None if there is no row."""
@@ -92,18 +93,38 @@ class Session:
                     return
             yield row
 
+    async def copy_out(
+        self, query: str, into: Callable[[bytes], Coroutine[Any, Any, None]], *, timeout: float
+    ) -> None:
+        """The rows of a query in COPY's text format, in pieces of the driver's size. ``timeout``
+        in seconds is for all of them."""
+        with self._guard() as connection:
+            await connection.copy_from_query(query, output=into, format="text", timeout=timeout)
+
+    async def copy_in(
+        self, table: str, columns: Sequence[str], rows: AsyncIterator[bytes], *, timeout: float
+    ) -> None:
+        """Append rows in COPY's text format to a table. ``timeout`` as in `copy_out`."""
+        with self._guard() as connection:
+            await connection.copy_to_table(
+                table, source=rows, columns=list(columns), format="text", timeout=timeout
+            )
+
     def cut(self) -> None:
         """Close the connection at once, and with it whatever the server holds for it."""
         with suppress(asyncpg.InterfaceError):  # the pool has let go of it: it is closed
             self._connection.terminate()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        """Commit at the end, roll back when the body raises."""
+    async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[None]:
+        """Commit at the end, roll back when the body raises. With ``snapshot`` every statement sees
+        the database as the first one did, and none may change it."""
         with self._guard() as connection:
             # Of this isolation, whatever the database's default is: a statement after one that
             # waited for a lock must see what the lock's last holder committed.
-            transaction = connection.transaction(isolation="read_committed")
+            transaction = connection.transaction(
+                isolation="repeatable_read" if snapshot else "read_committed", readonly=snapshot
+            )
             await transaction.start()
         try:
             yield
@@ -206,9 +227,9 @@ class Database:
                 yield row
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
-        """A session in a transaction: commit at the end, roll back when the body raises."""
-        async with self.session() as session, session.transaction():
+    async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Session]:
+        """A session in a transaction; see `Session.transaction`."""
+        async with self.session() as session, session.transaction(snapshot=snapshot):
             yield session
 
     @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,8 @@ async def migrate(database: Database, directory: Path = MIGRATIONS_DIRECTORY) ->
         async with database.transaction() as session:
             await session.execute(queries.lock, timeout=_LONGEST_SECONDS)
             await session.execute(queries.create_ledger)
-            pending = await _pending(session, queries, migrations)
+            applied = await session.fetch(queries.applied)
+            pending = _pending([(row["name"], row["checksum"]) for row in applied], migrations)
             if not pending:
                 return count
             await session.execute(pending[0].sql, timeout=_LONGEST_SECONDS)
@@ -55,13 +57,32 @@ async def migrate(database: Database, directory: Path = MIGRATIONS_DIRECTORY) ->
         count += 1
 
 
-async def _pending(
-    session: Session, queries: _Queries, migrations: list[_Migration]
-) -> list[_Migration]:
-    applied = await session.fetch(queries.applied)
+async def build(
+    session: Session, applied: Sequence[tuple[str, str]], directory: Path = MIGRATIONS_DIRECTORY
+) -> None:
+    """Make the schema that these migrations, as (name, checksum), add up to, in a database without
+    one. Within the session's transaction: all of it or nothing.
+
+    Raises:
+        StorageError: they are not the first ones of ``directory``.
+    """
+    queries, migrations = load_queries("migrations", _Queries), _read(directory)
+    _pending(applied, migrations)
+    await session.execute(queries.lock, timeout=_LONGEST_SECONDS)
+    await session.execute(queries.create_ledger)
+    for each in migrations[: len(applied)]:
+        await session.execute(each.sql, timeout=_LONGEST_SECONDS)
+        await session.execute(queries.record, each.name, each.checksum)
+
+
+def check_known(applied: Sequence[tuple[str, str]], directory: Path = MIGRATIONS_DIRECTORY) -> None:
+    """Return if ``build`` can make the schema of these migrations. Raises as it does."""
+    _pending(applied, _read(directory))
+
+
+def _pending(applied: Sequence[tuple[str, str]], migrations: list[_Migration]) -> list[_Migration]:
     names = {migration.name for migration in migrations}
-    for position, row in enumerate(applied):
-        name = row["name"]
+    for position, (name, checksum) in enumerate(applied):
         if name not in names:
             raise StorageError(
                 f"the database is newer than this program: it has migration {name}; upgrade "
@@ -73,7 +94,7 @@ async def _pending(
                 f"migration {known.name} comes before {name}, which this database has already; "
                 "reinstall hybrid-coordinator, a new migration needs the next number"
             )
-        if known.checksum != row["checksum"]:
+        if known.checksum != checksum:
             raise StorageError(
                 f"migration {name} was changed after this database applied it; reinstall "
                 "hybrid-coordinator, a change to the schema needs a new migration"

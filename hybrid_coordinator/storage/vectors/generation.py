@@ -25,6 +25,12 @@ def stored_name(collection: str, generation: int) -> str:
     return collection if generation == 1 else f"{collection}{_MARK}{generation}"
 
 
+def generation_of(name: str) -> int:
+    """The generation that a collection in the engine belongs to."""
+    _, mark, number = name.rpartition(_MARK)
+    return int(number) if mark and number.isdigit() else 1
+
+
 class GenerationIndex:
     """A ``VectorIndex`` of the collections of one generation, which ``turn_to`` chooses: those
     who hold it follow a move of the index without knowing."""
