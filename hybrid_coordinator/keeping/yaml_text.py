@@ -20,7 +20,7 @@ def with_values(text: str, values: Mapping[Place, str | None]) -> str:
             (it is an alias, say).
     """
     for place, value in values.items():
-        text = _with_value(text, place, "null" if value is None else json.dumps(value))
+        text = _with_value(text, place, "null" if value is None else json.dumps(value, ensure_ascii=False))
         if _read(text).get(place[0], {}).get(place[1]) != value:
             raise ValueError(f"{'.'.join(place)} cannot be changed by itself")
     return text
