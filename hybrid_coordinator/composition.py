@@ -24,6 +24,7 @@ from hybrid_coordinator.settings import (
     EmbeddingSettings,
     Settings,
     SettingsStore,
+    StorageSettings,
     configured_secrets,
 )
 
@@ -172,6 +173,7 @@ class Running:
     """A started coordinator, with the parts that its upkeep needs."""
 
     coordinator: Coordinator
+    database: Database
     index: VectorIndex
     files: SourceFiles
     setup: IndexSetup
@@ -285,7 +287,6 @@ async def _build(
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.insights.wiring import Looked, build_insights
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
-    from hybrid_coordinator.knowledge.collections import laid_out, load_collections
     from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
     from hybrid_coordinator.knowledge.retrieval import Retriever
     from hybrid_coordinator.learning.forgetting.wiring import build_forgetting
@@ -297,9 +298,7 @@ async def _build(
     settings = store.current()
     unpack_grammars_into(home.grammars_dir)
     interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
-    definitions = laid_out(
-        load_collections(), settings.storage.qdrant_shards, settings.storage.qdrant_replicas
-    )
+    definitions = _definitions(settings.storage)
     scrubber, bm25 = Scrubber(configured_secrets(settings)), Bm25Encoder()
     _follow(store, scrubber)
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
@@ -350,13 +349,20 @@ async def _build(
         rebuild_state=lambda: moving.rebuilder.state,
         datasets_dir=home.datasets_dir,
     )
-    running = Running(coordinator, index, moving.files, setup, moving.rebuilder)
+    running = Running(coordinator, database, index, moving.files, setup, moving.rebuilder)
     _begin(
         stack,
         *(moving.projector.run, models.run, refresher.run, running.catch_up, *learning.works),
         *(moving.rebuilder.run, retention.run, coordinator.access.audit.run),
     )
     return running
+
+
+def _definitions(storage: StorageSettings) -> Mapping[CollectionName, CollectionDefinition]:
+    """The collections, laid out over a cluster as the settings have it."""
+    from hybrid_coordinator.knowledge.collections import laid_out, load_collections
+
+    return laid_out(load_collections(), storage.qdrant_shards, storage.qdrant_replicas)
 
 
 def _begin(

@@ -261,12 +261,13 @@ class Coordinator:
         collections: Sequence[CollectionName] | None,
         limit: int,
         max_tokens: int,
+        user: str = OWNER,
     ) -> Preview:
         """What `search` lists for a question, and what of it `augment` would show an agent that
         asks it now, in ``max_tokens`` tokens. Nothing is noted: nobody was shown anything."""
         listed, found = await asyncio.gather(
-            self._retrieve(query, project, collections, limit, only_relevant=False),
-            self._retrieve(query, project, collections, _PER_COLLECTION),
+            self._retrieve(query, project, collections, limit, only_relevant=False, user=user),
+            self._retrieve(query, project, collections, _PER_COLLECTION, user=user),
         )
         shown = self.learning.shower.show(found, max_tokens)
         notices = dict.fromkeys((*listed.notices, *found.notices, *self._problems()))
@@ -283,7 +284,7 @@ class Coordinator:
         user: str,
     ) -> Retrieved:
         found = await self._retrieve(
-            query, project, collections, limit, only_relevant=only_relevant
+            query, project, collections, limit, only_relevant=only_relevant, user=user
         )
         news = self.watches.take_news(project)
         return replace(found, notices=(*found.notices, *self._problems(), *news))
@@ -296,6 +297,7 @@ class Coordinator:
         limit: int,
         *,
         only_relevant: bool = True,
+        user: str,
     ) -> Retrieved:
         await self.projector.drain(_FRESH_SECONDS)
         return await self.retriever.find(

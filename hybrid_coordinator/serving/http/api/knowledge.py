@@ -58,6 +58,7 @@ async def _search(asked: Asked) -> Preview:
         collections=None if given.collection is None else [given.collection],
         limit=_PER_COLLECTION,
         max_tokens=given.max_tokens,
+        user=asked.identity.user,
     )
 
 
