@@ -112,6 +112,7 @@ class LearningSettings(_Section):
 
     ``rank_by_outcomes`` lets outcomes order what was learned, and holds one item back in
     ``withhold_share`` of the calls, so that its worth can be told; ``seed`` makes both repeatable.
+    Without it, what is most alike comes first, and each collection gives at most its ``quota``.
     ``pattern_extraction`` has local models read interactions of high value; ``auto_finetune``
     keeps a fresh dataset of them. ``retention_days`` deletes older interactions; None keeps all.
     """

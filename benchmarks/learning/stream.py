@@ -140,13 +140,14 @@ def _shown(agent: Client, project: str) -> list[str]:
 
 
 def _empty() -> list[str]:
-    """The same prompt with nothing in the memory."""
+    """The same prompt with nothing in the memory: nothing is shown, so its success is the chance
+    that the world gives to that, and no uses are run."""
     cells = []
     for engine in ENGINES:
         with desk(engine) as made, made.agent() as agent:
             assert _shown(agent, "empty") == []
             cells += [f"{World(range(10), 0, turns=False).chance([], 0):.2f}"] * 2
-    return ["empty memory", *cells]
+    return ["nothing shown (expected, not run)", *cells]
 
 
 def _simulated(rank: Ranker | None) -> list[str]:

@@ -93,7 +93,8 @@ class Tracker:
                 return TrackedTurn(added, TurnReport.NEW)
             # Someone else has just reported it.
             known = (await self._records.known_turns([clean.turn_key])).get(clean.turn_key)
-        if not await self._records.complete(clean):
+        made_use_of = [each.item_id for each in exposures or () if each.cited]
+        if not await self._records.complete(clean, made_use_of):
             return TrackedTurn(known, TurnReport.KNOWN)
         self._wake()
         return TrackedTurn(known, TurnReport.COMPLETED)

@@ -79,13 +79,13 @@ class Desk:
     def __init__(self, records: InteractionRecords, database: Database) -> None:
         self.records = records
         self.showings = Showings(database)
-        self._tracker = Tracker(records, self.showings, lambda: None, Scrubber())
+        self.tracker = Tracker(records, self.showings, lambda: None, Scrubber())
 
     async def track(
         self, response: str = "done", *ids: str, connection: str | None = None, **more: object
     ) -> list[Exposure]:
         new = replace(interaction("ask", response), context_ids=ids, **more)
-        return await self.records.exposures(await self._tracker.track(new, connection=connection))
+        return await self.records.exposures(await self.tracker.track(new, connection=connection))
 
 
 @pytest.fixture
@@ -126,6 +126,16 @@ async def test_what_is_known_to_have_been_shown_is_all_used(desk: Desk) -> None:
         (B, True, False),
         (C, False, False),
     ]
+
+
+async def test_the_rest_of_an_answer_is_read_for_what_it_cites(desk: Desk) -> None:
+    showing = await desk.showings.add("app", None, [shown(A, 1), shown(B, 2)])
+    first = replace(interaction("ask", "First"), showing_id=showing, turn_key="t", session_id="s")
+    turn = await desk.tracker.track_turn(first)
+    await desk.tracker.track_turn(replace(first, response=f"First, by {A}"))
+    assert turn.id is not None
+    found = await desk.records.exposures(turn.id)
+    assert [(each.item_id, each.cited) for each in found] == [(A, True), (B, False)]
 
 
 async def test_a_showing_is_one_throw_of_the_dice(desk: Desk) -> None:

@@ -59,6 +59,10 @@ class _Queries:
     adopt: str
     lock_item_stats: str
     expose: str
+    uncited: str
+    take_back_credit: str
+    cite: str
+    give_credit: str
     known_turns: str
     same_elsewhere: str
     actions: str
@@ -144,10 +148,21 @@ class InteractionRecords:
         )
         return None if added is None else str(added)
 
-    async def complete(self, new: NewInteraction) -> bool:
+    async def complete(self, new: NewInteraction, cited: Sequence[str] = ()) -> bool:
         """Add to a stored turn what this report of it has more: steps, the rest of the answer,
-        that it was not broken off. False if it has nothing more, or if it is not stored."""
-        added: bool | None = await self._database.fetch_value(
+        that it was not broken off, items of those it was shown that are ``cited`` now. False if it
+        has nothing more, or if it is not stored."""
+        if not cited:  # in one round trip
+            return await self._complete(self._database, new) is not None
+        async with self._database.transaction() as session:
+            await session.execute(self._queries.lock_item_stats)
+            completed = await self._complete(session, new)
+            if completed is not None:
+                await self._cite(session, completed, parse_ids("cited", cited))
+        return completed is not None
+
+    async def _complete(self, session: Database | Session, new: NewInteraction) -> UUID | None:
+        completed: UUID | None = await session.fetch_value(
             self._queries.complete,
             new.turn_key,
             new.response,
@@ -157,7 +172,15 @@ class InteractionRecords:
             new.interrupted,
             action_rows(new.actions),
         )
-        return added is not None
+        return completed
+
+    async def _cite(self, session: Session, interaction: UUID, cited: Sequence[UUID]) -> None:
+        """Put an outcome that is there already down to what is cited, too."""
+        rows = await session.fetch(self._queries.uncited, interaction, cited)
+        if rows:
+            await session.execute(self._queries.take_back_credit, interaction)
+            await session.execute(self._queries.cite, interaction, [row["item_id"] for row in rows])
+            await session.execute(self._queries.give_credit, interaction)
 
     async def adopt(
         self, interaction_id: str, new: NewInteraction, exposures: Sequence[Exposure] = ()

@@ -286,6 +286,29 @@ async def test_who_adopts_for_a_turn_that_is_being_stored_finds_it_stored(
     assert await counts(database) == {}
 
 
+async def test_what_the_rest_of_an_answer_cites_has_its_credit(
+    records: InteractionRecords, database: Database
+) -> None:
+    turn = replace(NEW, turn_key="t", session_id="s", response="First")
+    shown = [Exposure(A, 1, cited=False), Exposure(B, 2, cited=False)]
+    stored = await records.add(turn, exposures=shown)
+    await records.set_outcome(stored, SUCCESS, 0.5, {})
+    before = await counts(database)
+
+    assert await records.complete(replace(turn, response="First, then"), [A])
+
+    assert [each.cited for each in await records.exposures(stored)] == [True, False]
+    kept = await counts(database)
+    assert kept[A] != before[A]
+    assert kept[B] == before[B]
+    await Credit(database).rebuild()
+    rebuilt = await counts(database)
+    for item, numbers in kept.items():
+        assert numbers == pytest.approx(rebuilt[item], rel=1e-9)
+    assert not await records.complete(replace(turn, response="First"), [B])
+    assert await counts(database) == rebuilt
+
+
 def arm(interactions: int, success: float) -> Arm:
     return Arm(interactions, interactions, success)
 

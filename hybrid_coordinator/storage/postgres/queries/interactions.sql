@@ -79,7 +79,7 @@ SELECT id FROM interaction;
 
 -- name: complete
 -- What a fuller report of a turn adds to the stored one: more steps, the rest of the answer, or
--- that it was not broken off after all. True if it added something.
+-- that it was not broken off after all. The id of the turn if it added something.
 WITH stored AS (
     SELECT
         id,
@@ -123,7 +123,7 @@ SET
     revision = revision + 1
 FROM fuller
 WHERE interactions.id = fuller.id
-RETURNING true;
+RETURNING interactions.id;
 
 -- name: adopt
 -- A turn that its agent tracked by itself is that interaction. It says what was asked and done in
@@ -207,6 +207,23 @@ WITH given AS (
     LEFT JOIN counted USING (item_id)
 )
 UPDATE showings SET interaction_id = $1 WHERE id = $9 AND interaction_id IS NULL;
+
+-- name: uncited
+-- Which of these items the interaction was shown and is not known to have made use of.
+SELECT item_id FROM exposures
+WHERE interaction_id = $1 AND item_id = ANY ($2::uuid[]) AND NOT cited AND NOT withheld;
+
+-- name: take_back_credit
+-- What an interaction's outcome was put down to: before it is put down to something else.
+SELECT move_credit($1, outcome, confidence, NULL, NULL)
+FROM outcomes WHERE interaction_id = $1 ORDER BY id DESC LIMIT 1;
+
+-- name: cite
+UPDATE exposures SET cited = true WHERE interaction_id = $1 AND item_id = ANY ($2::uuid[]);
+
+-- name: give_credit
+SELECT move_credit($1, NULL, NULL, outcome, confidence)
+FROM outcomes WHERE interaction_id = $1 ORDER BY id DESC LIMIT 1;
 
 -- name: known_turns
 SELECT turn_key, id FROM interactions WHERE turn_key = ANY ($1::text[])
