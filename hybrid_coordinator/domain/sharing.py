@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from hybrid_coordinator.domain.histories import Elsewhere
@@ -45,7 +45,13 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """How many entries were created, merged into ones that were here, or changed nothing, and
-    which lines were refused."""
+    which lines were refused.
+
+    ``filed_as`` are projects of the other machine with those of this one that their entries went
+    to; ``unknown`` are projects whose names nobody works under here.
+    """
 
     actions: Mapping[StoreAction, int]
     refused: tuple[Refused, ...]
+    filed_as: Mapping[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()

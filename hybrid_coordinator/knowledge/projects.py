@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+_NAME = re.compile(r"(?P<readable>.+)-[0-9a-f]{8}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,13 @@ def project_of(directory: Path) -> Project:
     root = root or resolved
     digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return Project(f"{root.name or 'root'}-{digest}", root)
+
+
+def same_directory_elsewhere(one: str, other: str) -> bool:
+    """Whether two names of projects differ in the digits of their paths alone: a directory of one
+    name on two machines, or at two places."""
+    mine, theirs = (_NAME.fullmatch(name) for name in (one, other))
+    return mine is not None and theirs is not None and mine["readable"] == theirs["readable"]
 
 
 def _is_git_root(directory: Path) -> bool:

@@ -93,10 +93,15 @@ class Machine:
                 return lines
 
     async def take_in(
-        self, lines: Sequence[str], project: str | None = None, *, dry_run: bool = False
+        self,
+        lines: Sequence[str],
+        project: str | None = None,
+        *,
+        here: str | None = None,
+        dry_run: bool = False,
     ) -> ImportReport:
         return await self.sharing.take_in(
-            list(enumerate(lines, 1)), project=project, dry_run=dry_run
+            list(enumerate(lines, 1)), project=project, here=here, dry_run=dry_run
         )
 
     async def said(self) -> set[tuple[str, ...]]:
@@ -291,6 +296,32 @@ async def test_a_scope_is_exported_and_a_project_imported_into(
         ("mine", "D"),
     }
     assert actions(await there.take_in(await here.export(), "mine")) == {UNCHANGED: 3}
+
+
+async def test_entries_of_a_directory_of_the_same_name_go_to_the_project_here(
+    here: Machine, there: Machine
+) -> None:
+    names = ["shop-0a1b2c3d", "shop-11111111", "store-0a1b2c3d", "shop", "global"]
+    for name in names:
+        new = NewKnowledge(CollectionName.ERROR_SOLUTIONS, name, "Retry", f"as in {name}", {})
+        await here.knowledge.store(new, origin=Origin.STATED)
+    own = NewKnowledge(CollectionName.ERROR_SOLUTIONS, "shop-11111111", "Own", "x", {})
+    await there.knowledge.store(own, origin=Origin.STATED)
+    lines = await here.export()
+
+    for _ in range(2):
+        report = await there.take_in(lines, here="shop-ffffffff")
+        assert report.filed_as == {"shop-0a1b2c3d": "shop-ffffffff"}
+        assert sorted(report.unknown) == ["shop", "store-0a1b2c3d"]
+
+    filed = {text: project for _, project, _, text, _ in await there.said() if text != "x"}
+    assert filed == {f"as in {name}": name for name in names} | {
+        "as in shop-0a1b2c3d": "shop-ffffffff"
+    }
+    again = await here.take_in(lines, here="shop-ffffffff")
+    assert (again.filed_as, again.unknown) == ({}, ())
+    named = await there.take_in(lines, "mine", here="shop-ffffffff")
+    assert (named.filed_as, named.unknown) == ({}, ())
 
 
 async def test_a_dry_run_stores_nothing(here: Machine, there: Machine) -> None:

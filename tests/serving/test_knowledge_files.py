@@ -56,7 +56,8 @@ def test_what_one_machine_knows_is_found_on_another(
     assert len(some.stdout.splitlines()) == 3
     assert command(home, "export", "knowledge", "--since", "2999-01-01").stdout == ""
 
-    nothing = {"created": 0, "merged": 0, "unchanged": 0, "refused": []}
+    nothing = {"created": 0, "merged": 0, "unchanged": 0, "refused": [], "filed_as": {}}
+    nothing["unknown"] = ["shop"]
     planned = brought_in(other, str(file), "--dry-run")
     assert planned == {**nothing, "created": 4, "dry_run": True}
     done = brought_in(other, str(file))
@@ -100,6 +101,27 @@ def test_bad_lines_are_told_and_the_good_ones_are_there(
         refused = command(other, "import", "knowledge", str(wrong))
         assert refused.returncode == 1
         assert problem in refused.stderr
+
+
+def test_what_was_learned_in_a_directory_of_this_name_is_found_in_it(
+    home: Path, other: Path, tmp_path: Path
+) -> None:
+    here = tmp_path / "shop"
+    here.mkdir()
+    there = "shop-0a1b2c3d"
+    store(home, "Import error", "Install it.", project=there)
+    store(home, "Another", "Wait.", project="store-0a1b2c3d")
+    file = tmp_path / "known.jsonl"
+    assert command(home, "export", "knowledge", "--output", str(file)).returncode == 0
+
+    done = command(other, "import", "knowledge", str(file), cwd=here)
+
+    assert done.returncode == 0, done.stderr
+    assert f"entries of {there} were filed under shop-" in done.stdout
+    assert "nobody works under these names here: store-0a1b2c3d" in done.stdout
+    with session(other, cwd=here) as opened:
+        found = opened.tool("search_knowledge", query="import error")["items"]
+        assert [item["title"] for item in found] == ["Import error"]
 
 
 def test_an_export_of_training_and_usage_is_no_knowledge(home: Path, tmp_path: Path) -> None:

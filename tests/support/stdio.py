@@ -160,12 +160,14 @@ def session(home: Path, *, cwd: Path | None = None, **extra: str) -> Iterator[St
         opened.close()
 
 
-def command(home: Path, *arguments: str, timeout: float = 120.0, **extra: str) -> Any:
+def command(
+    home: Path, *arguments: str, timeout: float = 120.0, cwd: Path | None = None, **extra: str
+) -> Any:
     """Run `hybrid-coordinator` and return the finished process (text mode)."""
     return subprocess.run(
         [sys.executable, "-m", "hybrid_coordinator.serving.cli", *arguments],
         env=environment(home, **extra),
-        cwd=home.parent,
+        cwd=cwd or home.parent,
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -27,7 +27,8 @@ def add_knowledge_command(sources: argparse._SubParsersAction[argparse.ArgumentP
         "knowledge",
         help="what another machine wrote with `export knowledge`",
         description="Import entries that `export knowledge` wrote. What was stated here stays as "
-        "it is said, and what was retired here stays so; the same file again changes nothing.",
+        "it is said, and what was retired here stays so; the same file again changes nothing. "
+        "Entries of a directory that has the name of this one go to the project here.",
     )
     knowledge.add_argument("file", metavar="FILE", type=Path)
     knowledge.add_argument("--project", metavar="NAME", help="import all of it into this project")
@@ -40,6 +41,8 @@ def _import_knowledge(options: argparse.Namespace) -> int:
     params: Json = {"project": options.project, "dryRun": options.dry_run}
     counts: Counter[str] = Counter(created=0, merged=0, unchanged=0)
     refused: list[Json] = []
+    filed_as: dict[str, str] = {}
+    unknown: dict[str, None] = {}
     try:
         with (
             options.file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file,
@@ -48,12 +51,23 @@ def _import_knowledge(options: argparse.Namespace) -> int:
             for report in _reports(client, file, params):
                 counts.update(report["actions"])
                 refused += report["refused"]
+                filed_as |= report["filed_as"]
+                unknown |= dict.fromkeys(report["unknown"])
     except OSError as error:
         raise InvalidArgumentError("FILE", f"{options.file}: {error.strerror}") from error
     if options.json:
-        print_json({**counts, "refused": refused, "dry_run": options.dry_run})
+        print_json(
+            {
+                **counts,
+                "refused": refused,
+                "filed_as": filed_as,
+                "unknown": list(unknown),
+                "dry_run": options.dry_run,
+            }
+        )
     else:
         _print_counts(counts, refused, dry_run=options.dry_run)
+        _print_projects(filed_as, list(unknown), dry_run=options.dry_run)
     return 1 if refused else 0
 
 
@@ -102,3 +116,14 @@ def _print_counts(counts: Counter[str], refused: list[Json], *, dry_run: bool) -
         print(f"  line {each['line']}: {printable(each['reason'])}")
     if len(refused) > _SHOWN:
         print(f"  and {len(refused) - _SHOWN} more; --json has them all")
+
+
+def _print_projects(filed_as: dict[str, str], unknown: list[str], *, dry_run: bool) -> None:
+    would = "would be" if dry_run else "were"
+    for there, here in filed_as.items():
+        print(f"entries of {printable(there)} {would} filed under {printable(here)}, its name here")
+    if unknown:
+        names = ", ".join(map(printable, unknown[:_SHOWN]))
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        print(f"nobody works under these names here: {names}{more}")
+        print("  they are found under them only; --project NAME files all under another one")

@@ -128,7 +128,7 @@ def add_control_methods(
         *keeping_methods(engines),
         *skill_methods(engines),
         *memory_methods(engines),
-        *sharing_methods(engines),
+        *sharing_methods(engines, session),
         (collections, types.RequestParams),
         (reindex, types.RequestParams),
         (unwatch, UnwatchParams),

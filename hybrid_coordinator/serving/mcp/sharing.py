@@ -9,6 +9,7 @@ import mcp_types as types
 from pydantic import Field
 
 from hybrid_coordinator.composition import Engines
+from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.sharing import Scope
 from hybrid_coordinator.serving.mcp import results
@@ -34,7 +35,9 @@ class TakeInParams(types.RequestParams):
     dry_run: bool = False
 
 
-def sharing_methods(engines: Engines) -> tuple[tuple[Handler, type[types.RequestParams]], ...]:
+def sharing_methods(
+    engines: Engines, session: Session
+) -> tuple[tuple[Handler, type[types.RequestParams]], ...]:
     """The handlers, with what they take."""
 
     async def export_knowledge(_: Context, params: ShareParams) -> Json:
@@ -47,7 +50,7 @@ def sharing_methods(engines: Engines) -> tuple[tuple[Handler, type[types.Request
     async def import_knowledge(_: Context, params: TakeInParams) -> Json:
         coordinator = await engines.get()
         report = await coordinator.import_knowledge(
-            params.lines, project=params.project, dry_run=params.dry_run
+            params.lines, project=params.project, here=session.project, dry_run=params.dry_run
         )
         return results.plain(report)
 

@@ -25,6 +25,7 @@ class _UndoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Queries:
+    is_known: str
     machine: str
     page: str
     elsewhere: str
@@ -75,6 +76,11 @@ class SharedKnowledge:
             )
             for row in rows
         ]
+
+    async def is_known(self, project: str) -> bool:
+        """Whether somebody works under this name here."""
+        known: bool = await self._database.fetch_value(self._queries.is_known, project)
+        return known
 
     async def take_in(
         self, new: NewKnowledge, provenance: Sequence[Elsewhere], *, dry_run: bool

@@ -1,5 +1,11 @@
 -- Knowledge that goes to other machines, and comes from them.
 
+-- name: is_known
+-- Whether somebody works under this name here; what other machines said does not count.
+SELECT EXISTS (SELECT FROM interactions WHERE project = $1)
+    OR EXISTS (SELECT FROM knowledge_items WHERE project = $1 AND origin <> 'import')
+    OR EXISTS (SELECT FROM source_files WHERE project = $1);
+
 -- name: machine
 SELECT id FROM machine;
 
