@@ -22,10 +22,12 @@ the new one, and the value that it makes. Asks nobody: it is on the path of ``up
 @dataclass(frozen=True, slots=True)
 class JobKind:
     """A kind of job. ``noun`` is one of what it makes, for "3 patterns wait"; ``upkeep`` says that
-    it only brings up to date what is there, which nobody need be told of who caused it."""
+    it only brings up to date what is there, which nobody need be told of who caused it; ``turn``
+    says which of many comes first, in a few words."""
 
     name: str
     noun: str
     run: Handler
     obstacle: Obstacle | None = None
     upkeep: bool = False
+    turn: str = ""

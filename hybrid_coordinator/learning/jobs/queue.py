@@ -69,4 +69,7 @@ class Jobs:
         if noun is None:
             noun, obstacle = f"{kind} job", "this version does not know them"
         many = f"1 {noun} waits" if count == 1 else f"{count} {noun}s wait"
+        turn = self._worker.turn(kind)
+        if count > 1 and turn:
+            many += f" ({turn})"
         return f"{obstacle}: {many}" if obstacle else many

@@ -69,6 +69,10 @@ class JobWorker:
         """What jobs of a kind make; None for a kind that this program does not know."""
         return self._kinds[kind].noun if kind in self._kinds else None
 
+    def turn(self, kind: str) -> str:
+        """Which of many jobs of a kind comes first; empty where there is nothing to say of it."""
+        return self._kinds[kind].turn if kind in self._kinds else ""
+
     def obstacle(self, kind: str) -> str | None:
         """Why no job of a kind could be done when it was last its turn."""
         return self._obstacles.get(kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hybrid_coordinator.domain.ask import AskRequest
@@ -29,6 +30,9 @@ _TASK, _WORK, _EVIDENCE = 3_000, 5_000, 1_000
 2,300 tokens, which a context of 4,096 holds with the rest. Of task and answer each further try
 reads less, since that may be what a small model needs."""
 _MAX_TOKENS = 900
+_FRESH = timedelta(days=1)
+_OLDER = 0.99
+_TURN = "today's first, then by value"
 _TEMPERATURE, _WARMER = 0.2, 0.2
 """Each further try is warmer: a cold model would only say the same again."""
 
@@ -46,12 +50,21 @@ def pattern_rule(settings: Callable[[], Settings]) -> OutcomeRule:
             and interaction.query.strip()
             and interaction.response.strip()
         ):
-            made |= JobChanges((JobOrder(EXTRACT, interaction.id, interaction.project),))
+            worth = _worth(interaction, value)
+            made |= JobChanges(
+                (JobOrder(EXTRACT, interaction.id, interaction.project, worth=worth),)
+            )
         if interaction.outcome is not None:  # something may rest on the outcome until now
             made |= JobChanges((JobOrder(WEIGH, interaction.id, interaction.project),))
         return made
 
     return changes
+
+
+def _worth(interaction: Interaction, value: float) -> float:
+    """Of what was done today, the newest is read first; of what is older, as an import brings by
+    the thousand, the most valuable."""
+    return 1.0 if datetime.now(UTC) - interaction.created_at < _FRESH else min(value, _OLDER)
 
 
 class PatternExtraction:
@@ -76,7 +89,7 @@ class PatternExtraction:
     def kinds(self) -> tuple[JobKind, ...]:
         """Its jobs."""
         return (
-            JobKind(EXTRACT, "pattern", self.extract, self._obstacle),
+            JobKind(EXTRACT, "pattern", self.extract, self._obstacle, turn=_TURN),
             JobKind(WEIGH, "recount", self.weigh, upkeep=True),
         )
 

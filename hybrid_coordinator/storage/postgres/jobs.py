@@ -161,6 +161,7 @@ def change_rows(changes: JobChanges) -> tuple[list[dict[str, str]], list[dict[st
             "subject": new.subject,
             "project": new.project,
             "payload": dict(new.payload),
+            "worth": new.worth,
         }
         for new in ordered.values()
     ]

@@ -691,9 +691,11 @@ CREATE TABLE jobs (
     tried_at   timestamptz,
     rest       double precision NOT NULL DEFAULT 0 CHECK (rest >= 0),
     created_at timestamptz NOT NULL DEFAULT now(),
+    -- What is worth more is done first.
+    worth      double precision NOT NULL DEFAULT 1,
     UNIQUE (kind, subject)
 );
-CREATE INDEX jobs_turn ON jobs (tries, id DESC) WHERE NOT parked;
+CREATE INDEX jobs_turn ON jobs (tries, worth DESC, id DESC) WHERE NOT parked;
 
 CREATE VIEW job_states AS
 SELECT
@@ -717,9 +719,10 @@ CREATE FUNCTION job_is_due(tried_at timestamptz, rest double precision) RETURNS 
 LANGUAGE sql STABLE
 RETURN tried_at IS NULL OR now() < tried_at OR now() >= tried_at + make_interval(secs => rest);
 
--- Take the next job of these kinds, with its lock, which the session keeps. At most one row. The
--- newest comes first, so that what was just done need not wait for a thousand imported things. A
--- try is counted when it begins: a job that takes its process down is given up in the end too.
+-- Take the next job of these kinds, with its lock, which the session keeps. At most one row. What
+-- is worth most comes first, then the newest, so that what was just done need not wait for a
+-- thousand imported things. A try is counted when it begins: a job that takes its process down is
+-- given up in the end too.
 CREATE FUNCTION claim_job(kinds text[]) RETURNS SETOF jobs
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -728,7 +731,7 @@ BEGIN
     FOR candidate IN
         SELECT id FROM jobs
         WHERE kind = ANY (kinds) AND NOT parked AND job_is_due(tried_at, rest)
-        ORDER BY tries, id DESC
+        ORDER BY tries, worth DESC, id DESC
     LOOP
         CONTINUE WHEN NOT pg_try_advisory_lock(1785684595, candidate);
         -- It may have been done since it was listed: this statement sees what is there now.
@@ -754,15 +757,16 @@ BEGIN
     DELETE FROM jobs
     USING jsonb_to_recordset(withdrawn) AS given (kind text, subject text)
     WHERE jobs.kind = given.kind AND jobs.subject = given.subject;
-    INSERT INTO jobs (kind, subject, project, payload)
-    SELECT kind, subject, project, payload
+    INSERT INTO jobs (kind, subject, project, payload, worth)
+    SELECT kind, subject, project, payload, worth
     FROM jsonb_to_recordset(ordered) AS given (
-        kind text, subject text, project text, payload jsonb
+        kind text, subject text, project text, payload jsonb, worth double precision
     )
     ON CONFLICT (kind, subject) DO UPDATE
     SET
         project = excluded.project,
         payload = excluded.payload,
+        worth = excluded.worth,
         parked = false,
         tries = 0,
         reason = '',

@@ -183,7 +183,8 @@ async def test_a_job_with_an_obstacle_waits_without_a_try_until_it_is_gone(bench
         return obstacles[0]
 
     bench.steps = [well]
-    worker = bench.worker(JobKind("extract", "pattern", bench.handle, obstacle))
+    kind = JobKind("extract", "pattern", bench.handle, obstacle, turn="best first")
+    worker = bench.worker(kind)
     queue = Jobs(bench.records, worker)
     await bench.order("a", "b", "c")
     async with at_work(worker):
@@ -191,7 +192,7 @@ async def test_a_job_with_an_obstacle_waits_without_a_try_until_it_is_gone(bench
             while looks < 5:
                 await asyncio.sleep(0.005)
         counts = await queue.counts()
-        assert counts.words == "no local model answers: 3 patterns wait"
+        assert counts.words == "no local model answers: 3 patterns wait (best first)"
         assert (counts.waiting, counts.parked) == (3, 0)
         assert [job.tries for job in await queue.all()] == [0, 0, 0]
         assert bench.done == []

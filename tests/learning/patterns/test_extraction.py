@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -228,6 +230,23 @@ async def test_what_an_outcome_orders(
     assert [order.kind for order in changes.ordered] == ordered
     assert {order.subject for order in changes.ordered} <= {added}
     assert changes.withdrawn == (((EXTRACT, added),) if withdrawn else ())
+
+
+@pytest.mark.parametrize(
+    ("age", "value", "worth"),
+    [
+        (timedelta(minutes=1), 0.75, 1.0),
+        (timedelta(days=30), 0.75, 0.75),
+        (timedelta(days=30), 1.0, 0.99),
+    ],
+)
+async def test_todays_work_is_read_first_and_what_is_older_by_its_value(
+    desk: Desk, age: timedelta, value: float, worth: float
+) -> None:
+    new = replace(interaction(TASK, WORK), created_at=datetime.now(UTC) - age)
+    row = await desk.interactions.get(await desk.interactions.add(new))
+    (order,) = pattern_rule(Settings)(row, Outcome(OutcomeKind.SUCCESS), value).ordered
+    assert order.worth == worth
 
 
 async def test_an_answer_without_words_orders_nothing(desk: Desk) -> None:

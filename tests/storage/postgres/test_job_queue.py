@@ -62,6 +62,19 @@ async def test_the_newest_job_is_taken_first_with_what_it_was_given(queue: JobRe
     assert await listed(queue) == [("b", "waiting", 1, ""), ("c", "waiting", 0, "")]
 
 
+async def test_what_is_worth_more_is_taken_first(queue: JobRecords) -> None:
+    for subject, worth in (("middle", 0.8), ("best", 0.9), ("least", 0.7), ("least", 0.71)):
+        await queue.order(JobChanges((JobOrder(KIND, subject, "app", worth=worth),)))
+    await queue.order(order("fresh"))
+    taken = []
+    for _ in range(4):
+        async with queue.taken([KIND]) as found:
+            assert found is not None
+            taken.append(found[0].subject)
+            await queue.finish(found[0])
+    assert taken == ["fresh", "best", "middle", "least"]
+
+
 async def test_what_was_ordered_once_and_again_is_one_job(queue: JobRecords) -> None:
     await queue.order(order("a", n=1))
     await queue.order(order("a", n=2))
