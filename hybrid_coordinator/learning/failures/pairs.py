@@ -87,8 +87,11 @@ def _met(steps: Sequence[Step]) -> list[Failure]:
 
 def _pass(open_: list[_Open], run: Run, place: int) -> list[Failure]:
     """Close what the run covers; returns what was changed to solve it, and drops what was not."""
-    covered = [each for each in open_ if run.covers(each.run)]
-    open_[:] = [each for each in open_ if each not in covered]
+    covered: list[_Open] = []
+    left: list[_Open] = []
+    for each in open_:
+        (covered if run.covers(each.run) else left).append(each)
+    open_[:] = left
     solved = []
     for each in covered:
         changed = each.since if each.fix is None else each.fix

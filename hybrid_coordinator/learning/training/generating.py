@@ -32,8 +32,9 @@ from hybrid_coordinator.learning.training.filters import (
     usable,
 )
 from hybrid_coordinator.learning.training.minhash import NearDuplicates, Signature, signature
+from hybrid_coordinator.learning.training.numbers import Numbers
 from hybrid_coordinator.learning.training.pairs import FailedAnswers
-from hybrid_coordinator.learning.training.splits import MOST_OF_A_TASK, Splits
+from hybrid_coordinator.learning.training.splits import MOST_OF_A_TASK, Splits, group_key
 from hybrid_coordinator.routing.checking.checks import CUT_AT_LIMIT
 from hybrid_coordinator.storage.postgres.bookkeeping import Datasets
 from hybrid_coordinator.storage.postgres.training import TrainingExport, TrainingRecords
@@ -180,8 +181,8 @@ class _Export:
         self._scrubber = scrubber
         self._max_examples = max_examples
         self._splits = Splits()
-        self._of_task: Counter[bytes] = Counter()
-        self._seen: set[bytes] = set()
+        self._of_task = Numbers()  # how many examples
+        self._seen = Numbers()
         self._kept = NearDuplicates()
 
     def remember(self, places: Sequence[tuple[Place, str | None]]) -> None:
@@ -231,14 +232,17 @@ class _Export:
             raise _DroppedError(reason)
         rejected = None if failed is None else self._rejected(clean.answer, failed)
         example = Example(clean.query, clean.answer, None if rejected is None else rejected.answer)
-        looks = self._looks_of_new(example)
+        key, looks = self._looks_of_new(example)
         place = self._place(clean)
-        if self._of_task[place.task_group] == MOST_OF_A_TASK:
+        task = group_key(place.task_group)
+        alike = self._of_task.get(task)
+        if alike == MOST_OF_A_TASK:
             raise _DroppedError("task_over_represented")
         if self._max_examples is not None and self.counts.total() >= self._max_examples:
             raise _DroppedError("over_max_examples")
+        self._seen.put(key, 1)
         self._kept.add(looks)
-        self._of_task[place.task_group] += 1
+        self._of_task.put(task, alike + 1)
         if row.split is None:
             self._splits.remember(place, row.session_id)
         self._write(row, rejected, example, place)
@@ -272,17 +276,16 @@ class _Export:
                 return each
         raise _DroppedError("same_answer")
 
-    def _looks_of_new(self, example: Example) -> Signature:
-        """The signature of an example that no earlier one is like."""
-        key = example_key(example)[:_KEY_BYTES]
+    def _looks_of_new(self, example: Example) -> tuple[int, Signature]:
+        """The key and the signature of an example that no earlier one is like."""
+        key = int.from_bytes(example_key(example)[:_KEY_BYTES])
         if key in self._seen:
             raise _DroppedError("duplicate")
-        self._seen.add(key)
         looks = signature(*example.texts())
         near, _ = self._kept.near(looks)
         if len(near):
             raise _DroppedError("near_duplicate")
-        return looks
+        return key, looks
 
     def _place(self, row: Candidate) -> Place:
         if row.split is not None and row.task_group is not None:

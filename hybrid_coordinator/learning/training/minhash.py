@@ -39,12 +39,12 @@ _WORD_OR_SIGN = re.compile(rf"[{_NO_SPACES}]|[^\W{_NO_SPACES}]+")
 _DRAW = np.random.Generator(np.random.PCG64(20_261_121))
 # Fixed for all time: signatures are kept in the record. x -> a * x + b permutes 32-bit words for
 # an odd a.
-_FACTORS = _DRAW.integers(1, 1 << 32, (PERMUTATIONS, 1), dtype=np.uint32) | np.uint32(1)
-_SHIFTS = _DRAW.integers(0, 1 << 32, (PERMUTATIONS, 1), dtype=np.uint32)
+_FACTORS = _DRAW.integers(1, 1 << 32, PERMUTATIONS, dtype=np.uint32) | np.uint32(1)
+_SHIFTS = _DRAW.integers(0, 1 << 32, PERMUTATIONS, dtype=np.uint32)
 _BYTE_FACTOR = np.uint32(0x9E3779B1)
-_BASE, _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
+_BASE, _MIX = 0x9E3779B97F4A7C15, np.uint64(0xBF58476D1CE4E5B9)
+_POWERS = np.array([pow(_BASE, power, 1 << 64) for power in range(SHINGLE)], dtype=np.uint64)
 _BAND_FACTORS = _DRAW.integers(1, 1 << 63, (_BANDS, _ROWS), dtype=np.uint64) | np.uint64(1)
-_BAND_NUMBERS = np.arange(_BANDS)
 _CHUNK = 4096
 """Shingles hashed at a time, which bounds the memory of a long text's signature."""
 
@@ -53,13 +53,11 @@ def shingles(text: str) -> NDArray[np.uint32]:
     """32-bit hashes of the text's shingles. Case, width and spacing do not matter."""
     words = _words(text) or [b""]
     hashes = np.fromiter(map(zlib.crc32, words), np.uint64, len(words))
-    width = min(SHINGLE, len(hashes))
-    count = len(hashes) - width + 1
-    joined = np.zeros(count, dtype=np.uint64)
-    for place in range(width):
-        joined = joined * _BASE + hashes[place : place + count]
-    joined = (joined ^ (joined >> np.uint64(31))) * _MIX
-    return (joined >> np.uint64(32)).astype(np.uint32)
+    joined = np.convolve(hashes, _POWERS[: min(SHINGLE, len(hashes))], "valid")
+    joined ^= joined >> np.uint64(31)
+    joined *= _MIX
+    joined >>= np.uint64(32)
+    return joined.astype(np.uint32)
 
 
 def _words(text: str) -> list[bytes]:
@@ -84,11 +82,11 @@ def signature(*texts: str) -> Signature:
 def _least(text: str) -> NDArray[np.uint32]:
     """The least hash of the text's shingles in each permutation."""
     hashes = shingles(text)
-    least = np.full(PERMUTATIONS, np.iinfo(np.uint32).max, dtype=np.uint32)
+    least: NDArray[np.uint32] = _SHIFTS + hashes[0] * _FACTORS
     for start in range(0, len(hashes), _CHUNK):
-        permuted = hashes[start : start + _CHUNK] * _FACTORS
+        permuted = hashes[start : start + _CHUNK, np.newaxis] * _FACTORS
         permuted += _SHIFTS
-        np.minimum(least, permuted.min(axis=1), out=least)
+        np.minimum(least, permuted.min(axis=0), out=least)
     return least
 
 
@@ -99,11 +97,12 @@ def similarity(a: Signature, b: Signature) -> float:
 
 
 class NearDuplicates:
-    """An index of signatures, numbered as they come: about 200 bytes each."""
+    """An index of signatures, numbered as they come: 208 to 272 bytes each."""
 
     def __init__(self) -> None:
         self._size = 0
         self._signatures: NDArray[np.uint8]
+        self._asked: tuple[bytes, list[int]]
         self._make_room(256)
 
     def __len__(self) -> int:
@@ -113,64 +112,74 @@ class NearDuplicates:
         """Take a signature in; returns its number, from 0 on."""
         if self._size == len(self._signatures):
             self._make_room(2 * self._size)
-        self._link(self._size, given)
+        number = self._size
+        self._signatures[number] = given
+        latest, before, link = self._latest, self._before, number * _BANDS
+        for slot in self._slots(given):
+            before[link] = latest[slot]
+            latest[slot] = number
+            link += 1
         self._size += 1
-        return self._size - 1
+        return number
 
     def near(self, given: Signature) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """The numbers of the near-duplicates, in order, and their similarities."""
-        found = self._sharing_a_band(given)
-        similarities = (self._signatures[found] == given).mean(axis=1)
+        walked = self._sharing_a_band(given)
+        found = np.fromiter(sorted(walked), np.int32, len(walked))
+        similarities = (self._signatures[found] == given).sum(axis=1) / PERMUTATIONS
         near = similarities >= NEAR
         return found[near], similarities[near]
 
-    def _sharing_a_band(self, given: Signature) -> NDArray[np.int32]:
-        numbers, bands = self._latest[_BAND_NUMBERS, self._buckets(given)], _BAND_NUMBERS
-        walked = []
-        for _ in range(_LONGEST_WALK):
-            going = numbers >= 0
-            numbers, bands = numbers[going], bands[going]
-            if not len(numbers):
-                break
-            walked.append(numbers)
-            numbers = self._before[numbers, bands]
-        return np.unique(np.concatenate(walked)) if walked else numbers
+    def _sharing_a_band(self, given: Signature) -> set[int]:
+        latest, before = self._latest, self._before
+        found: set[int] = set()
+        for band, slot in enumerate(self._slots(given)):
+            number = latest[slot]
+            for _ in range(_LONGEST_WALK):
+                if number < 0:
+                    break
+                found.add(number)
+                number = before[number * _BANDS + band]
+        return found
 
-    def _buckets(self, given: Signature) -> NDArray[np.uint64]:
-        bands = given.reshape(_BANDS, _ROWS) * _BAND_FACTORS
-        return self._spread(bands.sum(axis=1, dtype=np.uint64))
-
-    def _link(self, number: int, given: Signature) -> None:
-        self._signatures[number] = given
-        buckets = self._buckets(given)
-        self._before[number] = self._latest[_BAND_NUMBERS, buckets]
-        self._latest[_BAND_NUMBERS, buckets] = number
+    def _slots(self, given: Signature) -> list[int]:
+        """Where the latest text of its bucket stands, for each band."""
+        key = given.tobytes()
+        if key != self._asked[0]:  # what is added was looked for just before
+            sums = (given.reshape(_BANDS, _ROWS) * _BAND_FACTORS).sum(axis=1, dtype=np.uint64)
+            first = np.arange(_BANDS, dtype=np.uint64) * np.uint64(self._capacity)
+            self._asked = key, (first + self._spread(sums)).tolist()
+        return self._asked[1]
 
     def _make_room(self, capacity: int) -> None:
         """For ``capacity`` texts, those that are there among them."""
         known = self._signatures[: self._size] if self._size else None
+        self._capacity = capacity
+        self._asked = b"", []
         self._signatures = np.empty((capacity, PERMUTATIONS), dtype=np.uint8)
         # The latest text of each bucket of a band, and for each text and band the one before it.
-        self._latest = np.full((_BANDS, capacity), -1, dtype=np.int32)
-        self._before = np.empty((capacity, _BANDS), dtype=np.int32)
+        heads = np.full((_BANDS, capacity), -1, dtype=np.int32)
+        links = np.empty((capacity, _BANDS), dtype=np.int32)
         if known is not None:
             self._signatures[: self._size] = known
             for band in range(_BANDS):
-                self._link_all(band)
+                self._link_all(band, heads[band], links[:, band])
+        # Walked one by one, for which views are several times as fast as arrays.
+        self._latest, self._before = heads.reshape(-1).data, links.reshape(-1).data
 
-    def _link_all(self, band: int) -> None:
-        """As ``_link`` for every text that is there, one after the other."""
+    def _link_all(self, band: int, heads: NDArray[np.int32], links: NDArray[np.int32]) -> None:
+        """As ``add`` does for every text that is there, one after the other."""
         rows = slice(band * _ROWS, (band + 1) * _ROWS)
         values = self._signatures[: self._size, rows] * _BAND_FACTORS[band]
         buckets = self._spread(values.sum(axis=1, dtype=np.uint64))
         order = np.argsort(buckets, kind="stable")
         ordered = buckets[order]
         follows = np.concatenate([[False], ordered[1:] == ordered[:-1]])
-        self._before[order, band] = np.where(follows, np.roll(order, 1), -1)
+        links[order] = np.where(follows, np.roll(order, 1), -1)
         last = np.concatenate([ordered[1:] != ordered[:-1], [True]])
-        self._latest[band, ordered[last]] = order[last]
+        heads[ordered[last]] = order[last]
 
     def _spread(self, sums: NDArray[np.uint64]) -> NDArray[np.uint64]:
         mixed: NDArray[np.uint64] = sums * _MIX >> np.uint64(32)
-        mixed %= np.uint64(self._latest.shape[1])
+        mixed %= np.uint64(self._capacity)
         return mixed

@@ -16,11 +16,17 @@ import numpy as np
 from hybrid_coordinator.domain.training import SPLITS, Place
 from hybrid_coordinator.learning.training.examples import split_of, task_key
 from hybrid_coordinator.learning.training.minhash import NearDuplicates, signature
+from hybrid_coordinator.learning.training.numbers import Numbers, key_of
 
 MOST_OF_A_TASK: Final = 16
 """Near-duplicates of one task in a dataset: what recurs every day must not be all it teaches."""
 
 _GROUP_BYTES = 16
+
+
+def group_key(task_group: bytes) -> int:
+    """What a group is known by among others: a part of its key, which is a hash."""
+    return int.from_bytes(task_group[:8])
 
 
 class Splits:
@@ -29,24 +35,26 @@ class Splits:
     def __init__(self) -> None:
         self._tasks = NearDuplicates()
         self._group_of = array("i")  # by the number of the task
-        self._groups: dict[bytes, int] = {}  # their keys, numbered as they came
-        self._keys: list[bytes] = []
+        self._groups = Numbers()  # by their keys, numbered as they came
+        self._keys = bytearray()
         self._split_of = array("b")  # by the number of the group: its tasks are all of one split
-        self._sessions: dict[str, int] = {}
+        self._sessions = Numbers()  # their splits
         self._has_train = False
 
     def remember(self, place: Place, session: str | None) -> None:
         """Take in a place that was given before."""
         split = SPLITS.index(place.split)
-        if place.task_group not in self._groups:
-            self._groups[place.task_group] = len(self._keys)
-            self._keys.append(place.task_group)
+        group = self._groups.get(key := group_key(place.task_group), -1)
+        if group < 0:
+            group = len(self._split_of)
+            self._groups.put(key, group)
+            self._keys += place.task_group
             self._split_of.append(split)
         self._tasks.add(np.frombuffer(place.signature, dtype=np.uint8))
-        self._group_of.append(self._groups[place.task_group])
+        self._group_of.append(group)
         self._has_train |= split == 0
-        if session is not None:
-            self._sessions.setdefault(session, split)
+        if session is not None and (key := key_of(session)) not in self._sessions:
+            self._sessions.put(key, split)
 
     def place(self, task: str, session: str | None) -> Place | None:
         """Where a new example of this task goes; None if it would join two splits. It has no
@@ -55,15 +63,16 @@ class Splits:
         near, similarities = self._tasks.near(mark)
         groups = [self._group_of[number] for number in near.tolist()]
         splits = {self._split_of[group] for group in groups}
-        if session is not None and session in self._sessions:
-            splits.add(self._sessions[session])
+        if session is not None and (split := self._sessions.get(key_of(session), -1)) >= 0:
+            splits.add(split)
         if len(splits) > 1:
             return None
         key = group = task_key(task)[:_GROUP_BYTES]
         if groups:
-            group = self._keys[groups[int(similarities.argmax())]]
-        split = SPLITS[splits.pop()] if splits else self._fresh(key)
-        return Place(split, group, mark.tobytes())
+            start = groups[int(similarities.argmax())] * _GROUP_BYTES
+            group = bytes(self._keys[start : start + _GROUP_BYTES])
+        name = SPLITS[splits.pop()] if splits else self._fresh(key)
+        return Place(name, group, mark.tobytes())
 
     def _fresh(self, key: bytes) -> str:
         """The split of a new group. The first one goes into training, without which the others are

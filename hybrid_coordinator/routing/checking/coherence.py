@@ -147,7 +147,8 @@ def _tail_loops(text: str) -> bool:
     """Whether the end of the text is one short piece over and over. Rules and filler lines
     (``-----``) are one sign or two, and no loop."""
     tail = text.rstrip()[-_TAIL:]
-    if len(tail) < _TAIL:
+    # What comes again after a period has its beginning again there, as hardly any tail has.
+    if len(tail) < _TAIL or tail.find(tail[:-_LONGEST_PERIOD], 1) < 0:
         return False
     return any(
         tail[period:] == tail[:-period] and len(set(tail)) > 2

@@ -76,6 +76,24 @@ async def test_two_runs_give_the_same_bytes_and_new_rows_move_no_old_one(
         assert grown.paths[split].read_bytes().startswith(path.read_bytes())
 
 
+async def test_what_was_left_out_of_its_split_makes_no_duplicate_of_the_next(
+    training_data: TrainingData, database: Database, tmp_path: Path
+) -> None:
+    testing = next(f"task {n}" for n in range(99) if split_of(task_key(f"task {n}")) == "test")
+    answer = " ".join(f"word{n}" for n in range(60))
+    rows = [
+        Row("opening", "yes"),
+        Row(testing, "one", session="s"),
+        Row("opening", answer, session="s"),  # of a training task, in a session of the test split
+        Row("opening", answer),
+        Row("opening", answer),
+    ]
+    ids = await fill(database, rows)
+    report = await training_data.generate("openai", min_value=0.7, output_dir=tmp_path)
+    assert [each["interaction_id"] for each in provenance(report)] == [ids[0], ids[1], ids[3]]
+    assert report.dropped == {"duplicate": 1, "bridges_splits": 1}
+
+
 async def test_max_examples_keeps_the_oldest_and_counts_the_rest(
     training_data: TrainingData, database: Database, tmp_path: Path
 ) -> None:

@@ -69,6 +69,27 @@ def test_no_group_is_in_two_splits_in_any_order(seed: int) -> None:
             assert here.split == there.split or not alike(a, b)
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32))
+def test_what_stands_alone_is_in_the_same_split_in_five_orders(seed: int) -> None:
+    tasks = tasks_of(seed)
+    source = random.Random(f"{seed} alone")  # or the words would be those of the tasks
+    alone: list[Task] = [(" ".join(source.sample(WORDS, 60)), None) for _ in range(12)]
+    found: dict[Task, set[str]] = {task: set() for task in alone}
+    for _ in range(5):
+        order = source.sample([*tasks, *alone], len(tasks) + len(alone))
+        placed = place_all(Splits(), order)
+        groups: dict[bytes, set[str]] = {}
+        for task, place in placed.items():
+            groups.setdefault(place.task_group, set()).add(place.split)
+            if task in found and task != order[0]:  # the first is in training in any case
+                found[task].add(place.split)
+        assert all(len(splits) == 1 for splits in groups.values())
+        assert found.keys() <= placed.keys()
+    for (task, _), splits in found.items():
+        assert splits == {split_of(task_key(task))}
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 48))
 def test_what_was_placed_stays_whatever_comes_after_it_and_in_whatever_order(
@@ -93,13 +114,14 @@ def test_what_joins_two_splits_is_left_out() -> None:
     splits = Splits()
     words = [f"word{number}" for number in range(40)]
     left, middle, right = (" ".join(words[start : start + 32]) for start in (0, 4, 8))
-    splits.remember(Place("train", b"a", splits.place(left, None).signature), "monday")
-    splits.remember(Place("test", b"b", splits.place(right, None).signature), "tuesday")
+    one, other = b"a" * 16, b"b" * 16
+    splits.remember(Place("train", one, splits.place(left, None).signature), "monday")
+    splits.remember(Place("test", other, splits.place(right, None).signature), "tuesday")
     assert splits.place(middle, None) is None
     assert splits.place("something else", "monday").split == "train"
     assert splits.place("something else", "tuesday").split == "test"
     assert splits.place(right, "monday") is None
-    assert splits.place(left, "monday").task_group == b"a"
+    assert splits.place(left, "monday").task_group == one
 
 
 def test_the_first_group_is_in_training_and_others_where_their_hash_leads() -> None:
