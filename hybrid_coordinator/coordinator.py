@@ -87,7 +87,8 @@ _PAGE_CHARACTERS = 4_000_000
 @dataclass(frozen=True, slots=True)
 class Session:
     """One connection: its id, who it is, the project that it names, and what its reader should
-    know. Of an agent on this machine also where it works, and the root of the project there."""
+    know. Of an agent on this machine also where it works, and the root of the project there; of
+    another the address that it comes from (``place``)."""
 
     id: str
     named: str | None
@@ -95,6 +96,7 @@ class Session:
     root: Path | None = None
     notices: tuple[str, ...] = ()
     identity: Identity = LOCAL
+    place: str = "this machine"
 
     @classmethod
     def at(cls, session_id: str, directory: Path, notices: tuple[str, ...] = ()) -> Session:
@@ -419,7 +421,10 @@ class Coordinator:
             return  # the owner, to whom all of it belongs
         hidden = await self.access.tokens.hidden(ids, identity)
         if hidden:
-            raise NotFoundError(f"there is no interaction or entry {hidden[0]}")
+            # In the words for one that is not there: whether it is shall not be told.
+            raise NotFoundError(
+                f"there is no interaction {hidden[0]}; use an id that track_interaction returned"
+            )
 
     async def update_outcome(
         self, interaction_id: str, outcome: Outcome, identity: Identity = LOCAL

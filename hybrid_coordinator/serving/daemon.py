@@ -76,7 +76,8 @@ def _log_to(home: Home) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         handlers=[handler],
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("httpx", "uvicorn", "mcp"):  # they tell of every request or session
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,11 @@ class Process:
         over_http = self._http.connections if self._http else 0
         return len(self._connections) + over_http
 
+    @property
+    def urls(self) -> list[str]:
+        """Where HTTP is served."""
+        return self._http.urls if self._http else []
+
     def stop(self) -> None:
         """Begin to leave; what is running is finished or cut within seconds."""
         self._stopping.set()
@@ -130,7 +135,7 @@ class Process:
             return
         directory = Path(caller.directory) if caller.directory else Path.home()
         session = Session.at(uuid.uuid4().hex, directory, notices=_skew(caller.version))
-        server = build_server(self._engines, session)
+        server = build_server(self._engines, lambda _: session)
         add_control_methods(server, self, self._engines, session)
         await serve_mcp(server, first, reader, writer)
 

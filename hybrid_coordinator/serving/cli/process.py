@@ -179,6 +179,9 @@ def _status(options: argparse.Namespace) -> int:
         print(f"running, version {state['version']}, engines {state['engines']}")
         print(f"  home         {state['home']}")
         print(f"  socket       {state['socket']}")
+        urls = state["http"]
+        if isinstance(urls, list) and urls:
+            print(f"  http         {', '.join(urls)}")
         print(f"  connections  {state['connections']}")
         print(f"  settings     {state['settings']}")
         captured = state["capture"]

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from hybrid_coordinator.serving.http import dashboard, health
+from hybrid_coordinator.serving.http import dashboard, health, login
+from hybrid_coordinator.serving.http.agents import Agents
 from hybrid_coordinator.serving.http.api import (
     datasets,
     figures,
@@ -23,6 +24,7 @@ from hybrid_coordinator.serving.http.site import Site
 
 _AREAS = (
     health.routes,
+    login.routes,
     figures.routes,
     learning.routes,
     knowledge.routes,
@@ -36,8 +38,10 @@ _AREAS = (
 
 def build_app(site: Site) -> ASGIApp:
     """What a listener serves."""
+    agents = Agents(site)
     app = Starlette(
-        routes=[route for area in _AREAS for route in area()],
+        routes=[agents.route, *(route for area in _AREAS for route in area())],
+        lifespan=agents.lifespan,
         exception_handlers={HTTPException: _no_such_route, Exception: _fault},
     )
     app.state.site = site

@@ -46,6 +46,11 @@ class Listeners:
         """How many clients are connected now."""
         return sum(len(each.server.server_state.connections) for each in self._open)
 
+    @property
+    def urls(self) -> list[str]:
+        """Where it is listened."""
+        return [each.url for each in self._open]
+
     async def open(self, host: str, port: int) -> str:
         """Listen at an address; its URL. See `_bound` for what is raised."""
         async with self._turn:
@@ -66,7 +71,7 @@ class Listeners:
         self._open.clear()
 
     def _of_this_machine(self) -> _Listener | None:
-        return next((each for each in self._open if each.trusted), None)
+        return next((each for each in self._open if each.loopback), None)
 
     def _free(self) -> socket.socket:
         try:
@@ -76,10 +81,8 @@ class Listeners:
 
     async def _listen(self, bound: socket.socket) -> _Listener:
         host, port = bound.getsockname()[:2]
-        trusted = (
-            ipaddress.ip_address(host).is_loopback
-            and not self._settings.current().serving.require_token
-        )
+        loopback = ipaddress.ip_address(host).is_loopback
+        trusted = loopback and not self._settings.current().serving.require_token
         app = build_app(Site(self._engines, self._settings, self._limits, trusted))
         proxies = () if trusted else self._settings.current().serving.trusted_proxies
         config = ListenerConfig(
@@ -101,7 +104,7 @@ class Listeners:
         task = asyncio.create_task(server.serve([bound]))
         await server.up.wait()
         shown = f"[{host}]" if ":" in host else host
-        listener = _Listener(f"http://{shown}:{port}/", trusted, server, task)
+        listener = _Listener(f"http://{shown}:{port}/", loopback, server, task)
         self._open.append(listener)
         _log.info("listening at %s", listener.url)
         return listener
@@ -110,7 +113,7 @@ class Listeners:
 @dataclass(frozen=True)
 class _Listener:
     url: str
-    trusted: bool
+    loopback: bool
     server: _Server
     task: asyncio.Task[None]
 

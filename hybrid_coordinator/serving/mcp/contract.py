@@ -12,6 +12,7 @@ from typing import Any
 
 import mcp_types as types
 
+from hybrid_coordinator.domain.access import Scope
 from hybrid_coordinator.serving.mcp import arguments as args
 
 Json = dict[str, Any]
@@ -30,7 +31,8 @@ class ToolContract:
     """One tool as clients see it.
 
     ``result`` maps fields of its result to JSON types. ``unlisted`` are further ones that the
-    output schema leaves out to stay short; docs/tools.md has them.
+    output schema leaves out to stay short; docs/tools.md has them. ``server_files``: it reads or
+    writes paths of the coordinator's machine.
     """
 
     name: str
@@ -41,6 +43,14 @@ class ToolContract:
     read_only: bool = False
     destructive: bool = False
     always_load: bool = False
+    server_files: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        """What a token needs for it."""
+        if self.server_files:
+            return Scope.ADMIN
+        return Scope.READ if self.read_only else Scope.WRITE
 
     def as_tool(self) -> types.Tool:
         """The wire form."""
@@ -181,6 +191,7 @@ TOOLS: Mapping[str, ToolContract] = {
             "On request: fine-tuning files from successes.",
             args.GenerateTrainingData,
             {"paths": "object", "counts": "object", "dropped": "object", "sha256": "string"},
+            server_files=True,
         ),
         ToolContract(
             "search_knowledge",
@@ -208,6 +219,7 @@ TOOLS: Mapping[str, ToolContract] = {
                 "seconds": "number",
             },
             unlisted={"removed": "integer", "notices": "array"},
+            server_files=True,
         ),
     )
 }

@@ -36,6 +36,9 @@ class Owner(Dashboards, Protocol):
     @property
     def connections(self) -> int: ...
 
+    @property
+    def urls(self) -> list[str]: ...
+
     def stop(self) -> None: ...
 
 
@@ -67,6 +70,7 @@ def add_control_methods(
             "version": __version__,
             "project": session.project,
             "connections": owner.connections,
+            "http": owner.urls,
             "engines": engines.state(),
             "settings": engines.settings_notice() or "as in the file",
             "rebuild": _rebuild(engines),

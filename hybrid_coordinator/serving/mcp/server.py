@@ -1,4 +1,4 @@
-"""The MCP server of one connection: the tool contract bound to a session."""
+"""The MCP server: the tool contract, bound to the session that a request is of."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mcp.shared.exceptions import MCPError
 from hybrid_coordinator import __version__
 from hybrid_coordinator.coordinator import Coordinator, Session
 from hybrid_coordinator.errors import HybridError
+from hybrid_coordinator.serving.mcp.admission import admit
 from hybrid_coordinator.serving.mcp.contract import INSTRUCTIONS, TOOLS
 from hybrid_coordinator.serving.mcp.prompts import prompt, prompt_list
 from hybrid_coordinator.serving.mcp.tools import HANDLERS
@@ -45,13 +46,18 @@ class CoordinatorSource(Protocol):
 TOOL_LIST = types.ListToolsResult(tools=[tool.as_tool() for tool in TOOLS.values()])
 
 
-def build_server(source: CoordinatorSource, session: Session) -> Server[Any]:
-    """An MCP server for one connection. The handshake and the list need no engine."""
+def build_server(
+    source: CoordinatorSource, session_of: Callable[[Context], Session]
+) -> Server[Any]:
+    """An MCP server; ``session_of`` tells whose a request is. The handshake and the list need no
+    engine."""
 
     async def list_tools(
-        _: Context, __: types.PaginatedRequestParams | None
+        context: Context, _: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        return TOOL_LIST
+        has = session_of(context).identity.scope
+        allowed = [tool for tool in TOOL_LIST.tools if has.includes(TOOLS[tool.name].scope)]
+        return types.ListToolsResult(tools=allowed)
 
     async def call_tool(
         context: Context, call: types.CallToolRequestParams
@@ -63,8 +69,10 @@ def build_server(source: CoordinatorSource, session: Session) -> Server[Any]:
                 message=f"unknown tool {call.name!r}; there are: {', '.join(HANDLERS)}",
             )
         try:
+            session, arguments = session_of(context), call.arguments or {}
             coordinator = await source.get()
-            result = await handler(coordinator, session, call.arguments or {}, progress_of(context))
+            await admit(coordinator, session, call.name, arguments)
+            result = await handler(coordinator, session, arguments, progress_of(context))
         except HybridError as error:
             # The protocol's own form of a raised tool error: the model reads it and can mend
             # its call (modelcontextprotocol.io, Tools, Error Handling).
