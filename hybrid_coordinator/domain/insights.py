@@ -307,7 +307,8 @@ class InteractionFilter:
     """Interactions that meet every condition that is given.
 
     ``text`` stands in the query or the response, in whatever capitals. ``task_type`` is that of a
-    call of `ask_local_llm`; others have none. ``since`` is inclusive, ``until`` is not.
+    call of `ask_local_llm`; others have none. ``since`` is inclusive, ``until`` is not. ``user``
+    is whose they are.
     """
 
     project: str | None = None
@@ -320,6 +321,7 @@ class InteractionFilter:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     session_id: str | None = None
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from hybrid_coordinator import __version__
 from hybrid_coordinator.composition import Engines
-from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.hooks.receiving import receive
 from hybrid_coordinator.serving.launch import MAX_LINE_BYTES
@@ -23,6 +22,7 @@ from hybrid_coordinator.serving.mcp.control import add_control_methods
 from hybrid_coordinator.serving.mcp.server import build_server
 from hybrid_coordinator.serving.mcp.transport import greet
 from hybrid_coordinator.serving.mcp.transport import serve as serve_mcp
+from hybrid_coordinator.session import Session
 from hybrid_coordinator.settings import SettingsStore
 
 # Loaded when the first listener opens: most coordinators never open one.

@@ -18,13 +18,13 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.domain.access import OWNER, Identity
 from hybrid_coordinator.serving.http.bodies import MAX_BODY_BYTES
 from hybrid_coordinator.serving.http.identifying import address
 from hybrid_coordinator.serving.http.refusals import refusal
 from hybrid_coordinator.serving.http.site import Site
 from hybrid_coordinator.serving.mcp.server import Context, build_server
+from hybrid_coordinator.session import Session
 
 PROJECT_HEADER = "x-hybrid-project"
 

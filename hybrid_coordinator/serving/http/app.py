@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from hybrid_coordinator.serving.http import dashboard, health, login
+from hybrid_coordinator.serving.http import dashboard, events, health, login
 from hybrid_coordinator.serving.http.agents import Agents
 from hybrid_coordinator.serving.http.api import (
     datasets,
@@ -25,6 +25,7 @@ from hybrid_coordinator.serving.http.site import Site
 _AREAS = (
     health.routes,
     login.routes,
+    events.routes,
     figures.routes,
     learning.routes,
     knowledge.routes,

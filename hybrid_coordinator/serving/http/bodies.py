@@ -12,11 +12,10 @@ from hybrid_coordinator.serving.http.refusals import RefusedError
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Two texts of a million characters, as a tool takes them; it then says which field is too long."""
 
-BODY_SECONDS = 30.0
 
-
-async def whole_body(request: Request, receive: Receive) -> Receive:
-    """What gives the body of ``request`` in one piece, and then what ``receive`` gives.
+async def whole_body(request: Request, receive: Receive, seconds: float) -> Receive:
+    """What gives the body of ``request`` in one piece, once it is there, and then what ``receive``
+    gives.
 
     Raises:
         RefusedError: it is too large, or does not come.
@@ -26,7 +25,7 @@ async def whole_body(request: Request, receive: Receive) -> Receive:
         raise _too_large()
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             while True:
                 message = await receive()
                 if message["type"] != "http.request":
@@ -37,7 +36,7 @@ async def whole_body(request: Request, receive: Receive) -> Receive:
                 if not message.get("more_body", False):
                     break
     except TimeoutError as error:
-        words = f"the body did not come within {BODY_SECONDS:.0f} s"
+        words = f"the body did not come within {seconds:g} s"
         raise RefusedError(408, words, close=True) from error
     first: Message | None = {"type": "http.request", "body": bytes(body), "more_body": False}
 

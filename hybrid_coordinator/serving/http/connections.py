@@ -14,13 +14,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from hybrid_coordinator.serving.http.peers import user_of
+from hybrid_coordinator.serving.http.site import Patience
 
 _log = logging.getLogger(__name__)
 
-_HEAD_SECONDS = 10.0
-"""A request's head comes within this time, or the connection is closed."""
-_TAKE_SECONDS = 30.0
-"""So long a client may leave what it is sent unread."""
 _MOST_FROM_ONE = 200
 """Connections of one address that is no trusted proxy."""
 
@@ -32,6 +29,7 @@ class ListenerConfig(Config):
     watched: Callable[[], None]
     same_user: bool
     proxies: tuple[str, ...]
+    patience: Patience
 
 
 class Connection(H11Protocol):
@@ -50,7 +48,8 @@ class Connection(H11Protocol):
         self._same_user = config.same_user
         self._proxies = config.proxies
         self._unread: asyncio.TimerHandle | None = None
-        self._patience: asyncio.TimerHandle | None = None
+        self._patience = config.patience
+        self._awaited: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As uvicorn has it."""
@@ -74,13 +73,13 @@ class Connection(H11Protocol):
         super().data_received(data)
         if not self._awaits_head():
             self._head_is_there()
-        elif self._patience is None:
+        elif self._awaited is None:
             self._await_head()
 
     def pause_writing(self) -> None:
         """As uvicorn has it."""
         super().pause_writing()
-        self._unread = self.loop.call_later(_TAKE_SECONDS, self.transport.abort)
+        self._unread = self.loop.call_later(self._patience.answer, self.transport.abort)
 
     def resume_writing(self) -> None:
         """As uvicorn has it."""
@@ -103,15 +102,15 @@ class Connection(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _await_head(self) -> None:
-        self._patience = self.loop.call_later(_HEAD_SECONDS, self._too_slow)
+        self._awaited = self.loop.call_later(self._patience.head, self._too_slow)
 
     def _head_is_there(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._awaited is not None:
+            self._awaited.cancel()
+            self._awaited = None
 
     def _too_slow(self) -> None:
-        self._patience = None
+        self._awaited = None
         if self._awaits_head():
             self.transport.abort()
 

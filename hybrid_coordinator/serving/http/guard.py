@@ -56,7 +56,7 @@ class Guard:
                 identity, holds = await identify(request, self._site)
                 scope.setdefault("state", {})["identity"] = identity
             if request.method not in ("GET", "HEAD"):
-                receive = await whole_body(request, receive)
+                receive = await whole_body(request, receive, self._site.patience.body)
         except HybridError as error:
             await _refusal(request, error)(scope, receive, _guarded(send, None))
             return

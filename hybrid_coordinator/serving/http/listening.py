@@ -17,7 +17,7 @@ from hybrid_coordinator.errors import StorageError
 from hybrid_coordinator.serving.http.app import build_app
 from hybrid_coordinator.serving.http.connections import Connection, ListenerConfig
 from hybrid_coordinator.serving.http.limits import Limits
-from hybrid_coordinator.serving.http.site import Site
+from hybrid_coordinator.serving.http.site import USUAL, Patience, Site
 from hybrid_coordinator.settings import SettingsStore
 
 _log = logging.getLogger(__name__)
@@ -31,11 +31,17 @@ class Listeners:
     """The open listeners. ``watched`` is told whenever a connection comes or goes."""
 
     def __init__(
-        self, engines: Engines, settings: SettingsStore, watched: Callable[[], None]
+        self,
+        engines: Engines,
+        settings: SettingsStore,
+        watched: Callable[[], None],
+        patience: Patience = USUAL,
     ) -> None:
         self._engines = engines
         self._settings = settings
         self._watched = watched
+        self._patience = patience
+        self._closing = asyncio.Event()
         self._limits = Limits(lambda: settings.current().serving.requests_per_minute)
         self._open: list[_Listener] = []
         self._dashboard: _Listener | None = None
@@ -65,6 +71,7 @@ class Listeners:
 
     async def close(self) -> None:
         """Close all; what is running is cut within a second."""
+        self._closing.set()
         for each in self._open:
             each.server.should_exit = True
         await asyncio.gather(*(each.task for each in self._open))
@@ -83,10 +90,12 @@ class Listeners:
         host, port = bound.getsockname()[:2]
         loopback = ipaddress.ip_address(host).is_loopback
         trusted = loopback and not self._settings.current().serving.require_token
-        app = build_app(Site(self._engines, self._settings, self._limits, trusted))
+        site = Site(
+            self._engines, self._settings, self._limits, trusted, self._patience, self._closing
+        )
         proxies = () if trusted else self._settings.current().serving.trusted_proxies
         config = ListenerConfig(
-            app,
+            build_app(site),
             http=Connection,
             ws="none",
             lifespan="on",
@@ -99,7 +108,8 @@ class Listeners:
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_CLOSING_SECONDS,
         )
-        config.watched, config.same_user, config.proxies = self._watched, trusted, proxies
+        config.watched, config.patience = self._watched, self._patience
+        config.same_user, config.proxies = trusted, proxies
         server = _Server(config)
         task = asyncio.create_task(server.serve([bound]))
         await server.up.wait()

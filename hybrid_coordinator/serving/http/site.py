@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from hybrid_coordinator.composition import Engines
@@ -9,12 +10,27 @@ from hybrid_coordinator.serving.http.limits import Limits
 from hybrid_coordinator.settings import SettingsStore
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds in which a client sends a request's head and its body, and reads what it is sent."""
+
+    head: float = 10.0
+    body: float = 30.0
+    answer: float = 30.0
+
+
+USUAL = Patience()
+
+
 @dataclass(frozen=True)
 class Site:
     """What a listener serves. ``trusted``: whoever connects is the home's owner at this machine,
-    which the connection itself proves; else a token says who asks."""
+    which the connection itself proves; else a token says who asks. Streams end when ``closing`` is
+    set."""
 
     engines: Engines
     settings: SettingsStore
     limits: Limits
     trusted: bool
+    patience: Patience
+    closing: asyncio.Event

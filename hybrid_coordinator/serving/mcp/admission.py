@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hybrid_coordinator.coordinator import Coordinator, Session
+from hybrid_coordinator.coordinator import Coordinator
 from hybrid_coordinator.domain.access import Deed
 from hybrid_coordinator.errors import AccessDeniedError
 from hybrid_coordinator.serving.mcp.contract import TOOLS
+from hybrid_coordinator.session import Session
 
 _TARGETS = ("interaction_id", "collection", "path", "output_dir")
 """Arguments that say what a call is done to; never what is said in it."""

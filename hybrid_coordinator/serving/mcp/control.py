@@ -12,7 +12,6 @@ from pydantic import Field
 
 from hybrid_coordinator import __version__
 from hybrid_coordinator.composition import Engines
-from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.access import Dashboards, access_methods
@@ -26,6 +25,7 @@ from hybrid_coordinator.serving.mcp.sessions import session_methods
 from hybrid_coordinator.serving.mcp.sharing import sharing_methods
 from hybrid_coordinator.serving.mcp.skills import skill_methods
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS, usage_methods
+from hybrid_coordinator.session import Session
 
 _APPLICATION_ERROR = -32000
 
@@ -90,10 +90,9 @@ def add_control_methods(
         totals = await insights.totals(params.project)
         usage = await insights.routing(params.project, params.days)
         jobs = await coordinator.learning.jobs.counts(params.project)
-        learning = await insights.lessons(params.project)
         return asdict(totals) | {
             "jobs": asdict(jobs),
-            "learning": results.plain(learning),
+            "learning": results.plain(await insights.lessons(params.project)),
             "skills": await coordinator.learning.skills.counts(params.project),
             "usage": results.plain(usage),
             "rebuild": _rebuild(engines),

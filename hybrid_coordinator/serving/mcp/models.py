@@ -7,12 +7,12 @@ from typing import Any
 import mcp_types as types
 
 from hybrid_coordinator.composition import Engines
-from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.pieces import pieces_to
 from hybrid_coordinator.serving.mcp.requests import Context, Handler, Json
 from hybrid_coordinator.serving.mcp.server import progress_of
 from hybrid_coordinator.serving.mcp.tools import ask_local_llm
+from hybrid_coordinator.session import Session
 
 
 class AskParams(types.RequestParams):

@@ -16,12 +16,13 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from hybrid_coordinator import __version__
-from hybrid_coordinator.coordinator import Coordinator, Session
+from hybrid_coordinator.coordinator import Coordinator
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp.admission import admit
 from hybrid_coordinator.serving.mcp.contract import INSTRUCTIONS, TOOLS
 from hybrid_coordinator.serving.mcp.prompts import prompt, prompt_list
 from hybrid_coordinator.serving.mcp.tools import HANDLERS
+from hybrid_coordinator.session import Session
 
 _log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from datetime import datetime
 import mcp_types as types
 
 from hybrid_coordinator.composition import Engines
-from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.requests import Context, Handler, Json
 from hybrid_coordinator.serving.mcp.server import progress_of
+from hybrid_coordinator.session import Session
 
 
 class ImportParams(types.RequestParams):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from hybrid_coordinator.coordinator import AskOptions, Coordinator, Progress, Session
+from hybrid_coordinator.coordinator import AskOptions, Coordinator, Progress
 from hybrid_coordinator.domain.interactions import (
     AgentType,
     NewInteraction,
@@ -18,6 +18,7 @@ from hybrid_coordinator.domain.knowledge import NewKnowledge
 from hybrid_coordinator.domain.reply import AnswerPiece
 from hybrid_coordinator.serving.mcp import arguments as args
 from hybrid_coordinator.serving.mcp import results
+from hybrid_coordinator.session import Session
 
 Json = dict[str, Any]
 """A JSON object at the protocol's edge."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hybrid_coordinator.domain.access import AccessToken, Identity, Scope
+from hybrid_coordinator.domain.items import GLOBAL_PROJECT
 from hybrid_coordinator.errors import NotFoundError
 from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.ids import new_id, parse_id, parse_ids
@@ -90,7 +91,7 @@ class TokenRecords:
         """Which of these interactions and entries ``identity`` may not see."""
         projects = None if identity.projects is None else sorted(identity.projects)
         rows = await self._database.fetch(
-            self._queries.hidden, parse_ids("id", ids), identity.user, projects
+            self._queries.hidden, parse_ids("id", ids), identity.user, projects, GLOBAL_PROJECT
         )
         return [str(row["id"]) for row in rows]
 

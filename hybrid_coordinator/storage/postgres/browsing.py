@@ -53,6 +53,7 @@ class Browsing:
             sort.descending,
             page.size,
             (page.page - 1) * page.size,
+            chosen.user,
         )
         return [_interaction(row, high_value) for row in rows], _total(rows)
 

@@ -76,6 +76,7 @@ async def _page(asked: Asked) -> object:
         since=given.since,
         until=given.until,
         session_id=given.session_id,
+        user=None if asked.identity.token_id is None else asked.identity.user,
     )
     coordinator = await asked.coordinator()
     return await coordinator.insights.interactions(
@@ -87,9 +88,8 @@ async def _page(asked: Asked) -> object:
 
 async def _one(asked: Asked) -> object:
     coordinator = await asked.coordinator()
-    found = await coordinator.insights.interaction(asked.path("id"))
-    asked.project(found.interaction.project)
-    return found
+    await coordinator.check_seen(asked.identity, asked.path("id"))
+    return await coordinator.insights.interaction(asked.path("id"))
 
 
 async def _facets(asked: Asked) -> object:

@@ -15,7 +15,7 @@ from hybrid_coordinator.domain.access import Scope
 from hybrid_coordinator.domain.context import Preview
 from hybrid_coordinator.domain.histories import InteractionHistory, KnowledgeHistory
 from hybrid_coordinator.domain.insights import IndexInsight
-from hybrid_coordinator.domain.items import GLOBAL_PROJECT, CollectionName
+from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import NotFoundError
 from hybrid_coordinator.serving.http.api.rights import see_all
 from hybrid_coordinator.serving.http.api.working import Progress, worked
@@ -35,8 +35,8 @@ def routes() -> Sequence[BaseRoute]:
         post("/api/entries/{id}/retire", _retire),
         post("/api/entries/{id}/delete", _delete),
         get("/api/index", _index),
-        post("/api/index/update", _update),
-        post("/api/index/watch", _watch),
+        post("/api/index/update", _update, scope=Scope.ADMIN),
+        post("/api/index/watch", _watch, scope=Scope.ADMIN),
         post("/api/index/rebuild", _rebuild, scope=Scope.ADMIN),
     ]
 
@@ -82,11 +82,8 @@ class _Nothing(Query):
 
 async def _entry(asked: Asked) -> KnowledgeHistory | InteractionHistory:
     coordinator = await asked.coordinator()
-    history = await coordinator.memory.show(asked.path("id"))
-    project = _project_of(history)
-    if project != GLOBAL_PROJECT:
-        asked.identity.own(project)
-    return history
+    await coordinator.check_seen(asked.identity, asked.path("id"))
+    return await coordinator.memory.show(asked.path("id"))
 
 
 def _project_of(history: KnowledgeHistory | InteractionHistory) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import Field
 from starlette.routing import BaseRoute
@@ -108,7 +109,11 @@ async def _skill(asked: Asked) -> object:
     subject = details.proposal or details.item
     assert subject is not None  # one of them was asked for
     asked.identity.own(subject.project)
-    return details
+    if asked.identity.token_id is None:
+        return details
+    user = asked.identity.user
+    own = tuple(each for each in details.evidence if each.interaction.user == user)
+    return replace(details, evidence=own)
 
 
 async def _accept(asked: Asked) -> object:

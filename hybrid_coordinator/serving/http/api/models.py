@@ -6,13 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from pydantic import Field
 from starlette.responses import StreamingResponse
 from starlette.routing import BaseRoute
 
-from hybrid_coordinator.coordinator import AskOptions, Coordinator, Session
+from hybrid_coordinator.coordinator import AskOptions, Coordinator
+from hybrid_coordinator.domain.access import Identity
 from hybrid_coordinator.domain.reply import AnswerPiece
 from hybrid_coordinator.errors import HybridError, InvalidArgumentError
 from hybrid_coordinator.serving.http.api.figures import Span
@@ -20,6 +20,7 @@ from hybrid_coordinator.serving.http.requests import Asked, get, post
 from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.arguments import AnyText, Arguments, Name, Text
 from hybrid_coordinator.serving.mcp.requests import Json
+from hybrid_coordinator.session import Session
 
 _UNASSIGNED = "dashboard"
 """The project of prompts that are tried without naming one."""
@@ -58,13 +59,15 @@ async def _ask(asked: Asked) -> StreamingResponse:
         raise InvalidArgumentError("use_context", "needs a project to take context from")
     coordinator = await asked.coordinator()
     return StreamingResponse(
-        _lines(coordinator, trial, project),
+        _lines(coordinator, trial, project, asked.identity),
         media_type=_LINES,
         headers={"cache-control": "no-store"},
     )
 
 
-async def _lines(coordinator: Coordinator, trial: Trial, project: str) -> AsyncIterator[str]:
+async def _lines(
+    coordinator: Coordinator, trial: Trial, project: str, identity: Identity
+) -> AsyncIterator[str]:
     """One JSON object a line: ``piece`` and ``waiting`` while it goes on, then ``reply`` or
     ``error``. Who leaves before the end breaks it off."""
     news: asyncio.Queue[Json | None] = asyncio.Queue()
@@ -78,7 +81,7 @@ async def _lines(coordinator: Coordinator, trial: Trial, project: str) -> AsyncI
     answering = asyncio.create_task(
         coordinator.ask(
             AskOptions(**trial.model_dump(exclude={"project"})),
-            session=Session.at("dashboard", Path("/")),  # no file is read for it
+            session=Session("dashboard", project, identity=identity),
             project=project,
             progress=progress,
             pieces=piece,

@@ -56,10 +56,10 @@ DELETE FROM browser_sessions WHERE digest = $1;
 
 -- name: hidden
 -- Which of these ids are nothing that the user may see: another's interaction, or what belongs to
--- a project that is not among theirs (NULL for every one).
+-- a project that is not among theirs (NULL for every one). Entries of $4 are everybody's.
 SELECT id FROM interactions
 WHERE id = ANY ($1::uuid[])
     AND (user_name <> $2 OR NOT coalesce(project = ANY ($3::text[]), true))
 UNION
 SELECT id FROM current_knowledge
-WHERE id = ANY ($1::uuid[]) AND NOT coalesce(project = ANY ($3::text[]), true);
+WHERE id = ANY ($1::uuid[]) AND project <> $4 AND NOT coalesce(project = ANY ($3::text[]), true);

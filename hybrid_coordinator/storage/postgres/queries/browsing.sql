@@ -27,6 +27,7 @@ WHERE ($1::text IS NULL OR project = $1)
     AND ($8::timestamptz IS NULL OR created_at >= $8)
     AND ($9::timestamptz IS NULL OR created_at < $9)
     AND ($10::text IS NULL OR session_id = $10)
+    AND ($15::text IS NULL OR user_name = $15)
 ORDER BY
     CASE WHEN NOT $12::boolean THEN
         CASE $11::text
