@@ -78,15 +78,13 @@ class Stock:
             for one in await self.files.summary()
             if project is None or one.project == project
         ]
-        high_value = self.settings.current().learning.high_value_threshold
-        totals = await self.statistics.totals(project, high_value=high_value)
         return IndexInsight(
             engine=serving.engine,
             embedder=serving.embedder.model if serving.embedder else None,
             dimension=serving.embedder.dimension if serving.embedder else None,
             collections=collections,
             roots=tuple(roots),
-            unprojected=totals.unprojected,
+            unprojected=await self.statistics.unprojected(project),
             rebuild=self.rebuild_state(),
         )
 

@@ -9,20 +9,7 @@ PATIENCE = 300.0
 DAYS = 90
 PROJECTS = 8
 ENTRIES = 2000
-WORDS = [
-    "lock",
-    "row",
-    "index",
-    "retry",
-    "parser",
-    "socket",
-    "cache",
-    "token",
-    "schema",
-    "migration",
-    "test",
-    "fixture",
-]
+WORDS = ("lock", "row", "index", "retry", "parser", "socket", "cache", "token", "schema", "test")
 
 _FILL = """
 -- Ids are in the order of time, as the product's are.
@@ -54,7 +41,8 @@ SELECT
     repeat(md5((n + 1)::text) || ' is what the answer says. ', 14)
         || ('{words}'::text[])[1 + (chance / 7) % {vocabulary}],
     CASE WHEN local THEN 'local' ELSE 'remote' END,
-    CASE WHEN local THEN 'qwen2.5-coder:' || 1 + n % 3 || 'b' ELSE 'claude-sonnet-' || 4 + n % 2 END,
+    CASE WHEN local THEN 'qwen2.5-coder:' || 1 + n % 3 || 'b'
+        ELSE 'claude-sonnet-' || 4 + n % 2 END,
     500 + chance * 3, chance * 11, at, 1
 FROM made;
 INSERT INTO knowledge_items
@@ -69,7 +57,8 @@ SELECT
     (ARRAY['pattern', 'failure', 'skill', 'stated'])[1 + n % 4]
 FROM generate_series(1, {entries}) AS n
 CROSS JOIN LATERAL (SELECT now() - n % {days} * interval '1 day' AS at) AS moment;
-INSERT INTO exposures (interaction_id, item_id, rank, score, propensity, withheld, cited, use_number)
+INSERT INTO exposures
+    (interaction_id, item_id, rank, score, propensity, withheld, cited, use_number)
 SELECT
     id, md5('entry' || 1 + (n * rank * rank) % {entries})::uuid, rank, 1.0 / rank, 0.9,
     held, NOT held AND rank = 1, CASE WHEN held THEN NULL ELSE 1 + n / {entries} END
@@ -102,7 +91,8 @@ SELECT
     CASE WHEN position = 2 THEN 'API_FALLBACK' ELSE 'LOCAL_FAST' END,
     chance * 7 + 20,
     CASE WHEN stepped AND position = 1 THEN 0.4 ELSE 0.9 END,
-    CASE WHEN stepped AND position = 1 THEN 'low_confidence' WHEN n % 20 = 0 THEN 'cached' ELSE 'ok' END,
+    CASE WHEN stepped AND position = 1 THEN 'low_confidence'
+        WHEN n % 20 = 0 THEN 'cached' ELSE 'ok' END,
     400 + chance, 100 + chance, CASE WHEN position = 2 THEN 0.004 ELSE 0 END, at, project,
     (ARRAY['edit', 'question', 'debugging', 'generation'])[1 + n % 4], 'simple', position = 2,
     50 + chance, 40 + chance % 30, 'tiers'
@@ -116,7 +106,8 @@ SELECT (created_at AT TIME ZONE 'UTC')::date, model, cost_usd, true, created_at
 FROM route_attempts WHERE remote;
 INSERT INTO jobs (kind, subject, project, payload, parked, tries, reason, created_at)
 SELECT
-    'extract_pattern', id::text, project, '{{}}', n % 25 = 0, CASE WHEN n % 25 = 0 THEN 5 ELSE 0 END,
+    'extract_pattern', id::text, project, '{{}}', n % 25 = 0,
+    CASE WHEN n % 25 = 0 THEN 5 ELSE 0 END,
     CASE WHEN n % 25 = 0 THEN 'the model answered no JSON' ELSE 'no local model answers' END, at
 FROM made ORDER BY n DESC LIMIT 200;
 INSERT INTO datasets (format, directory, examples, manifest, created_at)

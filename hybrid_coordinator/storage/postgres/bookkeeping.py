@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.insights import ModelTotals, Totals, success_rate
 from hybrid_coordinator.domain.interactions import OutcomeKind
 from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
 
@@ -38,6 +38,7 @@ class Datasets:
 @dataclass(frozen=True, slots=True)
 class _StatisticsQueries:
     interactions: str
+    unprojected: str
     attempts: str
     knowledge: str
     source_files: str
@@ -55,9 +56,11 @@ class Statistics:
         an interaction counts as one worth learning from."""
         async with self._database.session() as session:
             (base,) = await session.fetch(self._queries.interactions, project, high_value)
+            waiting = await session.fetch_value(self._queries.unprojected, project)
             attempts = await session.fetch(self._queries.attempts, project)
             knowledge = await session.fetch(self._queries.knowledge, project)
             (code,) = await session.fetch(self._queries.source_files, project)
+        latencies = base["latencies"] or (None, None)
         outcomes = {kind: int(base[kind.value]) for kind in OutcomeKind}
         return Totals(
             interactions=base["interactions"],
@@ -70,8 +73,8 @@ class Statistics:
             high_value=base["high_value"],
             tokens_local=base["tokens_local"],
             tokens_remote=base["tokens_remote"],
-            latency_p50_ms=base["latency_p50"],
-            latency_p95_ms=base["latency_p95"],
+            latency_p50_ms=latencies[0],
+            latency_p95_ms=latencies[1],
             models=tuple(
                 ModelTotals(
                     model=row["model"],
@@ -81,13 +84,23 @@ class Statistics:
                     tokens_in=row["tokens_in"],
                     tokens_out=row["tokens_out"],
                     cost_usd=row["cost_usd"],
-                    latency_p50_ms=row["latency_p50"],
-                    latency_p95_ms=row["latency_p95"],
+                    latency_p50_ms=row["latencies"][0],
+                    latency_p95_ms=row["latencies"][1],
                 )
                 for row in attempts
             ),
             knowledge={row["collection"]: row["entries"] for row in knowledge},
             files=code["files"],
             chunks=code["chunks"],
-            unprojected=base["unprojected"] + sum(row["unprojected"] for row in knowledge),
+            unprojected=_unprojected(waiting, knowledge),
         )
+
+    async def unprojected(self, project: str | None = None) -> int:
+        """How many rows the index does not have yet."""
+        async with self._database.session() as session:
+            waiting: int = await session.fetch_value(self._queries.unprojected, project)
+            return _unprojected(waiting, await session.fetch(self._queries.knowledge, project))
+
+
+def _unprojected(interactions: int, knowledge: Sequence[Row]) -> int:
+    return interactions + sum(int(row["unprojected"]) for row in knowledge)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.insights import (
     InteractionFilter,
+    InteractionOrder,
     InteractionRow,
     InteractionSort,
     ItemFilter,
@@ -22,6 +24,8 @@ from hybrid_coordinator.storage.postgres.queries import load_queries
 
 @dataclass(frozen=True, slots=True)
 class _Queries:
+    with_text: str
+    count_interactions: str
     interactions: str
     items: str
 
@@ -37,25 +41,30 @@ class Browsing:
         self, chosen: InteractionFilter, sort: InteractionSort, page: PageRequest, high_value: float
     ) -> tuple[list[InteractionRow], int]:
         """A page of the chosen interactions, and how many are chosen."""
-        rows = await self._database.fetch(
-            self._queries.interactions,
+        with_text = None
+        if chosen.text is not None:
+            pattern = _pattern(chosen.text)
+            with_text = await self._database.fetch_value(
+                self._queries.with_text, chosen.project, pattern
+            )
+        given = (
             chosen.project,
             chosen.agent_type,
             chosen.outcome,
             chosen.model,
             chosen.task_type,
             chosen.min_value,
-            chosen.text,
             chosen.since,
             chosen.until,
             chosen.session_id,
-            sort.by,
-            sort.descending,
-            page.size,
-            (page.page - 1) * page.size,
+            with_text,
             chosen.user,
         )
-        return [_interaction(row, high_value) for row in rows], _total(rows)
+        ordered = self._queries.interactions.replace(":order", _order(sort))
+        async with self._database.session() as session:
+            total: int = await session.fetch_value(self._queries.count_interactions, *given)
+            rows = await session.fetch(ordered, *given, page.size, (page.page - 1) * page.size)
+        return [_interaction(row, high_value) for row in rows], total
 
     async def items(
         self, chosen: ItemFilter, sort: ItemSort, page: PageRequest
@@ -66,7 +75,7 @@ class Browsing:
             chosen.project,
             chosen.collection,
             chosen.origin,
-            chosen.text,
+            None if chosen.text is None else _pattern(chosen.text),
             chosen.retired,
             sort.by,
             sort.descending,
@@ -76,6 +85,20 @@ class Browsing:
         return [(knowledge_item(row), _stats(row)) for row in rows], _total(rows)
 
 
+def _pattern(text: str) -> str:
+    """LIKE's pattern for what holds ``text``, word for word."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
+
+
+def _order(sort: InteractionSort) -> str:
+    """What is in the ``ORDER BY``: constants of ours, whatever was asked for."""
+    way = "DESC" if sort.descending else "ASC"
+    by_time = f"facts.created_at {way}, facts.interaction_id {way}"
+    if sort.by is InteractionOrder.CREATED_AT:
+        return by_time
+    return f"facts.{sort.by.value} {way} NULLS LAST, {by_time}"
+
+
 def _total(rows: Sequence[Row]) -> int:
     return rows[0]["total"] if rows else 0
 
@@ -83,7 +106,7 @@ def _total(rows: Sequence[Row]) -> int:
 def _interaction(row: Row, high_value: float) -> InteractionRow:
     outcome, value = row["outcome"], row["value_score"]
     return InteractionRow(
-        id=str(row["id"]),
+        id=str(row["interaction_id"]),
         created_at=row["created_at"],
         project=row["project"],
         session_id=row["session_id"],

@@ -11,6 +11,8 @@ from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.ids import parse_id
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
+_PERCENTILES = ("latencies", "first_tokens")
+
 
 @dataclass(frozen=True, slots=True)
 class _Queries:
@@ -50,7 +52,7 @@ class UsageRecords:
         """Each model that was asked since then, most asked first; answers from the cache do not
         count."""
         rows = await self._database.fetch(self._queries.models, project, since)
-        return tuple(ModelUse(**row) for row in rows)
+        return tuple(_model(row) for row in rows)
 
     async def days(self, project: str | None, since: dt.datetime) -> tuple[DayUse, ...]:
         """The days since then that have answered calls, in order."""
@@ -76,6 +78,20 @@ def _calls(rows: Sequence[Row], by: str) -> tuple[Calls, ...]:
         Calls(**{name: value for name, value in row.items() if name != "by"})
         for row in rows
         if row["by"] == by
+    )
+
+
+def _model(row: Row) -> ModelUse:
+    given = {name: value for name, value in row.items() if name not in _PERCENTILES}
+    p50, p95, p99 = row["latencies"] or (None, None, None)
+    first_p50, first_p95 = row["first_tokens"] or (None, None)
+    return ModelUse(
+        **given,
+        latency_p50_ms=p50,
+        latency_p95_ms=p95,
+        latency_p99_ms=p99,
+        first_token_p50_ms=first_p50,
+        first_token_p95_ms=first_p95,
     )
 
 

@@ -1,53 +1,59 @@
 -- Lists to filter, sort and page through. What is NULL of a filter does not matter.
 
--- name: interactions
-SELECT
-    interaction.id, created_at, project, session_id, agent_type, model_used, left(query, 300) AS query,
-    outcome, outcome_source, value_score, tokens_used, latency_ms, context_provided AS shown,
-    answer.task_type, answer.tier,
-    count(*) OVER () AS total
-FROM current_interactions AS interaction
-LEFT JOIN LATERAL (
-    SELECT task_type, tier FROM route_attempts
-    WHERE interaction_id = interaction.id
-    ORDER BY confidence DESC NULLS LAST, position
-    LIMIT 1
-) AS answer ON true
-WHERE ($1::text IS NULL OR project = $1)
-    AND ($2::text IS NULL OR agent_type = $2)
+-- name: with_text
+-- Interactions of a project that have this (LIKE's pattern) in a text. Reads every text.
+SELECT coalesce(array_agg(id), '{}') FROM interactions
+WHERE ($1::text IS NULL OR project = $1) AND (query ILIKE $2 OR response ILIKE $2);
+
+-- name: count_interactions
+SELECT count(*) FROM interaction_facts AS facts
+WHERE ($1::text IS NULL OR facts.project = $1)
+    AND ($2::text IS NULL OR facts.agent_type = $2)
     AND ($3::text IS NULL OR coalesce(outcome, 'none') = $3)
-    AND ($4::text IS NULL OR model_used = $4)
+    AND ($4::text IS NULL OR facts.model_used = $4)
     AND ($5::text IS NULL OR task_type = $5)
     AND ($6::double precision IS NULL OR value_score >= $6)
-    AND (
-        $7::text IS NULL
-        OR position(lower($7) IN lower(query)) > 0
-        OR position(lower($7) IN lower(response)) > 0
-    )
-    AND ($8::timestamptz IS NULL OR created_at >= $8)
-    AND ($9::timestamptz IS NULL OR created_at < $9)
-    AND ($10::text IS NULL OR session_id = $10)
-    AND ($15::text IS NULL OR user_name = $15)
-ORDER BY
-    CASE WHEN NOT $12::boolean THEN
-        CASE $11::text
-            WHEN 'value_score' THEN value_score
-            WHEN 'latency_ms' THEN latency_ms
-            WHEN 'tokens_used' THEN tokens_used
-            ELSE extract(epoch FROM created_at)::double precision
-        END
-    END,
-    CASE WHEN $12 THEN
-        CASE $11
-            WHEN 'value_score' THEN value_score
-            WHEN 'latency_ms' THEN latency_ms
-            WHEN 'tokens_used' THEN tokens_used
-            ELSE extract(epoch FROM created_at)::double precision
-        END
-    END DESC NULLS LAST,
-    created_at DESC,
-    interaction.id DESC
-LIMIT $13 OFFSET $14;
+    AND ($7::timestamptz IS NULL OR facts.created_at >= $7)
+    AND ($8::timestamptz IS NULL OR facts.created_at < $8)
+    AND ($9::text IS NULL OR EXISTS (
+        SELECT FROM interactions WHERE id = interaction_id AND session_id = $9
+    ))
+    AND ($10::uuid[] IS NULL OR interaction_id = ANY ($10))
+    AND ($11::text IS NULL OR EXISTS (
+        SELECT FROM interactions WHERE id = interaction_id AND user_name = $11
+    ));
+
+-- name: interactions
+SELECT
+    interaction_id, facts.created_at, facts.project, facts.agent_type, facts.model_used, task_type,
+    tier, outcome, outcome_source, value_score, facts.tokens_used, facts.latency_ms, session_id,
+    left(query, 300) AS query,
+    (
+        SELECT count(*) FROM exposures
+        WHERE exposures.interaction_id = facts.interaction_id AND use_number IS NOT NULL
+    ) AS shown
+FROM (
+    SELECT * FROM interaction_facts AS facts
+    WHERE ($1::text IS NULL OR facts.project = $1)
+        AND ($2::text IS NULL OR facts.agent_type = $2)
+        AND ($3::text IS NULL OR coalesce(outcome, 'none') = $3)
+        AND ($4::text IS NULL OR facts.model_used = $4)
+        AND ($5::text IS NULL OR task_type = $5)
+        AND ($6::double precision IS NULL OR value_score >= $6)
+        AND ($7::timestamptz IS NULL OR facts.created_at >= $7)
+        AND ($8::timestamptz IS NULL OR facts.created_at < $8)
+        AND ($9::text IS NULL OR EXISTS (
+            SELECT FROM interactions WHERE id = interaction_id AND session_id = $9
+        ))
+        AND ($10::uuid[] IS NULL OR interaction_id = ANY ($10))
+        AND ($11::text IS NULL OR EXISTS (
+            SELECT FROM interactions WHERE id = interaction_id AND user_name = $11
+        ))
+    ORDER BY :order
+    LIMIT $12 OFFSET $13
+) AS facts
+JOIN interactions ON interactions.id = interaction_id
+ORDER BY :order;
 
 -- name: items
 SELECT
@@ -66,9 +72,7 @@ WHERE ($1::text IS NULL OR project = $1)
     AND ($2::text IS NULL OR collection = $2)
     AND ($3::text IS NULL OR origin = $3)
     AND (
-        $4::text IS NULL
-        OR position(lower($4) IN lower(title)) > 0
-        OR position(lower($4) IN lower(content)) > 0
+        $4::text IS NULL OR title ILIKE $4 OR content ILIKE $4
     )
     AND ($5::boolean IS NULL OR (delta = 'DEPRECATE') = $5)
 ORDER BY

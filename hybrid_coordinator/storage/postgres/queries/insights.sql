@@ -10,7 +10,7 @@ SELECT
     count(*) FILTER (WHERE outcome = 'failure') AS failure,
     count(*) FILTER (WHERE outcome = 'unknown') AS unknown,
     count(*) FILTER (WHERE value_score >= $3) AS high_value
-FROM current_interactions
+FROM interaction_facts
 WHERE created_at >= $2 AND ($1::text IS NULL OR project = $1)
 GROUP BY GROUPING SETS ((), ((created_at AT TIME ZONE 'UTC')::date))
 ORDER BY day NULLS FIRST;
@@ -18,7 +18,7 @@ ORDER BY day NULLS FIRST;
 -- name: values
 -- Value scores in ten bins, numbered from 1; a score of 1 is in the last.
 SELECT least(width_bucket(value_score, 0, 1, 10), 10) AS bin, count(*) AS interactions
-FROM current_interactions
+FROM interaction_facts
 WHERE created_at >= $2 AND value_score IS NOT NULL AND ($1::text IS NULL OR project = $1)
 GROUP BY bin
 ORDER BY bin;
@@ -45,15 +45,21 @@ FROM route_attempts
 WHERE created_at >= $2 AND remote AND ($1::text IS NULL OR project = $1);
 
 -- name: facets
+-- One look at all of them first: what there is together is little.
+WITH seen AS MATERIALIZED (
+    SELECT project, model_used, task_type FROM interaction_facts GROUP BY 1, 2, 3
+)
 SELECT
-    array(SELECT DISTINCT project FROM interactions ORDER BY project) AS projects,
+    array(SELECT DISTINCT project FROM seen ORDER BY project) AS projects,
     array(
-        SELECT DISTINCT model_used FROM interactions
-        WHERE $1::text IS NULL OR project = $1 ORDER BY model_used
+        SELECT DISTINCT model_used FROM seen
+        WHERE $1::text IS NULL OR project = $1
+        ORDER BY model_used
     ) AS models,
     array(
-        SELECT DISTINCT task_type FROM route_attempts
-        WHERE task_type IS NOT NULL AND ($1::text IS NULL OR project = $1) ORDER BY task_type
+        SELECT DISTINCT task_type FROM seen
+        WHERE task_type IS NOT NULL AND ($1::text IS NULL OR project = $1)
+        ORDER BY task_type
     ) AS task_types;
 
 -- name: shown

@@ -1,12 +1,6 @@
 -- Totals over the record; $1 is a project, or NULL for all of them.
 
 -- name: interactions
--- All latest outcomes at once: to look each one up takes longer.
-WITH latest AS (
-    SELECT DISTINCT ON (interaction_id) interaction_id, outcome, value_score
-    FROM outcomes
-    ORDER BY interaction_id, id DESC
-)
 SELECT
     count(*) AS interactions,
     count(*) FILTER (WHERE outcome = 'success') AS success,
@@ -16,13 +10,15 @@ SELECT
     count(*) FILTER (WHERE value_score >= $2) AS high_value,
     coalesce(sum(tokens_used) FILTER (WHERE agent_type = 'local'), 0) AS tokens_local,
     coalesce(sum(tokens_used) FILTER (WHERE agent_type = 'remote'), 0) AS tokens_remote,
-    count(*) FILTER (WHERE projected < revision) AS unprojected,
     -- A latency of 0 means that the caller did not measure it.
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_ms) FILTER (WHERE latency_ms > 0) AS latency_p50,
-    percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms) FILTER (WHERE latency_ms > 0) AS latency_p95
-FROM interactions
-LEFT JOIN latest ON latest.interaction_id = interactions.id
+    percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY latency_ms)
+        FILTER (WHERE latency_ms > 0) AS latencies
+FROM interaction_facts
 WHERE $1::text IS NULL OR project = $1;
+
+-- name: unprojected
+SELECT count(*) FROM interactions
+WHERE projected < revision AND ($1::text IS NULL OR project = $1);
 
 -- name: attempts
 SELECT
@@ -33,8 +29,7 @@ SELECT
     sum(tokens_in) AS tokens_in,
     sum(tokens_out) AS tokens_out,
     coalesce(sum(cost_usd), 0) AS cost_usd,
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_ms) AS latency_p50,
-    percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms) AS latency_p95
+    percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY latency_ms) AS latencies
 FROM route_attempts
 WHERE outcome <> 'cached' AND ($1::text IS NULL OR project = $1)
 GROUP BY model, tier

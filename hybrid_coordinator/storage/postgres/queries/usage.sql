@@ -4,7 +4,9 @@
 
 -- name: calls
 WITH attempts AS (
-    SELECT *
+    SELECT
+        created_at, interaction_id, position, tier, task_type, remote, outcome, rule, confidence,
+        tokens_in, tokens_out
     FROM route_attempts
     WHERE created_at >= $2 AND ($1::text IS NULL OR project = $1)
 ),
@@ -60,14 +62,9 @@ SELECT
     count(*) AS attempts,
     count(*) FILTER (WHERE outcome = 'ok') AS passed,
     count(*) FILTER (WHERE confidence IS NULL) AS failed,
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_ms)
-        FILTER (WHERE confidence IS NOT NULL) AS latency_p50_ms,
-    percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms)
-        FILTER (WHERE confidence IS NOT NULL) AS latency_p95_ms,
-    percentile_disc(0.99) WITHIN GROUP (ORDER BY latency_ms)
-        FILTER (WHERE confidence IS NOT NULL) AS latency_p99_ms,
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY first_token_ms) AS first_token_p50_ms,
-    percentile_disc(0.95) WITHIN GROUP (ORDER BY first_token_ms) AS first_token_p95_ms,
+    percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_ms)
+        FILTER (WHERE confidence IS NOT NULL) AS latencies,
+    percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_token_ms) AS first_tokens,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY tokens_per_second) AS tokens_per_second,
     sum(tokens_in) AS tokens_in,
     sum(tokens_out) AS tokens_out,
