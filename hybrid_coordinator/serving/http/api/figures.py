@@ -12,10 +12,15 @@ from hybrid_coordinator.serving.mcp.arguments import Name
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS
 
 
-class Span(Query):
-    """One project or all of them, and the last so many days in UTC."""
+class OfProject(Query):
+    """One project, or all of them."""
 
     project: Name | None = None
+
+
+class Span(OfProject):
+    """And the last so many days in UTC."""
+
     days: int = Field(30, ge=1, le=MAX_DAYS)
 
 
@@ -23,6 +28,7 @@ def routes() -> Sequence[BaseRoute]:
     """All of them read."""
     return [
         get("/api/overview", _overview),
+        get("/api/uplift", _uplift),
         get("/api/routing", _routing),
         get("/api/health", _health),
         get("/api/projects", _projects),
@@ -33,6 +39,13 @@ async def _overview(asked: Asked) -> object:
     span = asked.query(Span)
     coordinator = await asked.coordinator()
     return await coordinator.insights.overview(asked.project(span.project), span.days)
+
+
+async def _uplift(asked: Asked) -> object:
+    """What showing lessons changed, over the latest interactions."""
+    project = asked.project(asked.query(OfProject).project)
+    coordinator = await asked.coordinator()
+    return (await coordinator.insights.lessons(project)).uplift
 
 
 async def _routing(asked: Asked) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from starlette.routing import BaseRoute
@@ -16,9 +16,13 @@ from hybrid_coordinator.domain.insights import (
     OutcomeFilter,
     PageRequest,
 )
-from hybrid_coordinator.domain.interactions import AgentType
-from hybrid_coordinator.serving.http.requests import Asked, Query, get
-from hybrid_coordinator.serving.mcp.arguments import Name
+from hybrid_coordinator.domain.interactions import AgentType, Outcome, OutcomeKind
+from hybrid_coordinator.serving.http.api.figures import OfProject
+from hybrid_coordinator.serving.http.requests import Asked, get, post
+from hybrid_coordinator.serving.mcp.arguments import AnyText, Arguments, Name
+
+_FEEDBACK = {"success": 1, "partial": 0, "failure": -1, "unknown": 0}
+"""Who judges here is the user, so the outcome is their feedback too."""
 
 
 def _in_utc(moment: dt.datetime) -> dt.datetime:
@@ -29,10 +33,9 @@ Moment = Annotated[dt.datetime, AfterValidator(_in_utc)]
 """ISO 8601; a day is its beginning, and what names no zone is in UTC."""
 
 
-class ListQuery(Query):
+class ListQuery(OfProject):
     """``text`` stands in what was asked or answered; ``since`` is inclusive, ``until`` is not."""
 
-    project: Name | None = None
     agent_type: AgentType | None = None
     outcome: OutcomeFilter | None = None
     model: Name | None = None
@@ -48,17 +51,19 @@ class ListQuery(Query):
     size: int = 50
 
 
-class OfProject(Query):
-    """One project, or all of them."""
+class Verdict(Arguments):
+    """How it went, as a person states it; ``evidence`` says what showed it."""
 
-    project: Name | None = None
+    outcome: Literal["success", "partial", "failure", "unknown"]
+    evidence: AnyText | None = None
 
 
 def routes() -> Sequence[BaseRoute]:
-    """All of them read."""
+    """Reading, and stating an outcome."""
     return [
         get("/api/interactions", _page),
         get("/api/interactions/{id}", _one),
+        post("/api/interactions/{id}/outcome", _judge),
         get("/api/facets", _facets),
     ]
 
@@ -90,6 +95,18 @@ async def _one(asked: Asked) -> object:
     coordinator = await asked.coordinator()
     await coordinator.check_seen(asked.identity, asked.path("id"))
     return await coordinator.insights.interaction(asked.path("id"))
+
+
+async def _judge(asked: Asked) -> object:
+    """State how one went; answers with what that makes it worth. What is stated replaces what was
+    inferred, and every figure follows."""
+    verdict = await asked.body(Verdict)
+    coordinator = await asked.coordinator()
+    await coordinator.check_seen(asked.identity, asked.path("id"))
+    outcome = Outcome(
+        OutcomeKind(verdict.outcome), _FEEDBACK[verdict.outcome], verdict.evidence
+    )
+    return await coordinator.update_outcome(asked.path("id"), outcome)
 
 
 async def _facets(asked: Asked) -> object:

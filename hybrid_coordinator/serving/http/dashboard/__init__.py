@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -54,18 +55,27 @@ def routes() -> Sequence[BaseRoute]:
             return Response("there is no such file\n", 404, {"cache-control": "no-store"})
         return _sent(request, asset, _FOR_EVER)
 
+    async def nowhere(request: Request) -> Response:
+        # A person who mistyped gets the page, which says so; a program gets the error.
+        path, accepted = request.url.path, request.headers.get("accept", "")
+        if path.startswith("/api/") or "text/html" not in accepted:
+            raise HTTPException(404)
+        return _sent(request, assets.page, _ASK_AGAIN, status=404)
+
     return [
         Route("/assets/{version}/{path:path}", file),
         *(Route(f"/{name}", page) for name in PAGES),
         *(Route(f"/{name}/{{rest}}", page) for name in PAGES if name),
+        Route("/{rest:path}", nowhere),
     ]
 
 
-def _sent(request: Request, asset: Asset, keep: str) -> Response:
+def _sent(request: Request, asset: Asset, keep: str, *, status: int = 200) -> Response:
     headers = _HEADERS | {"etag": asset.etag, "cache-control": keep}
-    if asset.etag in request.headers.get("if-none-match", ""):
+    if status == 200 and asset.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
+    body = asset.body
     if "gzip" in request.headers.get("accept-encoding", ""):
+        body = asset.packed
         headers["content-encoding"] = "gzip"
-        return Response(asset.packed, headers=headers, media_type=asset.media_type)
-    return Response(asset.body, headers=headers, media_type=asset.media_type)
+    return Response(body, status, headers, asset.media_type)

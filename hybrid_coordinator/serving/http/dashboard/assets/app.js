@@ -4,7 +4,7 @@ import * as api from "./lib/api.js";
 import { html, nothing, render } from "./lib/html.js";
 import { Live } from "./lib/live.js";
 import { QueryState, Router } from "./lib/router.js";
-import { empty, failed, loading } from "./components/states.js";
+import { empty, failed } from "./components/states.js";
 import { toast } from "./components/toast.js";
 import { pages } from "./pages/index.js";
 
@@ -37,15 +37,11 @@ async function open(page, params, moved) {
     return;
   }
   let module;
-  const patience = setTimeout(() => render(loading(), main), 300);
   try {
     module = await page.load();
   } catch {
-    // The program was replaced by another version while this page was open.
-    if (!signal.aborted) render(failed(new Error("The dashboard has changed. Load it again."), () => location.reload()), main);
+    if (!signal.aborted) render(failed(new Error("The coordinator has stopped, or another version of it runs now."), () => location.reload()), main);
     return;
-  } finally {
-    clearTimeout(patience);
   }
   if (signal.aborted) return;
   const title = module.title;
@@ -126,7 +122,7 @@ const LIVE = {
   connecting: ["Connecting…", "Pause"],
   live: ["Live", "Pause"],
   paused: ["Paused", "Go on"],
-  gone: ["Coordinator gone", "Try again"],
+  gone: ["Coordinator gone", "Retry"],
 };
 
 function liveState() {

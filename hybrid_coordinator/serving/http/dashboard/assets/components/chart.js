@@ -136,7 +136,7 @@ class Chart extends HTMLElement {
     const names = (_, splits) => splits.map((at) => this.#label(at));
     return [
       { ...common, grid: { show: false }, values: names, space: 64, size: 34, gap: 10,
-        ...(labels ? { splits: (plot) => plot.data[0] } : { incrs: this.#options.xKind === "day" ? DAYS : undefined }) },
+        ...(labels ? { splits: (plot) => spaced(plot.data[0], labels, plot.width) } : { incrs: this.#options.xKind === "day" ? DAYS : undefined }) },
       { ...common, grid, size: axisWidth, values: (_, splits) => splits.map((value) => words(value)), space: 44 },
     ];
   }
@@ -187,6 +187,13 @@ const HATCHED = new Set(["remote", "failure", "withheld"]);
 const DAYS = [1, 2, 7, 14, 30, 61, 91, 182, 365].map((days) => days * 86_400);
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** As many places as have room for their words. */
+function spaced(places, labels, width) {
+  const longest = Math.max(...labels.map((words) => words.length));
+  const every = Math.ceil((places.length * (10 + 7 * longest)) / width);
+  return places.filter((_, at) => at % every === 0);
+}
 
 const axisWidth = (plot, values) =>
   Math.max(28, ...(values ?? []).map((value) => 14 + 7 * String(value).length));

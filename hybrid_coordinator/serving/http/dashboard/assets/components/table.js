@@ -2,7 +2,7 @@
 
 import { html, nothing, ref, render } from "../lib/html.js";
 import { number } from "../lib/format.js";
-import { empty, failed } from "./states.js";
+import { empty, failed, loading } from "./states.js";
 
 const SIZES = [25, 50, 100, 200];
 const TYPING = 300; // ms without a key before a text filter is applied
@@ -11,7 +11,8 @@ const TYPING = 300; // ms without a key before a text filter is applied
  * Set `options` once:
  *   caption   what the rows are, for a screen reader and the count ("interactions")
  *   columns   [{ key, title, cell(row), sort: true where the server can sort by `key`, numeric,
- *             first: "descending" where a first click sorts so, wide }]; the first one heads its row
+ *             first: "descending" where a first click sorts so,
+ *             kind: "wide", "name" or "moment" as the stylesheet has it }]; the first one heads its row
  *   filters   [{ name, label, type: "search" | "select" | "date", options: [[value, words]],
  *             value: what holds where the address says nothing }]
  *   sort      { by, descending } where the address says nothing
@@ -129,18 +130,33 @@ class DataTable extends HTMLElement {
 
   #paint(busy) {
     render(html`
-      ${this.#options.filters.length ? this.#filterBar() : nothing}
+      ${this.#filterBar()}
       ${this.#error ? failed(this.#error, () => this.refresh()) : nothing}
-      ${this.#page ? this.#rows(busy) : html`<div class="table-space" aria-busy="true"></div>`}
+      ${this.#page ? this.#rows(busy) : html`<div class="table-space" aria-busy="true">${loading()}</div>`}
       ${this.#page ? this.#pager() : nothing}`, this);
   }
 
   #filterBar() {
+    const { filters, columns } = this.#options;
+    if (filters.length === 0 && !columns.some(({ sort }) => sort)) return nothing;
     return html`<form class="filters" role="search" aria-label="Filter ${this.#options.caption}"
       @submit=${(event) => event.preventDefault()}>
-      ${this.#options.filters.map((each) => html`<label>${each.label}${this.#control(each)}</label>`)}
+      ${filters.map((each) => html`<label>${each.label}${this.#control(each)}</label>`)}
+      ${this.#sortChoice()}
       ${this.#filtered() ? html`<button type="button" class="quiet" @click=${() => this.#clear()}>Clear filters</button>` : nothing}
     </form>`;
+  }
+
+  /** Where the stylesheet makes cards of rows there are no headings to click. */
+  #sortChoice() {
+    const sortable = this.#options.columns.filter(({ sort }) => sort);
+    if (!sortable.length) return nothing;
+    const { by, descending } = this.#sort();
+    const now = `${descending ? "-" : ""}${by}`;
+    const choices = sortable.flatMap(({ key, title }) => [[`-${key}`, `${title} ↓`], [key, `${title} ↑`]]);
+    return html`<label class="sort-choice">Sorted by
+      <select @change=${(event) => this.#set({ sort: event.target.value, page: null })}>${choices.map(([value, words]) =>
+        html`<option value=${value} ?selected=${value === now}>${words}</option>`)}</select></label>`;
   }
 
   #control({ name, type, options, value = "" }) {
@@ -162,17 +178,12 @@ class DataTable extends HTMLElement {
     if (this.#page.rows.length === 0) {
       return this.#filtered() ? empty(`No ${caption} match these filters.`) : empty(none);
     }
-    return html`<table class="data" role="table" aria-busy=${busy ? "true" : "false"}>
-      <caption class="visually-hidden">${caption}, page ${this.#at()} of ${this.#lastPage()}</caption>
-      <thead role="rowgroup"><tr role="row">${columns.map((column) => this.#header(column))}</tr></thead>
-      <tbody role="rowgroup">${this.#page.rows.map((row) => html`<tr role="row">${columns.map((column, at) => at === 0
-        ? html`<th scope="row" role="rowheader" class=${classOf(column)}>${column.cell(row)}</th>`
-        : html`<td role="cell" class=${classOf(column)} data-label=${column.title}>${column.cell(row)}</td>`)}</tr>`)}</tbody>
-    </table>`;
+    const title = `${caption}, page ${this.#at()} of ${this.#lastPage()}`;
+    return grid(title, columns, this.#page.rows, (column) => this.#header(column), busy);
   }
 
   #header(column) {
-    if (!column.sort) return html`<th scope="col" role="columnheader" class=${classOf(column)}>${column.title}</th>`;
+    if (!column.sort) return plainHeader(column);
     const { by, descending } = this.#sort();
     const state = by !== column.key ? "none" : descending ? "descending" : "ascending";
     return html`<th scope="col" role="columnheader" class=${classOf(column)} aria-sort=${state}>
@@ -199,8 +210,22 @@ class DataTable extends HTMLElement {
   }
 }
 
-function classOf({ numeric, wide }) {
-  return [numeric && "numeric", wide && "wide"].filter(Boolean).join(" ");
+const classOf = ({ numeric, kind = "" }) => (numeric ? `numeric ${kind}` : kind);
+
+const plainHeader = (column) =>
+  html`<th scope="col" role="columnheader" class=${classOf(column)}>${column.title}</th>`;
+
+/** Roles are written out: on a narrow screen the stylesheet takes the table's own layout away, and
+ *  with it what a browser makes of the elements. */
+function grid(title, columns, rows, header, busy) {
+  const many = columns.length > 6 ? "many" : "";
+  return html`<div class="table-box"><table class="data ${many}" role="table" aria-busy=${String(busy)}>
+    <caption class="visually-hidden">${title}</caption>
+    <thead role="rowgroup"><tr role="row">${columns.map(header)}</tr></thead>
+    <tbody role="rowgroup">${rows.map((row) => html`<tr role="row">${columns.map((column, at) => at === 0
+      ? html`<th scope="row" role="rowheader" class=${classOf(column)}>${column.cell(row)}</th>`
+      : html`<td role="cell" class=${classOf(column)} data-label=${column.title}><div>${column.cell(row)}</div></td>`)}</tr>`)}</tbody>
+  </table></div>`;
 }
 
 customElements.define("hc-table", DataTable);
@@ -209,12 +234,4 @@ customElements.define("hc-table", DataTable);
 export const table = (options) => html`<hc-table .options=${options}></hc-table>`;
 
 /** A short table whose rows are all here: `columns` as above, without sorting. */
-export const plainTable = (caption, columns, rows) => html`
-  <table class="data" role="table">
-    <caption class="visually-hidden">${caption}</caption>
-    <thead role="rowgroup"><tr role="row">${columns.map((column) =>
-      html`<th scope="col" role="columnheader" class=${classOf(column)}>${column.title}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${rows.map((row) => html`<tr role="row">${columns.map((column, at) => at === 0
-      ? html`<th scope="row" role="rowheader" class=${classOf(column)}>${column.cell(row)}</th>`
-      : html`<td role="cell" class=${classOf(column)} data-label=${column.title}>${column.cell(row)}</td>`)}</tr>`)}</tbody>
-  </table>`;
+export const plainTable = (caption, columns, rows) => grid(caption, columns, rows, plainHeader, false);

@@ -3,8 +3,6 @@
 import { html, render } from "./html.js";
 import { failed, loading } from "../components/states.js";
 
-const PATIENCE = 200; // ms before "Loading" is shown, so that a quick answer does not flash
-
 /**
  * Keep `element` showing what `load(signal)` gives, as `template(data)` renders it.
  *
@@ -20,16 +18,14 @@ export function show(element, context, { load, template, kinds = [] }) {
     const controller = new AbortController();
     running = controller;
     const signal = AbortSignal.any([controller.signal, context.signal]);
-    const patience = data === undefined ? setTimeout(() => paint(loading()), PATIENCE) : undefined;
+    if (data === undefined) paint(loading());
     element.setAttribute("aria-busy", "true");
     try {
       const fresh = await load(signal);
       if (signal.aborted) return;
       data = fresh;
-      clearTimeout(patience);
       paint(template(data));
     } catch (error) {
-      clearTimeout(patience);
       if (signal.aborted || error.name === "AbortError") return;
       const message = failed(error, refresh);
       paint(data === undefined ? message : html`${message}${template(data)}`);

@@ -1,21 +1,21 @@
 // One interaction: what was shown, asked, answered, attempted and done, and how it ended.
 
+import { openDialog } from "../components/dialog.js";
 import { badge, bars, section } from "../components/marks.js";
 import { empty } from "../components/states.js";
 import { plainTable } from "../components/table.js";
 import { duration, fullTime, money, NONE, number, percent } from "../lib/format.js";
 import { html, nothing } from "../lib/html.js";
+import { collection, job } from "../lib/names.js";
 import { show } from "../lib/view.js";
 
 export const title = "Interaction";
 
-const JOBS = { extract_pattern: "look for a pattern in it" };
-
 export function mount(element, context) {
-  show(element, context, {
+  const { refresh } = show(element, context, {
     kinds: ["outcomes"],
     load: (signal) => context.api.get(`/api/interactions/${encodeURIComponent(context.params.id)}`, {}, signal),
-    template: (data) => interaction(data, context),
+    template: (data) => interaction(data, { ...context, refresh }),
   });
 }
 
@@ -29,7 +29,7 @@ function interaction(data, context) {
     ${section("What was answered", html`<pre tabindex="0">${it.response || "(nothing)"}</pre>`)}
     ${attempts.length ? section("Which models were tried", attemptTable(attempts), "in this order") : nothing}
     ${actions.length ? section("What was done", actionList(actions), `${number(actions.length)} steps that were seen`) : nothing}
-    ${section("How it ended", ending(outcomes, data))}
+    ${section("How it ended", html`${ending(outcomes, data)}<div class="buttons start"><button type="button" @click=${() => judge(it, context)}>Say how it ended</button></div>`)}
     ${taught.length || jobs.length ? section("What came of it", consequences(taught, jobs, context)) : nothing}`;
 }
 
@@ -52,9 +52,9 @@ const sourceOf = ({ source, confidence }) =>
 
 function shownTable(shown) {
   return plainTable("What was shown", [
-    { title: "Item", wide: true, cell: (row) => html`${row.title || html`<code>${row.item_id}</code>`}${row.source ? html`<span class="note block-note">${row.source}</span>` : nothing}` },
+    { title: "Item", kind: "wide", cell: (row) => html`${row.title || html`<code>${row.item_id}</code>`}${row.source ? html`<span class="note block-note">${row.source}</span>` : nothing}` },
     { title: "Rank", numeric: true, cell: (row) => number(row.rank) },
-    { title: "Kind", cell: (row) => row.collection ?? "no longer known" },
+    { title: "Kind", kind: "moment", cell: (row) => (row.collection ? collection(row.collection) : "no longer known") },
     { title: "What became of it", cell: fate },
     { title: "Score", numeric: true, cell: (row) => row.score?.toFixed(3) ?? NONE },
     { title: "Chance to be shown", numeric: true, cell: (row) => percent(row.propensity) },
@@ -73,7 +73,7 @@ const ATTEMPT_WORDS = { ok: "passed", cached: "from the cache", low_confidence: 
 
 function attemptTable(attempts) {
   return plainTable("Attempts", [
-    { title: "Model", wide: true, cell: (row) => html`${row.model}<span class="note block-note">${row.endpoint}${row.reason ? html`: ${row.reason}` : nothing}</span>` },
+    { title: "Model", kind: "wide", cell: (row) => html`${row.model}<span class="note block-note">${row.endpoint}${row.reason ? html`: ${row.reason}` : nothing}</span>` },
     { title: "Where", cell: (row) => badge(row.remote ? "remote" : "local") },
     { title: "Tier", cell: (row) => row.tier },
     { title: "Outcome", cell: (row) => badge(ATTEMPT[row.outcome] ?? "failure", ATTEMPT_WORDS[row.outcome] ?? row.outcome) },
@@ -104,10 +104,40 @@ function ending(outcomes, { components }) {
     ${components ? html`<h3>What makes it worth that</h3>${bars(Object.entries(components).map(([label, value]) => ({ label, value, words: value.toFixed(2) })), { caption: "Components of the value" })}` : nothing}`;
 }
 
+const VERDICTS = [["success", "It went well"], ["partial", "In part"], ["failure", "It failed"], ["unknown", "Nobody knows"]];
+
+/** Ask for an outcome, and state it. */
+async function judge(it, context) {
+  const said = await openDialog("How did it end?", (close) => html`
+    <form @submit=${(event) => {
+      event.preventDefault();
+      const given = new FormData(event.target);
+      close({ outcome: given.get("outcome"), evidence: given.get("evidence").trim() || null });
+    }}>
+      <fieldset class="choices"><legend class="visually-hidden">Outcome</legend>${VERDICTS.map(([value, words]) => html`
+        <label class="check"><input type="radio" name="outcome" value=${value} required ?checked=${value === it.outcome?.kind}>
+          ${badge(value, words)}</label>`)}</fieldset>
+      <label class="field">What showed it (optional)<input name="evidence" maxlength="2000"></label>
+      <p class="note">What you state replaces what was inferred, and every figure follows.</p>
+      <div class="buttons">
+        <button type="button" @click=${() => close(undefined)}>Cancel</button>
+        <button type="submit" class="primary">Save</button>
+      </div>
+    </form>`);
+  if (!said) return;
+  try {
+    const { value_score: value } = await context.api.post(`/api/interactions/${it.id}/outcome`, said);
+    context.toast(`Saved. Its value is ${value.toFixed(2)} now.`);
+    context.refresh();
+  } catch (error) {
+    context.toast(error.message, "failure");
+  }
+}
+
 function consequences(taught, jobs, context) {
   return html`<ul class="plain-list">
     ${taught.map(({ other, supports }) => html`<li>${supports ? "It supports" : "It speaks against"} the entry
-      <a href=${context.link("/knowledge", { id: other })}><code>${other}</code></a>.</li>`)}
-    ${jobs.map((kind) => html`<li>A job is to be done: ${JOBS[kind] ?? kind.replaceAll("_", " ")}.</li>`)}
+      <a href=${context.link(`/knowledge/${other}`)}><code>${other}</code></a>.</li>`)}
+    ${jobs.map((kind) => html`<li>A job is to be done: ${job(kind).toLowerCase()}.</li>`)}
   </ul>`;
 }

@@ -60,9 +60,9 @@ function dayAfter(day) {
 function columns(context) {
   const opened = (row) => context.link(`/interactions/${row.id}`);
   return [
-    { key: "query", title: "What was asked", wide: true, cell: (row) => html`<a class="clip" href=${opened(row)}>${row.query.trim() || "(nothing)"}</a>` },
-    { key: "created_at", title: "When", sort: true, first: "descending", cell: (row) => html`<time datetime=${row.created_at} title=${fullTime(row.created_at)}>${time(row.created_at)}</time>` },
-    { key: "who", title: "Who", cell: (row) => html`<span class="who">${badge(row.agent_type, row.model_used || row.agent_type)}</span>${row.task_type ? html`<span class="note block-note">${row.task_type}</span>` : nothing}` },
+    { key: "query", title: "What was asked", kind: "wide", cell: (row) => html`<a class="clip" href=${opened(row)}>${row.query.trim() || "(nothing)"}</a>` },
+    { key: "created_at", title: "When", kind: "moment", sort: true, first: "descending", cell: (row) => html`<time datetime=${row.created_at} title=${fullTime(row.created_at)}>${time(row.created_at)}</time>` },
+    { key: "who", title: "Who", kind: "name", cell: (row) => html`${badge(row.agent_type, row.model_used || row.agent_type)}${row.task_type ? html`<span class="note block-note">${row.task_type}</span>` : nothing}` },
     { key: "outcome", title: "How it ended", cell: (row) => (row.outcome ? html`${badge(row.outcome)}${row.outcome_source === "inferred" ? html`<span class="note block-note">inferred</span>` : nothing}` : html`<span class="note">not judged</span>`) },
     { key: "value_score", title: "Value", sort: true, first: "descending", numeric: true, cell: (row) => (row.value_score === null ? NONE : html`${row.value_score.toFixed(2)}${row.high_value ? html` <span title="worth learning from">★<span class="visually-hidden">worth learning from</span></span>` : nothing}`) },
     { key: "shown", title: "Shown", numeric: true, cell: (row) => number(row.shown) },

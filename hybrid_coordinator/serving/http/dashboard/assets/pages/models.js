@@ -31,8 +31,7 @@ function models({ endpoints, use }) {
   return html`
     ${section("Servers", there.length
       ? html`<ul class="servers">${there.map((one) => server(one, use))}</ul>`
-      : empty("No model server answers.", "Start one, as with: ollama serve. It is found by itself."))}
-    ${away.length ? html`<p class="note">Not running: ${away.map(({ kind, url }, at) => html`${at ? ", " : ""}${kind} (${url})`)}.</p>` : nothing}`;
+      : empty("No model server answers.", html`Start one, as with <code>ollama serve</code>. It is found by itself.`), away.length ? html`looked for, and not running: ${away.map(({ kind, url }, at) => html`${at ? ", " : ""}${kind} at ${url}`)}` : "")}`;
 }
 
 const STATES = {
@@ -57,7 +56,7 @@ function server(one, use) {
       <dt>Breaker</dt><dd>${breaker(one.breaker)}</dd>
     </dl>
     ${one.models.length ? plainTable(`Models of ${one.kind}`, [
-      { title: "Model", wide: true, cell: ({ name }) => name },
+      { title: "Model", kind: "wide", cell: ({ name }) => name },
       { title: "Loaded", cell: ({ loaded }) => (loaded === null ? "not said" : loaded ? "yes" : "by the first request") },
       { title: "Parameters", numeric: true, cell: ({ parameters }) => (parameters === null ? NONE : `${decimal(parameters)} B`) },
       { title: "Context", numeric: true, cell: (row) => number(row.context_length ?? row.max_context_length) },

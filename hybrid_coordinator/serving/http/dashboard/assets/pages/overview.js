@@ -1,22 +1,16 @@
 // Overview: what it did for its user, in words first.
 
 import { chart } from "../components/chart.js";
+import { signed } from "../components/interval.js";
 import { badge, bars, icon, section, shares, tile, tiles } from "../components/marks.js";
 import { empty } from "../components/states.js";
 import { count, day, money, NONE, number, percent, span } from "../lib/format.js";
 import { html, nothing } from "../lib/html.js";
+import { origin } from "../lib/names.js";
 import { byDayOrWeek, successRate, total } from "../lib/periods.js";
 import { show } from "../lib/view.js";
 
 export const title = "Overview";
-
-const ORIGINS = {
-  pattern: "Patterns from what worked",
-  failure: "Failures that were solved",
-  skill: "Skills that you accepted",
-  stated: "Stated by an agent or by you",
-  import: "From other machines",
-};
 
 export function mount(element, context) {
   const figures = document.createElement("div");
@@ -25,7 +19,14 @@ export function mount(element, context) {
   const { scope } = context;
   show(figures, context, {
     kinds: ["interactions", "outcomes", "attempts", "knowledge", "proposals", "jobs", "index"],
-    load: (signal) => context.api.get("/api/overview", scope, signal),
+    load: async (signal) => {
+      const { project } = scope;
+      const [data, uplift] = await Promise.all([
+        context.api.get("/api/overview", scope, signal),
+        context.api.get("/api/uplift", { project }, signal),
+      ]);
+      return { ...data, uplift };
+    },
     template: (data) => overview(data, context),
   });
   show(health, context, {
@@ -63,7 +64,7 @@ function story(data, context) {
   return html`
     <section class="story" aria-label="In short">
       <p class="kicker">${capital(span(days))}${data.project ? `, ${data.project}` : ""}</p>
-      ${savedWords(data)} ${workWords(data)}
+      ${savedWords(data)} ${workWords(data)} ${upliftWords(data)}
       <p class="note">${against(data.saving)}
         ${period.interactions ? html`<a href=${context.link("/interactions")}>See the interactions</a>` : nothing}</p>
     </section>`;
@@ -88,6 +89,14 @@ function workWords({ period, learned: entries, totals }) {
   return html`<p><b>${percent(period.success_rate)}</b> of the work whose end is known went well,
     and <b>${number(period.high_value)}</b> of ${count(period.interactions, "interaction")} were worth
     learning from. ${memory}.</p>`;
+}
+
+/** Only what can be told: the difference to interactions from which chance held a lesson back. */
+function upliftWords({ uplift }) {
+  const { identifiable, difference, shown_rate: rate, withheld_rate: other } = uplift;
+  if (!identifiable) return nothing;
+  return html`<p>Showing a lesson ${difference > 0 ? "helps" : "does harm"}: <b>${signed(difference)} points</b>
+    of success, ${percent(rate)} with it against ${percent(other)} where chance held it back.</p>`;
 }
 
 function against({ saved_usd, reference, prices_as_of, tokens }) {
@@ -157,14 +166,15 @@ function answered({ calls }) {
     </dl>`;
 }
 
-function learned({ learned: entries, skills }) {
+function learned({ learned: entries, skills, uplift }) {
   const rows = Object.entries(entries)
     .filter(([, value]) => value > 0)
-    .map(([origin, value]) => ({ label: ORIGINS[origin] ?? origin, value, words: number(value) }));
+    .map(([from, value]) => ({ label: origin(from), value, words: number(value) }));
   const proposed = skills.proposed ?? 0;
   return html`
     ${rows.length ? bars(rows, { caption: "Lessons by where they come from" }) : empty("Nothing was learned yet.", "Patterns come from interactions of high value, skills from tasks that recur.")}
-    ${proposed ? html`<p class="callout">${icon("warning")} ${count(proposed, "skill")} ${proposed === 1 ? "waits" : "wait"} for you to accept or reject.</p>` : nothing}`;
+    ${proposed ? html`<p class="callout">${icon("warning")} ${count(proposed, "skill")} ${proposed === 1 ? "waits" : "wait"} for you to accept or reject.</p>` : nothing}
+    ${uplift.identifiable ? nothing : html`<p class="note after">Whether showing them helps cannot be told yet: it was known how ${number(uplift.shown)} interactions ended with a lesson shown, and ${number(uplift.withheld)} with one held back.</p>`}`;
 }
 
 function waiting({ jobs, rebuild, totals }) {
@@ -177,7 +187,8 @@ function waiting({ jobs, rebuild, totals }) {
 }
 
 function engines(parts) {
-  return html`<ul class="parts">${parts.map(({ name, ok, detail, remedy, needed }) => html`
+  const ordered = [...parts].sort((one, other) => one.ok - other.ok);
+  return html`<ul class="parts">${ordered.map(({ name, ok, detail, remedy, needed }) => html`
     <li>
       <span>${badge(ok ? "success" : needed ? "failure" : "warning", ok ? "well" : needed ? "broken" : "look at it")}</span>
       <b>${name}</b>

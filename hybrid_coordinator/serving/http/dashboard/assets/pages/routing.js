@@ -4,7 +4,7 @@ import { chart } from "../components/chart.js";
 import { badge, section, tile, tiles } from "../components/marks.js";
 import { empty } from "../components/states.js";
 import { plainTable } from "../components/table.js";
-import { decimal, duration, money, NONE, number, percent, span } from "../lib/format.js";
+import { compact, decimal, duration, money, NONE, number, percent, span } from "../lib/format.js";
 import { html, nothing, svg } from "../lib/html.js";
 import { grouped, seconds, total } from "../lib/periods.js";
 import { show } from "../lib/view.js";
@@ -30,7 +30,7 @@ function routing(data) {
         ${section("Passing and stepping up", quality(data), "of the calls of each day")}
       </div>
       ${section("Models", models(data.models), "latency of answers: half and 95 of 100 were quicker")}
-      <div class="columns">
+      <div class="columns broad">
         ${section("By tier", groups("Tier", data.tiers, all))}
         ${section("By kind of work", groups("Kind of work", data.task_types, all))}
       </div>`;
@@ -96,15 +96,14 @@ function quality(data) {
 function models(rows) {
   const most = Math.max(...rows.map((row) => row.latency_p95_ms ?? 0), 1);
   return plainTable("Models", [
-    { title: "Model", cell: (row) => html`<span class="name">${row.model}</span><span class="note block-note">${row.endpoint}</span>` },
-    { title: "Where", cell: ({ remote }) => (remote ? badge("remote") : badge("local")) },
+    { title: "Model", kind: "name", cell: (row) => html`${badge(row.remote ? "remote" : "local", row.model)}<span class="note block-note">${row.endpoint}</span>` },
     { title: "Asked", numeric: true, cell: (row) => number(row.attempts) },
     { title: "Passed", numeric: true, cell: (row) => share(row.passed, row.attempts) },
     { title: "Failed", numeric: true, cell: (row) => share(row.failed, row.attempts) },
     { title: "Latency p50, p95, p99", cell: (row) => latency(row, most) },
     { title: "First token p50", numeric: true, cell: (row) => duration(row.first_token_p50_ms) },
     { title: "Tokens/s", numeric: true, cell: (row) => decimal(row.tokens_per_second) },
-    { title: "Tokens in, out", numeric: true, cell: (row) => `${number(row.tokens_in)}, ${number(row.tokens_out)}` },
+    { title: "Tokens", numeric: true, cell: (row) => html`${compact(row.tokens_in)} in<br>${compact(row.tokens_out)} out` },
     { title: "Cost", numeric: true, cell: cost },
   ], rows);
 }
