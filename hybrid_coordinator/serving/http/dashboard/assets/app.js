@@ -14,6 +14,7 @@ const query = new QueryState();
 const live = new Live();
 let leaving = new AbortController();
 let projects = [];
+let everything = true; // whether all projects may be looked at together
 
 /** What the reader looks at: one project or all (""), and how many days. On every page's address. */
 const scope = () => ({ project: query.get("project"), days: Number(query.get("days", "30")) });
@@ -84,7 +85,7 @@ function head(host, title, { project = true, days = true } = {}) {
       <div class="scope">
         ${project ? html`<label>Project
           <select name="project" @change=${change("project")}>
-            <option value="" ?selected=${now.project === ""}>All projects</option>
+            ${everything ? html`<option value="" ?selected=${now.project === ""}>All projects</option>` : nothing}
             ${[...new Set([...projects, now.project].filter(Boolean))].map((name) =>
               html`<option value=${name} ?selected=${name === now.project}>${name}</option>`)}
           </select></label>` : nothing}
@@ -156,15 +157,35 @@ function theme() {
 }
 
 async function knowProjects() {
+  let known;
   try {
-    projects = (await api.get("/api/projects")).projects;
+    known = await api.get("/api/projects");
   } catch {
     return; // the pages say what is wrong
+  }
+  projects = known.projects;
+  everything = known.all;
+  if (!everything && !query.get("project") && projects.length) {
+    router.navigate(query.href({ project: projects[0] }), { replace: true });
+    return;
   }
   const select = main.querySelector("select[name=project]");
   if (!select) return;
   for (const name of projects.filter((each) => ![...select.options].some((one) => one.value === each))) {
     select.add(new Option(name, name));
+  }
+}
+
+/** Who looks, where they had to say it. */
+async function signedIn() {
+  try {
+    const { user, scope: allowed, signed_in: known } = await api.get("/api/session");
+    if (!known) return;
+    render(html`<p>${user} <span class="note">(${allowed})</span></p>
+      <form method="post" action="/logout"><button class="quiet">Sign out</button></form>`,
+    document.getElementById("session"));
+  } catch {
+    // The pages say what is wrong.
   }
 }
 
@@ -176,3 +197,4 @@ liveState();
 router.start();
 live.start();
 knowProjects();
+signedIn();

@@ -3,6 +3,7 @@
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30_000;
 const DEBOUNCE = 400;
+const HIDDEN = 5000; // ms after which a hidden page lets its connection go: a browser has six a host
 
 /** One connection for the whole dashboard. `state` is "connecting", "live", "paused" or "gone". */
 export class Live extends EventTarget {
@@ -14,11 +15,12 @@ export class Live extends EventTarget {
   #changed = new Set();
   #flush = null;
   #missed = false;
+  #leaving = null;
 
   constructor(url = "/api/events") {
     super();
     this.url = url;
-    document.addEventListener("visibilitychange", () => this.#deliver());
+    document.addEventListener("visibilitychange", () => this.#seenOrHidden());
     globalThis.addEventListener("online", () => this.retry());
   }
 
@@ -52,6 +54,7 @@ export class Live extends EventTarget {
   /** Connect now instead of after the wait. */
   retry() {
     if (this.#source || this.#state === "paused") return;
+    if (this.#state === "gone") this.#become("connecting");
     this.#wait = FIRST_WAIT;
     this.start();
   }
@@ -91,6 +94,21 @@ export class Live extends EventTarget {
     if (state === this.#state) return;
     this.#state = state;
     this.dispatchEvent(new Event("state"));
+  }
+
+  #seenOrHidden() {
+    clearTimeout(this.#leaving);
+    if (document.hidden) {
+      this.#leaving = setTimeout(() => this.#rest(), HIDDEN);
+    } else {
+      this.retry();
+      this.#deliver();
+    }
+  }
+
+  #rest() {
+    this.#close();
+    this.#missed = true;
   }
 
   #noted(kinds) {

@@ -35,7 +35,7 @@ function interaction(data, context) {
 
 function facts(it, { high_value: high }) {
   const { outcome } = it;
-  return html`<dl class="facts card">
+  return html`<div class="card in-short"><dl class="facts">
     <dt>When</dt><dd><time datetime=${it.created_at}>${fullTime(it.created_at)}</time></dd>
     <dt>Project</dt><dd>${it.project}</dd>
     <dt>Who</dt><dd>${badge(it.agent_type, `${it.agent_type === "local" ? "local model" : "remote agent"} ${it.model_used}`)}</dd>
@@ -44,7 +44,7 @@ function facts(it, { high_value: high }) {
     <dt>Tokens</dt><dd>${number(it.tokens_used)}</dd>
     <dt>Took</dt><dd>${it.latency_ms ? duration(it.latency_ms) : "not measured"}</dd>
     ${it.session_id ? html`<dt>Session</dt><dd><code>${it.session_id}</code></dd>` : nothing}
-  </dl>`;
+  </dl></div>`;
 }
 
 const sourceOf = ({ source, confidence }) =>
