@@ -207,8 +207,9 @@ class Coordinator:
         max_tokens: int,
         user: str = OWNER,
     ) -> Preview:
-        """What `search` lists for a question, and what of it `augment` would show an agent that
-        asks it now, in ``max_tokens`` tokens. Nothing is noted: nobody was shown anything."""
+        """What `search` lists for a question, and what of it `augment` would show an agent of
+        ``user`` that asks it now, in ``max_tokens`` tokens. Nothing is noted: nobody was shown
+        anything."""
         listed, found = await asyncio.gather(
             self._retrieve(query, project, collections, limit, only_relevant=False, user=user),
             self._retrieve(query, project, collections, _PER_COLLECTION, user=user),

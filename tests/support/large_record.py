@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.storage.postgres.database import Database
-from hybrid_coordinator.storage.postgres.migrate import migrate
 from hybrid_coordinator.storage.postgres.server import PostgresServer
+from tests.support.stdio import command
 
 INTERACTIONS = 100_000
 _FILL = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
@@ -17,20 +17,18 @@ _PATIENCE = 600.0
 
 
 def fill(home: Path, interactions: int = INTERACTIONS) -> None:
-    """Give a home that has no record yet, and no coordinator, the record of so many
-    interactions."""
-    server = PostgresServer(Home(home).postgres_dir)
-    server.start()
-    try:
-        asyncio.run(_fill(server.dsn, interactions))
-    finally:
-        server.stop()
+    """Give a home without a record that of so many interactions. Its coordinator is started for
+    it, since only an index that is there can have what the rows say it has, and stopped."""
+    started = command(home, "collections")
+    assert started.returncode == 0, started.stderr
+    asyncio.run(_fill(PostgresServer(Home(home).postgres_dir).dsn, interactions))
+    stopped = command(home, "stop")
+    assert stopped.returncode == 0, stopped.stderr
 
 
 async def _fill(dsn: str, interactions: int) -> None:
     database = await Database.connect(dsn, timeout=_PATIENCE)
     try:
-        await migrate(database)
         async with database.session() as session:
             await session.execute(
                 f"SET synchronous_commit = off; SET large.interactions = {interactions}"

@@ -29,7 +29,7 @@ export const pages = [
     path: "/knowledge",
     label: "Knowledge",
     load: () => import("./knowledge.js"),
-    scope: { days: false },
+    scope: { project: false, days: false },
   },
   {
     path: "/knowledge/:id",

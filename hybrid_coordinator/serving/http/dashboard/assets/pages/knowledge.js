@@ -26,7 +26,7 @@ export function mount(element, context) {
   searching(search, context);
   const view = show(index, context, {
     kinds: ["index", "knowledge"],
-    load: (signal) => context.api.get("/api/index", { project: context.scope.project }, signal),
+    load: (signal) => context.api.get("/api/index", {}, signal),
     template: (data) => indexState(data, context, () => view.refresh()),
   });
 }
@@ -89,8 +89,9 @@ function found({ candidates, text, tokens, abstained, notices }, context) {
     ${notes(notices)}
     ${abstained ? html`<p class="lead"><b>An agent would be shown nothing</b>: nothing that was found is about the question.</p>` : nothing}
     ${groups.filter(([, rows]) => rows.length).map(([fate, rows]) => html`
-      <h3 class="group">${FATES[fate][2]} <span class="note">${number(rows.length)}</span></h3>
-      <ul class="results">${rows.map(({ item }) => result(item, fate, context))}</ul>`)}
+      <details class="group" ?open=${fate === "shown" || fate === "held_back" || abstained}>
+        <summary><h3>${FATES[fate][2]} <span class="note">${number(rows.length)}</span></h3></summary>
+        <ul class="results">${rows.map(({ item }) => result(item, fate, context))}</ul></details>`)}
     ${text ? html`<details class="figures"><summary>The context as an agent gets it, ${count(tokens, "token")}</summary>
       <pre tabindex="0" aria-label="Context">${text}</pre></details>` : nothing}`;
 }
@@ -132,17 +133,16 @@ function indexState(data, context, refresh) {
     await run("/api/index/rebuild", {}, "Rebuild of the index", () => "The new index serves.")({ currentTarget: button });
   };
   return section("Index", html`
-    <dl class="facts">
+    <div class="columns"><dl class="facts">
       <dt>Lies in</dt><dd>${engine ?? "nothing yet"}</dd>
       <dt>Embedded by</dt><dd>${embedder ? `${embedder}, ${number(dimension)} dimensions` : "nothing yet"}</dd>
       <dt>Yet to come in</dt><dd>${unprojected ? count(unprojected, "row") : "nothing"}</dd>
-      ${rebuild ? html`<dt>Rebuild</dt><dd>${rebuild.words}</dd>` : nothing}
+      ${rebuild ? html`<dt>Rebuild</dt><dd>${number(rebuild.done)} of ${number(rebuild.total)} rows and files are in the new one${rebuild.problem ? html`; it waits: ${rebuild.problem}` : nothing}</dd>` : nothing}
     </dl>
-    <h3 class="group">Collections</h3>
-    ${plainTable("Collections of the index", [
+    <div>${plainTable("Collections of the index", [
       { title: "Collection", cell: (each) => names.collection(each.name) },
       { title: "Points", numeric: true, cell: (each) => number(each.points) },
-    ], collections)}
+    ], collections)}</div></div>
     <h3 class="group">Code of each project</h3>
     ${roots.length ? plainTable("Indexed directories", rootColumns(run), roots)
       : empty("No code is indexed yet.", html`<code>hybrid-coordinator index PATH --watch</code> indexes a directory and follows its changes.`)}

@@ -1,7 +1,7 @@
 // Learning: what outcomes taught, what that changed, and what waits for a person.
 
 import { chart } from "../components/chart.js";
-import { interval, upliftWords } from "../components/interval.js";
+import { interval, range } from "../components/interval.js";
 import { icon, section, tile, tiles } from "../components/marks.js";
 import { empty } from "../components/states.js";
 import { plainTable, table } from "../components/table.js";
@@ -43,12 +43,10 @@ function learning(data, context, refresh) {
 function figureTiles({ learned, skills, jobs, uplift }) {
   const total = Object.values(learned).reduce((sum, each) => sum + each, 0);
   return tiles(
-    tile("Lessons in use", number(total), `${number(learned.stated ?? 0)} stated, ${number(total - (learned.stated ?? 0))} learned`),
-    tile("Patterns", number(learned.pattern ?? 0), "read from work of high value"),
+    tile("Lessons in use", number(total), `${number(learned.stated ?? 0)} stated, ${number(learned.pattern ?? 0)} patterns, ${number(learned.failure ?? 0)} solved failures`),
     tile("Skills", number(learned.skill ?? 0), `${number(skills.proposed ?? 0)} more to decide on`),
-    tile("Solved failures", number(learned.failure ?? 0), "found again by their error"),
+    tile("Outcomes compared", number(uplift.shown + uplift.withheld), `${number(uplift.withheld)} where a lesson was held back`),
     tile("Jobs waiting", number(jobs.waiting), jobs.parked ? `${number(jobs.parked)} given up` : "none given up"),
-    tile("Outcomes to compare", number(uplift.shown + uplift.withheld), `${number(uplift.withheld)} where one was held back`),
   );
 }
 
@@ -56,9 +54,9 @@ function upliftBlock({ uplift }) {
   const { shown, withheld, shown_rate: rate, withheld_rate: other, identifiable } = uplift;
   return html`
     <p class="lead">${identifiable
-      ? html`<b>${upliftWords(uplift)}</b>: ${percent(rate)} went well with it, ${percent(other)} without.`
+      ? html`<b>${range(uplift)}</b>: ${percent(rate)} went well with it, ${percent(other)} without.`
       : html`<b>It cannot be told yet</b> whether showing lessons helps.`}</p>
-    ${interval(uplift)}
+    <p>${interval(uplift, 0.15)}</p>
     <p class="note">${number(shown)} known outcomes where a lesson was shown, ${number(withheld)} where chance
       held one back. The range holds the true value with 95% confidence${identifiable ? "" : "; it is told once the range leaves zero out"}.</p>`;
 }
@@ -73,12 +71,12 @@ function histogram({ values, high_value_threshold: threshold }) {
     caption: "Interactions by their value",
     summary: `${count(all, "interaction")} with an outcome; ${number(worth)} of them (${percent(worth / all)}) in the bands from ${threshold} on, which are worth learning from.`,
     kind: "stacked",
-    xTitle: "Value",
+    xTitle: "Value from",
     x: values.map((_, at) => at),
-    labels: values.map(({ low, high: top }) => `${low.toFixed(1)}–${top.toFixed(1)}`),
+    labels: values.map(({ low }) => low.toFixed(1)),
     series: [
-      { label: "worth learning from", color: "success", values: part(true) },
       { label: "less", color: "plain", values: part(false) },
+      { label: "worth learning from", color: "success", values: part(true) },
     ],
     words: number,
   });
