@@ -25,6 +25,7 @@ from hybrid_coordinator.storage.postgres.migrate import migrate
 from hybrid_coordinator.storage.postgres.snapshot import Contents, Snapshot, SnapshotRecords, Table
 
 EMBEDDED = "embedded"
+_SCHEMES = ("postgresql://", "postgres://")
 _VARIABLES = ("DATABASE_URL", "HYBRID_STORAGE_DATABASE_URL")
 
 
@@ -50,6 +51,8 @@ async def move(home: Home, target: str, told: Told) -> Moved:
         StorageError: a table came out differently; nothing has changed then.
         UnavailableError: a database does not answer.
     """
+    if target != EMBEDDED and not target.startswith(_SCHEMES):
+        raise InvalidArgumentError("--to", "must be `embedded` or postgresql://user@host/name")
     source, by_environment = _configured(home, target)
     if source == target:
         raise InvalidArgumentError("--to", "the record of this home is there already")

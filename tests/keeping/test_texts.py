@@ -63,11 +63,13 @@ def test_a_secret_that_stands_elsewhere_too_does_not_come_along(kept: Home, writ
     assert there["remote"]["anthropic_api_key"] is None
 
 
-def test_a_secret_where_none_belongs_is_refused(kept: Home) -> None:
-    kept.settings_file.write_text("remote:\n  models: [openai/gpt]\nrouting:\n  preset: auto\n")
-    portable_texts(kept)
-    kept.settings_file.write_text("embedding:\n  api_key: weak\nrouting:\n  preset: weak\n")
-    assert "embedding.api_key" in portable_texts(kept)["hybrid.yaml"].left_out
+def test_a_password_in_an_address_does_not_come_along(kept: Home) -> None:
+    kept.settings_file.write_text(
+        "remote:\n  anthropic_base_url: https://me:hunter2hunter2@proxy.example\n"
+    )
+    text = portable_texts(kept)["hybrid.yaml"].content
+    assert "hunter2" not in text
+    assert "proxy.example" in text
 
 
 def test_rules_come_along_without_configured_secrets(kept: Home) -> None:
