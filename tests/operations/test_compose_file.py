@@ -12,6 +12,7 @@ import yaml
 
 from tests.support.compose import (
     COMPOSE,
+    EVERYTHING,
     Json,
     as_written,
     docker_compose,
@@ -22,7 +23,8 @@ from tests.support.compose import (
 )
 
 ENGINES = {"postgres", "qdrant", "llama-chat", "llama-code", "llama-analysis", "ollama"}
-FACES = {"coordinator": "8770", "grafana": "3000", "prometheus": "9090"}
+FACES = {"coordinator": "8770", "balancer": "8780", "grafana": "3000", "prometheus": "9090"}
+SECOND = {"coordinator-2"}
 ONCE = {"grafana-role"}
 """Does its work and ends."""
 
@@ -45,11 +47,11 @@ def services(content: Json) -> Json:
 
 def test_every_part_is_there(services: Json) -> None:
     gpu = {f"{name}-gpu" for name in ENGINES - {"postgres", "qdrant"}}
-    assert services.keys() == ENGINES | gpu | FACES.keys() | ONCE
+    assert services.keys() == ENGINES | gpu | FACES.keys() | SECOND | ONCE
 
 
 def test_podman_compose_understands_the_same(stack: Path, services: Json) -> None:
-    done = podman_compose(stack, "--profile", "cpu", "--profile", "gpu", "config")
+    done = podman_compose(stack, *EVERYTHING, "config")
     assert done.returncode == 0, done.stderr
     read = yaml.safe_load(done.stdout)["services"]
     assert {name: each["image"] for name, each in read.items()} == {
@@ -58,9 +60,7 @@ def test_podman_compose_understands_the_same(stack: Path, services: Json) -> Non
 
 
 def test_podman_can_make_every_container(stack: Path, services: Json) -> None:
-    done = podman_compose(
-        *(stack, "--verbose", "--profile", "cpu", "--profile", "gpu", "--dry-run", "up", "-d")
-    )
+    done = podman_compose(*(stack, "--verbose", *EVERYTHING, "--dry-run", "up", "-d"))
     assert done.returncode == 0, done.stderr
     made = re.findall(r"podman create --name=hybrid-coordinator_(\S+)_1 ", done.stderr)
     assert sorted(made) == sorted(services)
@@ -119,7 +119,7 @@ def test_engines_are_on_a_network_without_a_way_out(content: Json, services: Jso
     assert not networks["front"].get("internal")
     on_front = {name for name, each in services.items() if "front" in each["networks"]}
     # Ollama fetches models by itself.
-    assert on_front == FACES.keys() | {"ollama", "ollama-gpu"}
+    assert on_front == FACES.keys() | SECOND | {"ollama", "ollama-gpu"}
     assert all("engines" in each["networks"] for each in services.values())
 
 
@@ -153,6 +153,16 @@ def test_a_gpu_server_stands_in_for_the_other(services: Json) -> None:
         more = gpu["environment"].items() - plain["environment"].items()
         assert dict(more) == ({} if name == "ollama" else {"LLAMA_ARG_N_GPU_LAYERS": "999"})
         assert ("-cuda-" in gpu["image"]) == (name != "ollama")
+
+
+def test_a_second_coordinator_is_like_the_first_but_for_its_home(services: Json) -> None:
+    first, second = dict(services["coordinator"]), dict(services["coordinator-2"])
+    homes = [each.pop("volumes")[0]["source"] for each in (first, second)]
+    assert homes == ["coordinator", "coordinator-2"]
+    del first["ports"]
+    assert second.pop("profiles") == ["replicas"]
+    assert second == first
+    assert first["networks"]["engines"]["aliases"] == ["coordinators"]
 
 
 def test_the_coordinator_finds_every_engine_by_name(stack: Path, services: Json) -> None:

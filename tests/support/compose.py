@@ -20,6 +20,7 @@ from tests.support.stdio import CHECKOUT
 
 COMPOSE = CHECKOUT / "compose"
 Json = dict[str, Any]
+EVERYTHING = ("--profile", "cpu", "--profile", "gpu", "--profile", "replicas")
 _BIN = Path(sys.executable).parent
 _NAMES = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?::(-|\?)([^}]*))?\}")
 
@@ -76,9 +77,7 @@ def _run(stack: Path, command: Sequence[str]) -> subprocess.CompletedProcess[str
 
 def resolved(stack: Path) -> Json:
     """compose.yaml as docker compose understands it, every profile included."""
-    done = docker_compose(
-        stack, "--profile", "cpu", "--profile", "gpu", "config", "--format", "json"
-    )
+    done = docker_compose(stack, *EVERYTHING, "config", "--format", "json")
     assert done.returncode == 0, done.stderr
     answer: Json = json.loads(done.stdout)
     return answer
