@@ -9,11 +9,11 @@ import mcp_types as types
 from pydantic import Field
 
 from hybrid_coordinator.composition import Engines
-from hybrid_coordinator.coordinator import Session
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.sharing import Scope
 from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.requests import Context, Handler, Json
+from hybrid_coordinator.session import Session
 
 _MOST_LINES = 1000
 
