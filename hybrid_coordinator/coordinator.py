@@ -505,18 +505,12 @@ class Coordinator:
         return await self.learning.sharing.page(scope, after)
 
     async def import_knowledge(
-        self,
-        lines: Sequence[tuple[int, str]],
-        *,
-        project: str | None,
-        here: str | None = None,
-        dry_run: bool,
+        self, lines: Sequence[tuple[int, str]], *, project: str | None, here: str, dry_run: bool
     ) -> SharedReport:
         """Take in lines that another machine has exported, each with its number, into ``project``
         or those that they are of; ``here`` is the one that is worked in."""
-        return await self.learning.sharing.take_in(
-            lines, project=project, here=here, dry_run=dry_run
-        )
+        take_in = self.learning.sharing.take_in
+        return await take_in(lines, project=project, here=here, dry_run=dry_run)
 
     async def uplift(self, item_id: str) -> Uplift:
         """What it changed to show one learned item."""

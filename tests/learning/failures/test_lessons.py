@@ -141,8 +141,9 @@ async def test_a_test_that_fails_until_its_code_is_written_is_no_lesson(desk: De
     await desk.turn(edited("/w/test_basket.py"), failed(UNMET), edited(), passed(), response=FIXED)
     await desk.turn(failed(UNMET), edited(), failed(UNMET), edited(), passed(), response=FIXED)
     await desk.turn(failed(UNMET), edited(), failed(UNMET))
+    await desk.turn(failed(UNMET), edited(), passed(), session="s2", project="other")
     await desk.lessons.catch_up()
-    assert await desk.entries() == []
+    assert await desk.entries() == await desk.entries("other") == []
 
 
 async def test_a_test_that_fails_in_two_sessions_teaches_what_each_of_them_did(desk: Desk) -> None:
@@ -162,15 +163,6 @@ async def test_a_test_that_fails_in_two_sessions_teaches_what_each_of_them_did(d
     await desk.lessons.catch_up()
     assert await desk.entries() == before
     assert await desk.versions() == versions
-
-
-async def test_a_failing_test_of_another_project_is_another_one(desk: Desk) -> None:
-    await desk.turn(failed(UNMET), edited(), passed(), response=FIXED)
-    await desk.turn(
-        failed(UNMET), edited(), passed(), response=FIXED, session="s2", project="other"
-    )
-    await desk.lessons.catch_up()
-    assert await desk.entries() == await desk.entries("other") == []
 
 
 async def test_a_turn_that_ended_with_a_failing_test_and_failed_is_a_lesson(desk: Desk) -> None:
