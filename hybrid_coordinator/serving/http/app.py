@@ -45,6 +45,7 @@ def build_app(site: Site) -> ASGIApp:
         lifespan=agents.lifespan,
         exception_handlers={HTTPException: _no_such_route, Exception: _fault},
     )
+    app.router.redirect_slashes = False  # it would send browsers to whatever Host they name
     app.state.site = site
     app.state.works = set()
     return Guard(app, site)

@@ -23,6 +23,7 @@ OPEN = frozenset({"/healthz", "/readyz", LOGIN, "/login.css"})
 """Paths that tell a stranger nothing."""
 
 _SECRET = "hc_"  # noqa: S105 - what one begins with
+_MOST_HEAD_BYTES = 32 * 1024
 _HOLDS_SECONDS = 10.0
 """How long a stream goes on before it is asked again whether its token still holds."""
 
@@ -63,6 +64,8 @@ class Guard:
         await self.app(scope, receive, _guarded(send, holds))
 
     def _check_place(self, request: Request) -> None:
+        if sum(len(name) + len(value) for name, value in request.headers.raw) > _MOST_HEAD_BYTES:
+            raise RefusedError(431, f"the headers are over {_MOST_HEAD_BYTES:,} bytes", close=True)
         if self._site.trusted:
             check_host(request)
         check_origin(request)

@@ -23,7 +23,6 @@ from hybrid_coordinator.settings import SettingsStore
 _log = logging.getLogger(__name__)
 
 _MOST_CONNECTIONS = 1000
-_MOST_HEAD_BYTES = 32 * 1024
 _CLOSING_SECONDS = 1
 
 
@@ -104,7 +103,6 @@ class Listeners:
             server_header=False,
             proxy_headers=bool(proxies),
             forwarded_allow_ips=list(proxies),
-            h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_CLOSING_SECONDS,
         )
