@@ -44,6 +44,7 @@ class Connection(H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.access_log = False  # an address may hold what nobody should have put there
         self._watched = config.watched
         self._same_user = config.same_user
         self._proxies = config.proxies

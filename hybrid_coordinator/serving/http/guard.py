@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -59,9 +59,9 @@ class Guard:
             if request.method not in ("GET", "HEAD"):
                 receive = await whole_body(request, receive, self._site.patience.body)
         except HybridError as error:
-            await _refusal(request, error)(scope, receive, _guarded(send, None))
+            await _refusal(request, error)(scope, receive, guarded(send, None))
             return
-        await self.app(scope, receive, _guarded(send, holds))
+        await self.app(scope, receive, guarded(send, holds))
 
     def _check_place(self, request: Request) -> None:
         if sum(len(name) + len(value) for name, value in request.headers.raw) > _MOST_HEAD_BYTES:
@@ -84,11 +84,11 @@ def _refusal(request: Request, error: HybridError) -> Response:
     return refused(error)
 
 
-def _guarded(send: Send, holds: Holds | None) -> Send:
+def guarded(send: Send, holds: Holds | None, clock: Callable[[], float] = time.monotonic) -> Send:
     """``send`` with our headers. A stream whose token does not hold any more is ended."""
-    checked, over = time.monotonic(), False
+    checked, over = clock(), False
 
-    async def guarded(message: Message) -> None:
+    async def send_on(message: Message) -> None:
         nonlocal checked, over
         if over:
             return
@@ -96,11 +96,11 @@ def _guarded(send: Send, holds: Holds | None) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
-        elif holds is not None and time.monotonic() - checked > _HOLDS_SECONDS:
-            checked = time.monotonic()
+        elif holds is not None and clock() - checked > _HOLDS_SECONDS:
+            checked = clock()
             if not await holds():
                 over = True
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
         await send(message)
 
-    return guarded
+    return send_on
