@@ -12,7 +12,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from hybrid_coordinator.serving.http import guard
-from tests.support.sockets import SECONDS, Team, called, team
+from tests.support.team import SECONDS, Team, called, team
 
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
 

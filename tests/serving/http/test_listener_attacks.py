@@ -16,7 +16,7 @@ import pytest
 from hybrid_coordinator.serving.http.bodies import MAX_BODY_BYTES
 from hybrid_coordinator.serving.http.peers import user_of
 from hybrid_coordinator.serving.http.site import Patience
-from tests.support.sockets import SECONDS, Listening, listening, status
+from tests.support.team import SECONDS, Listening, listening, status
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from hybrid_coordinator.domain.access import Scope
 from hybrid_coordinator.storage.postgres.database import Database
-from tests.support.sockets import Team, called, team
 from tests.support.stdio import ToolError
+from tests.support.team import Team, called, team
 
 SECRET_TASK = "How do I mend the purple parser of the night train?"
 WORK = {"agent_type": "remote", "model_used": "m"}
