@@ -20,6 +20,7 @@ from hybrid_coordinator.errors import (
     NotFoundError,
 )
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.insights.recorder import Recorder
 from hybrid_coordinator.settings import (
     EmbeddingSettings,
     Settings,
@@ -67,6 +68,7 @@ class Engines:
         self._settings = settings
         self._stack = contextlib.AsyncExitStack()
         self._starting: asyncio.Task[Running] | None = None
+        self.recorder = Recorder()
 
     def begin(self) -> None:
         """Start now, without waiting."""
@@ -153,7 +155,7 @@ class Engines:
     async def _start(self) -> Running:
         stack = contextlib.AsyncExitStack()
         try:
-            running = await _open(self._home, self._settings, stack)
+            running = await _open(self._home, self._settings, self.recorder, stack)
         except BaseException:
             await stack.aclose()
             raise
@@ -228,7 +230,9 @@ def _models_alone(store: SettingsStore) -> Delegate:
 _DRAIN_SECONDS = 600.0
 
 
-async def _open(home: Home, store: SettingsStore, stack: contextlib.AsyncExitStack) -> Running:
+async def _open(
+    home: Home, store: SettingsStore, recorder: Recorder, stack: contextlib.AsyncExitStack
+) -> Running:
     """Start the engines side by side, then build the rooms on them.
 
     Raises:
@@ -249,7 +253,7 @@ async def _open(home: Home, store: SettingsStore, stack: contextlib.AsyncExitSta
         record.cancel()
         await asyncio.gather(record, return_exceptions=True)
         raise
-    return await _build(home, store, await record, engines, stack)
+    return await _build(home, store, recorder, await record, engines, stack)
 
 
 async def _open_record(
@@ -279,6 +283,7 @@ async def _open_record(
 async def _build(
     home: Home,
     store: SettingsStore,
+    recorder: Recorder,
     database: Database,
     engines: VectorEngines,
     stack: contextlib.AsyncExitStack,
@@ -304,7 +309,7 @@ async def _build(
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
     shipped = StaticEmbedder()  # the model that thresholds of likeness were measured with
-    models, reports = _routing(home, store, scrubber, database, shipped.embed)
+    models, reports = _routing(home, store, scrubber, database, shipped.embed, recorder)
     stack.push_async_callback(models.close)
     learning = build_learning(
         Parts(
@@ -329,7 +334,8 @@ async def _build(
     )
     models_now = models.current
     shown = (home, store, database, moving, watches, definitions, interactions)
-    insights = build_insights(Looked(*shown, learning, reports, models_now))
+    insights = build_insights(Looked(*shown, learning, reports, models_now, recorder))
+    stack.push_async_callback(insights.close)
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),
         projector=moving.projector,
@@ -385,7 +391,12 @@ def _follow(store: SettingsStore, scrubber: Scrubber) -> None:
 
 
 def _routing(
-    home: Home, store: SettingsStore, scrubber: Scrubber, database: Database, embed: Embed
+    home: Home,
+    store: SettingsStore,
+    scrubber: Scrubber,
+    database: Database,
+    embed: Embed,
+    recorder: Recorder,
 ) -> tuple[CurrentModels, Reports]:
     """The models, and what is said of how they did."""
     from hybrid_coordinator.routing.current import CurrentModels
@@ -393,7 +404,7 @@ def _routing(
     from hybrid_coordinator.storage.postgres.spend import Spend
     from hybrid_coordinator.storage.postgres.usage import UsageRecords
 
-    models = CurrentModels(store, home.rules_file, scrubber, database, embed)
+    models = CurrentModels(store, home.rules_file, scrubber, database, embed, recorder.attempts)
     reports = Reports(UsageRecords(database), Spend(database), lambda: store.current().remote)
     return models, reports
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Write docs/tools.md, docs/prompts.md, docs/cli.md, docs/settings.md and docs/rules.md from
-the code.
+"""Write docs/tools.md, docs/prompts.md, docs/cli.md, docs/settings.md, docs/rules.md and
+docs/metrics.md from the code.
 
 Usage: .venv/bin/python scripts/generate_docs.py [--check]
 
@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from hybrid_coordinator.domain.metrics import METRICS, Source
 from hybrid_coordinator.routing.rules.facts import FACTS
 from hybrid_coordinator.routing.rules.store import preset_file
 from hybrid_coordinator.serving.cli import build_parser
@@ -227,12 +228,39 @@ def rules_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    """Every family of `/metrics`."""
+    lines = ["# Metrics", "", _NOTE, *_METRICS_SAID]
+    for source, about in _METRICS_SOURCES.items():
+        lines += ["", about, "", "| metric | type | labels | what it says |"]
+        lines += ["| --- | --- | --- | --- |"]
+        for metric in (one for one in METRICS if one.source is source):
+            labels = ", ".join(f"`{label}`" for label in metric.labels)
+            lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
+    return "\n".join(lines) + "\n"
+
+
+_METRICS_SAID = (
+    "`/metrics` of any listener of the coordinator, in Prometheus' text format. On a listener that",
+    "asks for tokens it takes one of scope `read` that is for every project. A scrape never waits",
+    "for the record, but for the first one: what is read of it is read behind scrapes, once in 15",
+    "seconds at most, and `hybrid_record_age_seconds` says how long ago that was. Beside these are",
+    "`process_...`: the coordinator's memory, processor time and open files.",
+)
+_METRICS_SOURCES = {
+    Source.PROCESS: "## Of this process, since it started\n\nAdd them up over coordinators.",
+    Source.RECORD: "## Of the record\n\nCoordinators on one database tell the same: take `max` "
+    "over them, not `sum`. They are gauges, since deletions and changed outcomes take back. "
+    "Dashboard, `stats` and MCP resources show the same numbers.",
+}
+
 PAGES = {
     "tools.md": tools_page,
     "prompts.md": prompts_page,
     "cli.md": cli_page,
     "settings.md": settings_page,
     "rules.md": rules_page,
+    "metrics.md": metrics_page,
 }
 
 

@@ -28,6 +28,7 @@ from hybrid_coordinator.domain.insights import (
     Routing,
     Totals,
 )
+from hybrid_coordinator.domain.metrics import MetricValues
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.insights.changes import Changes
 from hybrid_coordinator.insights.disk import disk
@@ -36,6 +37,7 @@ from hybrid_coordinator.insights.figures import Figures
 from hybrid_coordinator.insights.health import Checkup
 from hybrid_coordinator.insights.interactions import Interactions
 from hybrid_coordinator.insights.learned import Learned
+from hybrid_coordinator.insights.measuring import Measuring
 from hybrid_coordinator.insights.paging import checked_days
 from hybrid_coordinator.insights.stock import Stock
 
@@ -51,6 +53,7 @@ class Insights:
     _stock: Stock
     _checkup: Checkup
     _changes: Changes
+    _measuring: Measuring
     _home: Home
 
     async def totals(self, project: str | None = None) -> Totals:
@@ -141,6 +144,16 @@ class Insights:
     async def health(self) -> list[PartHealth]:
         """Each part, asked now: takes as long as the slowest answer, some seconds at most."""
         return await self._checkup.health()
+
+    async def metrics(self) -> list[MetricValues]:
+        """What `/metrics` tells. Does not wait for the record, but for the first time: its figures
+        are those of the look before, and are looked at again behind."""
+        return await self._measuring.values()
+
+    async def close(self) -> None:
+        """Look no longer at anything."""
+        await self._changes.close()
+        await self._measuring.close()
 
     def changes(self) -> AsyncGenerator[frozenset[Change]]:
         """The kinds of things that changed, whenever some did; within a second or so. Close it to

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.indexing import RebuildState
+from hybrid_coordinator.domain.insights import EndpointInsight
 from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.domain.metrics import MetricValues
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.insights.changes import Changes
+from hybrid_coordinator.insights.disk import disk
+from hybrid_coordinator.insights.endpoints import endpoints
 from hybrid_coordinator.insights.figures import Figures
 from hybrid_coordinator.insights.health import Checkup
 from hybrid_coordinator.insights.interactions import Interactions
 from hybrid_coordinator.insights.learned import Learned
+from hybrid_coordinator.insights.measuring import Measuring, record_values
+from hybrid_coordinator.insights.recorder import Recorder
 from hybrid_coordinator.insights.service import Insights
 from hybrid_coordinator.insights.stock import Stock
 from hybrid_coordinator.knowledge.code.watching import Watches
@@ -32,6 +39,9 @@ from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from hybrid_coordinator.storage.postgres.usage import UsageRecords
 
+_DAYS = 30
+"""Of figures over time in `/metrics`: as many as `stats` shows unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class Looked:
@@ -47,23 +57,34 @@ class Looked:
     learning: Learning
     reports: Reports
     models: Callable[[], Delegate]
+    recorder: Recorder
 
 
 def build_insights(parts: Looked) -> Insights:
     """The read service over ``parts``."""
     database, settings, learning = parts.database, parts.settings, parts.learning
-    records, browsing, statistics = (
-        InsightRecords(database),
-        Browsing(database),
-        Statistics(database),
-    )
-    moving = parts.moving
+    records, browsing = InsightRecords(database), Browsing(database)
+    statistics, moving = Statistics(database), parts.moving
 
     def rebuild_state() -> RebuildState | None:
         return moving.rebuilder.state
 
+    figures = Figures(records, statistics, parts.reports, learning, settings, rebuild_state)
+    stock = Stock(
+        records,
+        statistics,
+        learning.training_data,
+        moving.generations,
+        moving.files,
+        moving.setup,
+        moving.index,
+        parts.watches,
+        parts.definitions,
+        rebuild_state,
+        settings,
+    )
     return Insights(
-        Figures(records, statistics, parts.reports, learning, settings, rebuild_state),
+        figures,
         Learned(records, browsing, Credit(database), parts.reports, learning, settings),
         Interactions(
             records,
@@ -74,19 +95,7 @@ def build_insights(parts: Looked) -> Insights:
             JobRecords(database),
             settings,
         ),
-        Stock(
-            records,
-            statistics,
-            learning.training_data,
-            moving.generations,
-            moving.files,
-            moving.setup,
-            moving.index,
-            parts.watches,
-            parts.definitions,
-            rebuild_state,
-            settings,
-        ),
+        stock,
         Checkup(
             settings.current(),
             settings,
@@ -101,5 +110,22 @@ def build_insights(parts: Looked) -> Insights:
             parts.models,
         ),
         Changes(records.marks),
+        _measuring(parts, figures, stock, records),
         parts.home,
     )
+
+
+def _measuring(parts: Looked, figures: Figures, stock: Stock, records: InsightRecords) -> Measuring:
+    async def look() -> list[MetricValues]:
+        return record_values(
+            await figures.overview(None, _DAYS),
+            await figures.routing(None, _DAYS),
+            await stock.collections(),
+            await asyncio.to_thread(disk, parts.home),
+            await records.database_bytes(),
+        )
+
+    async def at_endpoints() -> Sequence[EndpointInsight]:
+        return await endpoints(parts.models().gateway)
+
+    return Measuring(parts.recorder, look, at_endpoints)

@@ -8,7 +8,7 @@ from pathlib import Path
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import SettingsError
 from hybrid_coordinator.routing.caching import Embed
-from hybrid_coordinator.routing.delegate import Delegate
+from hybrid_coordinator.routing.delegate import Delegate, Told
 from hybrid_coordinator.routing.evidence import Evidence
 from hybrid_coordinator.routing.planning import Planner
 from hybrid_coordinator.settings import Settings, SettingsStore
@@ -28,14 +28,17 @@ class CurrentModels:
         scrubber: Scrubber,
         database: Database,
         embed: Embed,
+        told: Told | None = None,
     ) -> None:
-        """``embed`` makes the vectors that answers are found by where that is switched on."""
+        """``embed`` makes the vectors that answers are found by where that is switched on;
+        ``told`` hears of every question, once it is answered or has failed."""
         self._store = store
         self._evidence = Evidence(RouteAttempts(database))
         self._planner = Planner(lambda: store.current().routing, rules_file, self._evidence)
         self._scrubber = scrubber
         self._database = database
         self._embed = embed
+        self._told = told
         self._settings = store.current()
         self._made = [self._make(self._settings)]
 
@@ -69,4 +72,11 @@ class CurrentModels:
             await delegate.close()
 
     def _make(self, settings: Settings) -> Delegate:
-        return Delegate(settings, self._planner, self._scrubber, self._database, embed=self._embed)
+        return Delegate(
+            settings,
+            self._planner,
+            self._scrubber,
+            self._database,
+            embed=self._embed,
+            told=self._told,
+        )

@@ -58,6 +58,9 @@ _log = logging.getLogger(__name__)
 Progress = Callable[[float, str], Awaitable[None]]
 """Told the elapsed seconds and a few words while a model works."""
 
+Told = Callable[[AttemptLog], None]
+"""Hears of the attempts of a question."""
+
 _HEARTBEAT_SECONDS = 5.0
 
 
@@ -72,11 +75,13 @@ class Delegate:
         database: Database | None,
         *,
         embed: Embed | None = None,
+        told: Told | None = None,
         heartbeat_seconds: float = _HEARTBEAT_SECONDS,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
         """Without a ``database`` nothing is recorded or cached, and no money spent; without
-        ``embed`` no answer is found by meaning.
+        ``embed`` no answer is found by meaning. ``told`` hears of every question for which a model
+        was asked or a kept answer found, once it is answered or has failed.
 
         Raises:
             SettingsError: the URL of an endpoint is off.
@@ -85,6 +90,7 @@ class Delegate:
         self._planner = planner
         self._scrubber = scrubber
         self._heartbeat_seconds = heartbeat_seconds
+        self._told = told
         self._gateway = Gateway(settings, stall_seconds=stall_seconds)
         self._remote = settings.remote
         self._self_critique = settings.routing.self_critique
@@ -191,15 +197,23 @@ class Delegate:
             kept = await self._found(question, course)
             if kept is not None:
                 course.attempts.append(_from_cache(kept, _since(started)))
-                return replace(kept, latency_ms=_since(started)), _log_of(job, course)
+                return replace(kept, latency_ms=_since(started)), self._tell(job, course)
             answer = await _in_mode(asking, job, course)
         except HybridError:
-            if self._attempts is not None and course.attempts:
-                await self._attempts.add(project, _log_of(job, course))
+            if course.attempts:
+                log = self._tell(job, course)
+                if self._attempts is not None:
+                    await self._attempts.add(project, log)
             raise
         reply = self._reply(answer, job, course, _since(started))
         await self._keep(question, reply)
-        return reply, _log_of(job, course)
+        return reply, self._tell(job, course)
+
+    def _tell(self, job: Job, course: Course) -> AttemptLog:
+        log = _log_of(job, course)
+        if self._told is not None:
+            self._told(log)
+        return log
 
     async def _found(self, question: Question, course: Course) -> Reply | None:
         """A kept answer; none where the record is away, which holds up nobody."""

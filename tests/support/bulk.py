@@ -33,7 +33,7 @@ CROSS JOIN LATERAL (
 ) AS moment;
 INSERT INTO interactions
     (id, project, session_id, query, response, agent_type, model_used, tokens_used, latency_ms,
-     created_at, projected)
+     created_at, projected, examined)
 SELECT
     id, project, 'session-' || n / 20,
     'How do I mend the ' || ('{words}'::text[])[1 + chance % {vocabulary}] || ' of part ' || n
@@ -43,7 +43,7 @@ SELECT
     CASE WHEN local THEN 'local' ELSE 'remote' END,
     CASE WHEN local THEN 'qwen2.5-coder:' || 1 + n % 3 || 'b'
         ELSE 'claude-sonnet-' || 4 + n % 2 END,
-    500 + chance * 3, chance * 11, at, 1
+    500 + chance * 3, chance * 11, at, 1, 1
 FROM made;
 INSERT INTO knowledge_items
     (id, version, delta, collection, project, title, content, fields, created_at, updated_at,
@@ -80,6 +80,9 @@ FROM made
 WHERE chance % 5 <> 0
 ORDER BY n;
 SELECT rebuild_item_stats();
+-- Looked through for skills already: nothing goes on behind whoever looks at the figures.
+INSERT INTO skill_passes (project, outcome)
+SELECT DISTINCT project, (SELECT max(id) FROM outcomes) FROM made;
 INSERT INTO route_attempts
     (interaction_id, position, model, endpoint, tier, latency_ms, confidence, outcome, tokens_in,
      tokens_out, cost_usd, created_at, project, task_type, complexity, remote, first_token_ms,
@@ -127,13 +130,14 @@ FROM generate_series(1, 4000) AS n;
 
 async def fill(database: Database, interactions: int) -> None:
     """So many interactions over the last 90 days, by eight projects, and all that goes with them:
-    outcomes of four in five, two exposures of each, calls of models by two in five, 2,000 entries,
-    200 jobs, 3 datasets, 4,000 files."""
+    outcomes of four in five, two exposures of each, calls of models by two in five, an entry for
+    each but 2,000 at most, 200 jobs, 3 datasets, 4,000 files. The index has none of it: a
+    coordinator on the database brings it there."""
     text = _FILL.format(
         interactions=interactions,
         days=DAYS,
         projects=PROJECTS,
-        entries=ENTRIES,
+        entries=min(ENTRIES, interactions),
         words="{" + ",".join(WORDS) + "}",
         vocabulary=len(WORDS),
     )

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from hybrid_coordinator.serving.http import dashboard, events, health, login
+from hybrid_coordinator.serving.http import dashboard, events, health, login, metrics
 from hybrid_coordinator.serving.http.agents import Agents
 from hybrid_coordinator.serving.http.api import (
     datasets,
@@ -26,6 +26,7 @@ _AREAS = (
     health.routes,
     login.routes,
     events.routes,
+    metrics.routes,
     figures.routes,
     learning.routes,
     knowledge.routes,

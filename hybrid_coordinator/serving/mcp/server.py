@@ -21,6 +21,7 @@ from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp.admission import admit
 from hybrid_coordinator.serving.mcp.contract import INSTRUCTIONS, TOOLS
 from hybrid_coordinator.serving.mcp.prompts import prompt, prompt_list
+from hybrid_coordinator.serving.mcp.resources import RESOURCES, TEMPLATES, read
 from hybrid_coordinator.serving.mcp.tools import HANDLERS
 from hybrid_coordinator.session import Session
 
@@ -32,8 +33,19 @@ _PROGRESS_SECONDS = 0.1
 """A bar does not get smoother than this, and each notification costs both ends a message."""
 
 
+class RequestCounts(Protocol):
+    """Counts calls of tools."""
+
+    def request(self, tool: str, result: str, seconds: float) -> None:
+        """One was called; ``result`` is "ok", "error" or "fault"."""
+        ...
+
+
 class CoordinatorSource(Protocol):
-    """Where the coordinator comes from once its engines are up."""
+    """Where the coordinator comes from once its engines are up, and who counts the calls."""
+
+    @property
+    def recorder(self) -> RequestCounts: ...
 
     async def get(self) -> Coordinator:
         """The running coordinator; waits for it while it starts.
@@ -69,20 +81,29 @@ def build_server(
                 code=types.INVALID_PARAMS,
                 message=f"unknown tool {call.name!r}; there are: {', '.join(HANDLERS)}",
             )
+        started, outcome = time.perf_counter(), "fault"
         try:
             session, arguments = session_of(context), call.arguments or {}
             coordinator = await source.get()
+<<<<<<< HEAD
             await admit(coordinator, session, call.name, arguments)
             result = await handler(coordinator, session, arguments, progress_of(context))
+=======
+            result = await handler(coordinator, session, call.arguments or {}, progress_of(context))
+            outcome = "ok"
+>>>>>>> 813ca5e (MCP resources, /metrics and dashboard show the numbers of stats)
         except HybridError as error:
             # The protocol's own form of a raised tool error: the model reads it and can mend
             # its call (modelcontextprotocol.io, Tools, Error Handling).
+            outcome = "error"
             return types.CallToolResult(
                 content=[types.TextContent(type="text", text=str(error))], is_error=True
             )
         # A fault of ours, of any kind: the SDK would answer it with an empty message.
         except Exception as error:
             raise internal_fault(call.name) from error
+        finally:
+            source.recorder.request(call.name, outcome, time.perf_counter() - started)
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=json.dumps(result, ensure_ascii=False))],
             structured_content=result,
@@ -100,6 +121,24 @@ def build_server(
         client = "" if peer is None else peer.client_info.name
         return await prompt(asked.name, asked.arguments or {}, client=client)
 
+    async def list_resources(
+        _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        return RESOURCES
+
+    async def list_resource_templates(
+        _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        return TEMPLATES
+
+    async def read_resource(
+        _: Context, asked: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        try:
+            return await read(await source.get(), session, asked.uri)
+        except HybridError as error:
+            raise MCPError(code=types.INTERNAL_ERROR, message=str(error)) from error
+
     return Server(
         "hybrid-coordinator",
         version=__version__,
@@ -108,6 +147,9 @@ def build_server(
         on_call_tool=call_tool,
         on_list_prompts=list_prompts,
         on_get_prompt=get_prompt,
+        on_list_resources=list_resources,
+        on_list_resource_templates=list_resource_templates,
+        on_read_resource=read_resource,
     )
 
 
