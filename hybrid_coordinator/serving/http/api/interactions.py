@@ -103,9 +103,7 @@ async def _judge(asked: Asked) -> object:
     verdict = await asked.body(Verdict)
     coordinator = await asked.coordinator()
     await coordinator.check_seen(asked.identity, asked.path("id"))
-    outcome = Outcome(
-        OutcomeKind(verdict.outcome), _FEEDBACK[verdict.outcome], verdict.evidence
-    )
+    outcome = Outcome(OutcomeKind(verdict.outcome), _FEEDBACK[verdict.outcome], verdict.evidence)
     return await coordinator.update_outcome(asked.path("id"), outcome)
 
 

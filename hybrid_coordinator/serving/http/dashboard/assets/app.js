@@ -191,6 +191,10 @@ async function signedIn() {
 
 document.getElementById("menu").addEventListener("click", (event) =>
   showMenu(event.currentTarget.getAttribute("aria-expanded") !== "true"));
+document.querySelector(".skip-link").addEventListener("click", (event) => {
+  event.preventDefault(); // the address is the page's state, so no fragment comes into it
+  main.focus();
+});
 live.addEventListener("state", liveState);
 theme();
 liveState();

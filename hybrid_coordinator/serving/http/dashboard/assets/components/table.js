@@ -2,6 +2,7 @@
 
 import { html, nothing, ref, render } from "../lib/html.js";
 import { number } from "../lib/format.js";
+import { paced } from "../lib/view.js";
 import { empty, failed, loading } from "./states.js";
 
 const SIZES = [25, 50, 100, 200];
@@ -32,7 +33,7 @@ class DataTable extends HTMLElement {
     if (this.#options) return;
     this.#options = { filters: [], kinds: [], prefix: "", none: "Nothing is here yet.", ...options };
     const { kinds, context } = this.#options;
-    if (kinds.length) context.onChange(kinds, () => this.refresh());
+    if (kinds.length) context.onChange(kinds, paced(() => context.signal.aborted || this.refresh()));
     context.signal.addEventListener("abort", () => this.#running?.abort());
     this.refresh();
   }

@@ -3,6 +3,29 @@
 import { html, render } from "./html.js";
 import { failed, loading } from "../components/states.js";
 
+const REST = 1000;
+
+/** `task` whenever it is asked for, but then resting for five times as long as it took: however
+ *  much changes, looking at it takes a small part of the coordinator's time. */
+export function paced(task) {
+  let resting = false;
+  let wanted = false;
+  return async function run() {
+    if (resting) {
+      wanted = true;
+      return;
+    }
+    resting = true;
+    wanted = false;
+    const started = performance.now();
+    await task();
+    setTimeout(() => {
+      resting = false;
+      if (wanted) run();
+    }, Math.max(REST, 5 * (performance.now() - started)));
+  };
+}
+
 /**
  * Keep `element` showing what `load(signal)` gives, as `template(data)` renders it.
  *
@@ -34,7 +57,7 @@ export function show(element, context, { load, template, kinds = [] }) {
   }
 
   const paint = (content) => render(content, element);
-  if (kinds.length) context.onChange(kinds, refresh);
+  if (kinds.length) context.onChange(kinds, paced(() => context.signal.aborted || refresh()));
   refresh();
   return { refresh };
 }
