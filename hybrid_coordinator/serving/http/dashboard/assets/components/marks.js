@@ -31,13 +31,15 @@ export const tile = (label, value, detail = "", { kind = "" } = {}) => html`
 /** Tiles side by side. */
 export const tiles = (...content) => html`<dl class="tiles">${content}</dl>`;
 
+const SEAM = 0.4; // of a hundred, between the parts of a bar
+
 /** Parts of a whole as one bar: `[{kind, label, value}]`, with a legend that says the numbers. */
 export function shares(parts, words = (value) => value) {
   const sum = parts.reduce((total, { value }) => total + value, 0);
   let at = 0;
   const pieces = parts.map(({ kind, value }) => {
     const width = sum ? (100 * value) / sum : 0;
-    const piece = svg`<rect class="fill-${kind}" x="${at}" y="0" width="${width}" height="10"/>`;
+    const piece = svg`<rect class="fill-${kind}" x="${at}" y="0" width="${Math.max(0, width - SEAM)}" height="10"/>`;
     at += width;
     return piece;
   });

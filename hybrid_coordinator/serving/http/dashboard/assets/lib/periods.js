@@ -20,12 +20,18 @@ export function grouped(days) {
   return { groups, each: size === 1 ? "day" : "week" };
 }
 
+/** The days from the first one with something in it on. */
+export function fromFirst(days, counted) {
+  const first = days.findIndex((day) => counted(day) > 0);
+  return first < 0 ? days : days.slice(first);
+}
+
 /** A day (ISO 8601, UTC) in seconds since 1970. */
 export const seconds = (day) => Date.parse(day) / 1000;
 
 /** The success rate of `by_day`, as points of a chart. */
 export function byDayOrWeek(days) {
-  const { groups, each } = grouped(days);
+  const { groups, each } = grouped(fromFirst(days, ({ tally }) => tally.interactions));
   const points = groups.map((group) => ({
     at: seconds(group[0].day),
     rate: successRate(group.map(({ tally }) => tally)),

@@ -97,7 +97,7 @@ function actionList(actions) {
 function ending(outcomes, { components }) {
   if (outcomes.length === 0) return empty("Nobody has judged it yet.", "An outcome is stated by an agent, or inferred from tests, commits, and what you say next.");
   return html`
-    <ol class="timeline">${[...outcomes].reverse().map((one, at) => html`
+    <ol class="timeline" reversed>${[...outcomes].reverse().map((one, at) => html`
       <li>${badge(one.outcome)} ${at === 0 ? "" : html`<span class="note">replaced since</span>`}
         <span class="note">${fullTime(one.created_at)}, ${sourceOf(one)}</span>
         ${one.evidence ? html`<p class="evidence">${one.evidence}</p>` : nothing}</li>`)}</ol>

@@ -3,7 +3,7 @@
 import { badge, section } from "../components/marks.js";
 import { empty } from "../components/states.js";
 import { plainTable } from "../components/table.js";
-import { decimal, duration, NONE, number, percent } from "../lib/format.js";
+import { count, decimal, duration, NONE, number, percent } from "../lib/format.js";
 import { html, nothing } from "../lib/html.js";
 import { show } from "../lib/view.js";
 import { mountTrial } from "./trial.js";
@@ -28,10 +28,12 @@ export function mount(element, context) {
 function models({ endpoints, use }) {
   const there = endpoints.filter(({ state, reason }) => state !== "down" || reason !== "connection refused");
   const away = endpoints.filter((one) => !there.includes(one));
-  return html`
-    ${section("Servers", there.length
+  return section("Servers", html`
+    ${there.length
       ? html`<ul class="servers">${there.map((one) => server(one, use))}</ul>`
-      : empty("No model server answers.", html`Start one, as with <code>ollama serve</code>. It is found by itself.`), away.length ? html`looked for, and not running: ${away.map(({ kind, url }, at) => html`${at ? ", " : ""}${kind} at ${url}`)}` : "")}`;
+      : empty("No model server answers.", html`Start one, as with <code>ollama serve</code>. It is found by itself.`)}
+    ${away.length ? html`<details class="figures away"><summary>${count(away.length, "address", "addresses")} more, where nothing runs</summary>
+      <ul>${away.map(({ kind, url, role }) => html`<li>${kind} at ${url}, for ${role}</li>`)}</ul></details>` : nothing}`);
 }
 
 const STATES = {

@@ -7,7 +7,7 @@ import { empty } from "../components/states.js";
 import { count, day, money, NONE, number, percent, span } from "../lib/format.js";
 import { html, nothing } from "../lib/html.js";
 import { origin } from "../lib/names.js";
-import { byDayOrWeek, successRate, total } from "../lib/periods.js";
+import { byDayOrWeek, fromFirst, successRate, total } from "../lib/periods.js";
 import { show } from "../lib/view.js";
 
 export const title = "Overview";
@@ -125,7 +125,8 @@ function figureTiles({ calls, saving, period, totals, jobs, by_day: days, learne
 }
 
 /** The later half of the days against the earlier one. */
-function trend(days) {
+function trend(all) {
+  const days = fromFirst(all, ({ tally }) => tally.interactions);
   if (days.length < 4) return "";
   const middle = Math.floor(days.length / 2);
   const before = successRate(days.slice(0, middle).map(({ tally }) => tally));
@@ -140,14 +141,22 @@ function success({ by_day: days, period }) {
   }
   const { points, each } = byDayOrWeek(days);
   const rated = points.filter(({ rate }) => rate !== null);
-  return chart({
+  const course = rated.length > 1 ? `; ${percent(rated[0].rate)} in the first ${each}, ${percent(rated.at(-1).rate)} in the last` : "";
+  return html`${chart({
     caption: "Success rate over time",
-    summary: `${percent(period.success_rate)} over the whole time, a partial success counting half; ${percent(rated[0].rate)} in the first ${each} and ${percent(rated.at(-1).rate)} in the last.`,
+    summary: `${percent(period.success_rate)} over the whole time, a partial success counting half${course}.`,
     x: points.map(({ at }) => at),
     series: [{ label: "Success rate", color: "success", values: points.map(({ rate }) => rate) }],
     words: percent,
     range: [0, 1],
-  });
+  })}
+  ${endings(period)}`;
+}
+
+function endings({ interactions, ...ends }) {
+  const judged = ["success", "partial", "failure"].map((kind) => ({ kind, label: kind, value: ends[kind] }));
+  const known = total(judged.map(({ value }) => value));
+  return shares([...judged, { kind: "unknown", label: "not known", value: interactions - known }], number);
 }
 
 function answered({ calls }) {

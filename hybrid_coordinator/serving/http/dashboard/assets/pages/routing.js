@@ -6,7 +6,7 @@ import { empty } from "../components/states.js";
 import { plainTable } from "../components/table.js";
 import { compact, decimal, duration, money, NONE, number, percent, span } from "../lib/format.js";
 import { html, nothing, svg } from "../lib/html.js";
-import { grouped, seconds, total } from "../lib/periods.js";
+import { fromFirst, grouped, seconds, total } from "../lib/periods.js";
 import { show } from "../lib/view.js";
 
 export const title = "Routing";
@@ -53,7 +53,8 @@ function figureTiles({ total: all, money: spent }) {
 }
 
 function points(data) {
-  const { groups: parts, each } = grouped(data.by_day);
+  const lively = fromFirst(data.by_day, (one) => one.calls + one.spent_usd + one.reserved_usd);
+  const { groups: parts, each } = grouped(lively);
   const sum = (name) => parts.map((days) => total(days.map((one) => one[name])));
   return { x: parts.map(([first]) => seconds(first.day)), sum, each };
 }
