@@ -52,10 +52,9 @@ def measure(_: Path | None) -> Table:
         f"{_SESSIONS} sessions, each with a pause of {_PAUSE:g} s after each outcome, all naming "
         f"the same {_SHOWN} items, which is the worst case: they count up the same rows. Clients "
         "and coordinator share the machine; without a pause they keep it busy, and wait for each "
-        "other. The large record was filled by COPY. Where an outcome takes longer than it may, it is "
-        "the disk: with its jobs it is one statement, and marks that can be made again wait for no "
-        "disk, but what is acknowledged is on it, and whoever counts up the same items waits for "
-        "that too."
+        "other. The large record was filled by COPY. An outcome and its jobs are one statement, "
+        "and marks that can be made again wait for no disk; what is told is on it, and whoever "
+        "counts up the same items waits for that too, which is most of what is left."
     )
     return Table("What it costs", ["what", "at most", "measured"], rows, note)
 

@@ -85,10 +85,10 @@ async def measured(sizes: Sequence[int]) -> Table:
     ]
     note = (
         "Tasks and answers are lines of source code. Where the machine does other things too, the "
-        "rate by processor time is what one free core would give. Memory grows with the examples: of "
-        "each one its signature, that of its task, and their places in 16 bands each are kept. Kept "
-        "in a mapped file instead, they took a sixth more processor time and, while they are read, "
-        "about as much memory."
+        "rate by processor time is what one free core would give. Memory grows with the examples: "
+        "of each one its signature, that of its task, and their places in 16 bands each are kept. "
+        "Kept in a mapped file instead, they took a sixth more processor time and, while they "
+        "were read, about as much memory."
     )
     return Table("How fast is a dataset made?", header, rows, note)
 

@@ -124,13 +124,16 @@ class TrainingData:
         failed = await self._failures(record) if export.layout is DatasetFormat.DPO else None
         candidates = record.candidates(min_value, CUT_AT_LIMIT)
         async with aclosing(candidates), aclosing(_batches(candidates)) as batches:
+            placed: list[tuple[str, Place]] = []
             async for batch in batches:
                 rejected = None if failed is None else await self._rejected(record, batch, failed)
-                placed = await asyncio.to_thread(export.add, batch, rejected)
-                if placed:
-                    await record.assign(placed)
+                # The disk gets the places of a batch while the next one is worked on.
+                placed, _ = await asyncio.gather(
+                    asyncio.to_thread(export.add, batch, rejected), record.assign(placed)
+                )
                 if progress is not None:
                     await progress(export.read)
+            await record.assign(placed)
 
     async def _failures(self, record: TrainingExport) -> FailedAnswers:
         failed = FailedAnswers()

@@ -96,6 +96,8 @@ class TrainingExport:
     async def assign(self, places: Sequence[tuple[str, Place]]) -> None:
         """Keep the places of these interactions, durably and at once: beside the transaction of
         the export, whose locks would hold up everyone who tells how an interaction went."""
+        if not places:
+            return
         await self._database.execute(
             self._queries.assign,
             [UUID(interaction) for interaction, _ in places],
