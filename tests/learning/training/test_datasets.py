@@ -216,7 +216,8 @@ async def test_an_export_broken_off_leaves_no_files_and_the_next_one_is_whole(
 
 
 async def cancelling(read: int) -> None:
-    """Progress that ends the task it is told in."""
+    """Progress that ends the task it is told in, once the places of a batch were given."""
     task = asyncio.current_task()
     assert task is not None
-    task.cancel()
+    if read > 200:
+        task.cancel()
