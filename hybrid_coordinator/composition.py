@@ -291,6 +291,7 @@ async def _build(
     from hybrid_coordinator.access.wiring import build_access
     from hybrid_coordinator.domain.secrets import Scrubber
     from hybrid_coordinator.insights.wiring import Looked, build_insights
+    from hybrid_coordinator.keeping.logs import Logs
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
     from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
     from hybrid_coordinator.knowledge.retrieval import Retriever
@@ -359,7 +360,7 @@ async def _build(
     _begin(
         stack,
         *(moving.projector.run, models.run, refresher.run, running.catch_up, *learning.works),
-        *(moving.rebuilder.run, retention.run, coordinator.access.audit.run),
+        *(moving.rebuilder.run, retention.run, coordinator.access.audit.run, Logs(home).run),
     )
     return running
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ import asyncpg
 
 from benchmarks.routing.tables import Table
 from benchmarks.search.trees import copy_files, sources
-from hybrid_coordinator.keeping.disk import measured
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.keeping.disk import disk
 from hybrid_coordinator.storage.postgres.server import PostgresServer
 
 _INTERACTIONS = int(os.environ.get("BACKUP_INTERACTIONS", "100000"))
@@ -84,13 +83,13 @@ def _measure(folder: Path, first: Path, second: Path) -> list[list[str]]:
     _command(first, "stop")
     took, back = _timed(second, "restore", str(file))
     assert back["rows"] == made["rows"]
-    size = f"{sum(part.bytes for part in measured(Home(second))) / 1e6:.0f}"
+    size = f"{disk(Home(second)).total_bytes / 1e6:.0f}"
     rows.append(["restore, into a fresh home", f"{took:.1f}", "120", size, "every row compared"])
     began = time.perf_counter()
     _command(second, "stats")
     _until_indexed(second, _INTERACTIONS + chunks)
     again = time.perf_counter() - began
-    size = f"{sum(part.bytes for part in measured(Home(second))) / 1e6:.0f}"
+    size = f"{disk(Home(second)).total_bytes / 1e6:.0f}"
     rows.append(["the index is whole again", f"{again:.1f}", "", size, "behind those who ask"])
     return rows
 

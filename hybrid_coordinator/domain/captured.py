@@ -54,12 +54,14 @@ class CapturedEvent:
 @dataclass(frozen=True, slots=True)
 class CaptureState:
     """How capturing goes: when the last event came (None: never), how many wait to become a turn,
-    how many files of the inbox could not be read, and how many wait in it."""
+    how many files of the inbox could not be read, how many wait in it, and how many events were
+    dropped since it was full."""
 
     last_event: datetime | None
     waiting: int
     unreadable: int
     in_inbox: int
+    dropped: int = 0
 
     @property
     def words(self) -> str:

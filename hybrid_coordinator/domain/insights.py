@@ -538,6 +538,16 @@ class IndexInsight:
     rebuild: RebuildState | None
 
 
+def in_words(size: int) -> str:
+    """Bytes in the unit that tells."""
+    amount = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
 @dataclass(frozen=True, slots=True)
 class DiskBlock:
     """A part of what lies on disk, by a name for people."""
@@ -549,11 +559,20 @@ class DiskBlock:
 @dataclass(frozen=True, slots=True)
 class DiskInsight:
     """What the home takes on disk, largest first, and what is free beside it. Engines elsewhere are
-    not in it, but for the size of the database."""
+    not in it; ``database_elsewhere_bytes`` is what a database takes on its own server."""
 
     blocks: tuple[DiskBlock, ...]
     total_bytes: int
     free_bytes: int
+    database_elsewhere_bytes: int | None = None
+
+    @property
+    def words(self) -> str:
+        """A line for people."""
+        parts = [f"{block.name} {in_words(block.bytes)}" for block in self.blocks if block.bytes]
+        if self.database_elsewhere_bytes is not None:
+            parts.append(f"the database elsewhere {in_words(self.database_elsewhere_bytes)}")
+        return f"{in_words(self.total_bytes)}: {', '.join(parts)}"
 
 
 # Live

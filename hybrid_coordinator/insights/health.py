@@ -88,12 +88,24 @@ class Checkup:
 
 
 def _capture_health(state: CaptureState) -> PartHealth:
-    aside = f"{state.unreadable} files of the inbox hold no whole event"
+    problems, remedies = [], []
+    if state.unreadable:
+        problems.append(f"{state.unreadable} files of the inbox hold no whole event")
+        remedies.append("look at them in inbox/unreadable of the home, and delete them")
+    if state.dropped:
+        problems.append(
+            f"{state.dropped} events of sessions were dropped, since no coordinator took them and "
+            "the inbox was full"
+        )
+        remedies.append(
+            "`hybrid-coordinator import claude-code` reads those sessions anew; then delete "
+            "inbox/dropped of the home"
+        )
     return PartHealth(
         "capture",
-        ok=not state.unreadable,
-        detail=f"{state.words}; {aside}" if state.unreadable else state.words,
-        remedy="look at them in inbox/unreadable of the home, and delete them",
+        ok=not problems,
+        detail="; ".join([state.words, *problems]),
+        remedy="; ".join(remedies),
         needed=False,
     )
 

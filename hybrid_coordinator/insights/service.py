@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hybrid_coordinator.domain.credit import LearningReport
 from hybrid_coordinator.domain.health import CollectionState, PartHealth
@@ -31,7 +31,6 @@ from hybrid_coordinator.domain.insights import (
 from hybrid_coordinator.domain.metrics import MetricValues
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.insights.changes import Changes
-from hybrid_coordinator.insights.disk import disk
 from hybrid_coordinator.insights.endpoints import endpoints
 from hybrid_coordinator.insights.figures import Figures
 from hybrid_coordinator.insights.health import Checkup
@@ -40,6 +39,8 @@ from hybrid_coordinator.insights.learned import Learned
 from hybrid_coordinator.insights.measuring import Measuring
 from hybrid_coordinator.insights.paging import checked_days
 from hybrid_coordinator.insights.stock import Stock
+from hybrid_coordinator.keeping.disk import disk
+from hybrid_coordinator.storage.postgres.snapshot import SnapshotRecords
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Insights:
     _changes: Changes
     _measuring: Measuring
     _home: Home
+    _record: SnapshotRecords
 
     async def totals(self, project: str | None = None) -> Totals:
         """Sums over the whole record."""
@@ -139,7 +141,10 @@ class Insights:
 
     async def disk(self) -> DiskInsight:
         """What the home takes on disk, counted now."""
-        return await asyncio.to_thread(disk, self._home)
+        found = await asyncio.to_thread(disk, self._home)
+        if self._home.postgres_dir.exists():
+            return found
+        return replace(found, database_elsewhere_bytes=await self._record.size())
 
     async def health(self) -> list[PartHealth]:
         """Each part, asked now: takes as long as the slowest answer, some seconds at most."""

@@ -37,6 +37,7 @@ from hybrid_coordinator.storage.postgres.histories import Histories
 from hybrid_coordinator.storage.postgres.insights import InsightRecords
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
+from hybrid_coordinator.storage.postgres.snapshot import SnapshotRecords
 from hybrid_coordinator.storage.postgres.usage import UsageRecords
 
 _DAYS = 30
@@ -112,6 +113,7 @@ def build_insights(parts: Looked) -> Insights:
         Changes(records.marks),
         _measuring(parts, figures, stock, records),
         parts.home,
+        SnapshotRecords(database),
     )
 
 

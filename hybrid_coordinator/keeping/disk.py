@@ -1,69 +1,58 @@
-"""What a home takes on disk, part by part, by the blocks that its files take."""
+"""What the home takes on disk, by its parts."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+from hybrid_coordinator.domain.insights import DiskBlock, DiskInsight
 from hybrid_coordinator.home import Home
 
-_BLOCK = 512
-"""Bytes of st_blocks, on every system (stat(2))."""
-_PARTS = {
-    "postgres": "record",
-    "qdrant": "index",
-    "grammars": "grammars",
-    "datasets": "datasets",
-    "inbox": "inbox",
-    "logs": "logs",
-    "backups": "backups",
-}
-_ASIDE, _OTHER = "set aside", "other"
+_REPLACED, _DAMAGED = "replaced-*", "*.damaged-*"
+"""What a restore and a move put aside in the home, and what the index did among its files."""
 
 
-@dataclass(frozen=True, slots=True)
-class DiskPart:
-    """A part of the home, and the bytes that its blocks come to."""
+def disk(home: Home) -> DiskInsight:
+    """Counted now, by what each file takes, however long it is said to be. A file that goes away
+    meanwhile counts nothing. Blocking."""
+    damaged = _sum(home.vectors_dir.glob(_DAMAGED))
+    sizes = {
+        "database": _taken(home.postgres_dir),
+        "index": _taken(home.vectors_dir) - damaged,
+        "datasets": _taken(home.datasets_dir),
+        "grammars": _taken(home.grammars_dir),
+        "logs": _taken(home.log_file.parent),
+        "inbox": _taken(home.inbox_dir),
+        "backups": _taken(home.backups_dir),
+        "set aside": damaged + _sum(home.root.glob(_REPLACED)),
+    }
+    total = _taken(home.root)
+    sizes["other"] = max(0, total - sum(sizes.values()))
+    blocks = [DiskBlock(name, size) for name, size in sizes.items()]
+    blocks.sort(key=lambda block: (-block.bytes, block.name))
+    return DiskInsight(tuple(blocks), total, shutil.disk_usage(home.root).free)
 
-    name: str
-    bytes: int
+
+def _sum(directories: Iterator[Path]) -> int:
+    return sum(map(_taken, directories))
 
 
-def measured(home: Home) -> tuple[DiskPart, ...]:
-    """Every part that is there, the record first. Files that come and go meanwhile may count or
-    not. Blocking: a few milliseconds for some thousand files."""
-    sizes: Counter[str] = Counter()
+def _taken(directory: Path) -> int:
+    return sum(_sizes(os.fspath(directory)))
+
+
+def _sizes(directory: str) -> Iterator[int]:
     try:
-        entries = list(os.scandir(home.root))
-    except OSError:
-        return ()
+        entries = list(os.scandir(directory))
+    except OSError:  # it is not there, or is gone
+        return
     for entry in entries:
-        part = _PARTS.get(entry.name, _OTHER)
-        if entry.name.startswith("replaced-"):
-            part = _ASIDE
-        sizes[part] += _blocks(Path(entry.path), aside=sizes if part == "index" else None)
-    order = [*_PARTS.values(), _ASIDE, _OTHER]
-    return tuple(DiskPart(name, sizes[name]) for name in order if sizes[name])
-
-
-def _blocks(path: Path, aside: Counter[str] | None) -> int:
-    """Of a file or of all below a directory; what was ``damaged`` counts as set aside."""
-    total = 0
-    waiting = [path]
-    while waiting:
-        each = waiting.pop()
         try:
-            status = each.lstat()
-            total += status.st_blocks * _BLOCK
-            if not each.is_dir() or each.is_symlink():
-                continue
-            for entry in os.scandir(each):
-                if aside is not None and ".damaged-" in entry.name:
-                    aside[_ASIDE] += _blocks(Path(entry.path), None)
-                else:
-                    waiting.append(Path(entry.path))
+            if entry.is_dir(follow_symlinks=False):
+                yield from _sizes(entry.path)
+            else:
+                yield entry.stat(follow_symlinks=False).st_blocks * 512
         except OSError:
-            continue  # it went away
-    return total
+            continue

@@ -12,6 +12,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from hybrid_coordinator.errors import InvalidArgumentError, SettingsError
 from hybrid_coordinator.home import Home
@@ -26,7 +27,6 @@ from hybrid_coordinator.storage.postgres.snapshot import Contents, Snapshot, Sna
 
 EMBEDDED = "embedded"
 _SCHEMES = ("postgresql://", "postgres://")
-_VARIABLES = ("DATABASE_URL", "HYBRID_STORAGE_DATABASE_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ async def move(home: Home, target: str, told: Told) -> Moved:
 def _configured(home: Home, target: str) -> tuple[str, bool]:
     """Where the record is now, and whether the environment says already where it shall be."""
     wanted = None if target == EMBEDDED else target
-    here = next((value for name in _VARIABLES if (value := os.environ.get(name, "").strip())), None)
+    said = load_settings(Path(os.devnull)).storage.database_url
+    here = None if said is None else said.get_secret_value()
     if here is not None and here != wanted:
         raise SettingsError(
             "DATABASE_URL in the environment says where the record is, and would go on to; unset "

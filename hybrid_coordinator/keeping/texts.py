@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from pydantic import SecretStr
 
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import SettingsError
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.keeping.yaml_text import Place, with_values
-from hybrid_coordinator.settings import Settings, configured_secrets, load_settings
+from hybrid_coordinator.settings import Settings, configured_secrets, is_secret, load_settings
 
 _ENGINES = (("storage", "database_url"), ("storage", "qdrant_url"), ("storage", "qdrant_api_key"))
 """Of the machine, not of what was learned: two homes must not come to share an index by a copy."""
@@ -100,8 +99,8 @@ def _secret_places() -> set[Place]:
     return {
         (section, key)
         for section, info in Settings.model_fields.items()
-        for key, field in type(info.default).model_fields.items()
-        if SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
+        for key in type(info.default).model_fields
+        if is_secret(section, key)
     }
 
 

@@ -20,7 +20,8 @@ def with_values(text: str, values: Mapping[Place, str | None]) -> str:
             (it is an alias, say).
     """
     for place, value in values.items():
-        text = _with_value(text, place, "null" if value is None else json.dumps(value, ensure_ascii=False))
+        written = "null" if value is None else json.dumps(value, ensure_ascii=False)
+        text = _with_value(text, place, written)
         if _read(text).get(place[0], {}).get(place[1]) != value:
             raise ValueError(f"{'.'.join(place)} cannot be changed by itself")
     return text
@@ -63,7 +64,7 @@ def _replaced(text: str, node: yaml.Node, value: str) -> str:
 
 def _child(node: yaml.Node, key: str) -> yaml.Node | None:
     if not isinstance(node, yaml.MappingNode):
-        raise ValueError("it is no mapping")
+        raise ValueError("it is no mapping")  # noqa: TRY004 - of the text, not of the program
     found: yaml.Node | None = None
     for name, value in node.value:
         if name.value == key:

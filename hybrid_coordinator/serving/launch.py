@@ -156,7 +156,8 @@ def _start_and_wait(home: Home, deadline: float) -> None:
     errors = home.log_file.with_suffix(".err")
     try:
         errors.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with errors.open("wb") as stderr:
+        errors.unlink(missing_ok=True)
+        with errors.open("ab") as stderr:  # appended to, so that it can be cut
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [interpreter(), "-m", "hybrid_coordinator.serving.daemon"],
                 cwd=home.root,

@@ -92,7 +92,9 @@ def test_settings_that_are_off_are_named(kept: Home) -> None:
 def test_a_home_keeps_its_own_secrets_and_engines(kept: Home) -> None:
     kept.settings_file.write_text(WRITTEN)
     text = portable_texts(kept)["hybrid.yaml"]
-    mine = "remote: {anthropic_api_key: mine-mine-mine}\nstorage: {database_url: postgresql://h/d}\n"
+    mine = (
+        "remote: {anthropic_api_key: mine-mine-mine}\nstorage: {database_url: postgresql://h/d}\n"
+    )
     kept.settings_file.write_text(mine)
     kept.settings_file.write_text(settled(text, kept))
     made = load_settings(kept.settings_file, {})

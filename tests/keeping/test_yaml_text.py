@@ -24,7 +24,12 @@ routing:
         (("storage", "database_url"), None, "postgresql://me:pass@host/db", "null"),
         (("storage", "database_url"), "postgresql://x/y", "postgresql://me:pass@host/db", None),
         (("remote", "openai_api_key"), None, '"sk-1"', "null"),
-        (("storage", "qdrant_url"), "http://q", "storage:\n", 'storage:\n  qdrant_url: "http://q"\n'),
+        (
+            ("storage", "qdrant_url"),
+            "http://q",
+            "storage:\n",
+            'storage:\n  qdrant_url: "http://q"\n',
+        ),
         (("remote", "x"), "y", "remote: {", 'remote: {x: "y", '),
         (("routing", "preset"), "weak", "routing:", 'routing: {preset: "weak"}'),
     ],
@@ -36,7 +41,9 @@ def test_only_the_value_changes(
     assert with_values(WRITTEN, {place: value}) == expected
 
 
-@pytest.mark.parametrize("text", ["", "# nothing yet\n", "serving:\n  x: 1", "a: {}\n", "---\na:\n"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing yet\n", "serving:\n  x: 1", "a: {}\n", "---\na:\n"]
+)
 @pytest.mark.parametrize("value", ["plain", 'with "quotes" and\nlines', "é 🙂", "null", "1", None])
 def test_a_missing_key_is_added(text: str, value: str | None) -> None:
     made = with_values(text, {("storage", "database_url"): value})

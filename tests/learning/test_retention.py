@@ -110,3 +110,42 @@ async def test_what_an_item_did_a_million_uses_ago_can_be_taken_back(
         await database.execute("UPDATE exposures SET use_number = 1000000 WHERE use_number = 2")
         assert await retention(database, parts, 90).work() == 1
         assert (await parts.interactions.item_stats([entry]))[entry].uses == 1
+
+
+async def test_calls_that_nobody_answered_and_old_money_go_without_a_setting(
+    database: Database, tmp_path: Path
+) -> None:
+    async with owning(database, tmp_path) as (parts, _):
+        kept = await worked(parts, "answered")
+        await database.execute(
+            "INSERT INTO route_attempts (position, model, endpoint, tier, latency_ms, outcome, "
+            "tokens_in, tokens_out, project) SELECT 1, 'm', 'http://x', 'local-fast', 1, 'down', "
+            "0, 0, 'p'"
+        )
+        await database.execute(
+            "INSERT INTO spend (day, model, amount_usd, created_at) SELECT current_date - days, "
+            "'m', 1, now() - make_interval(days => days) FROM unnest(ARRAY[1000, 1200]) AS days"
+        )
+        await retention(database, parts, None).work()
+        assert await database.fetch_value("SELECT count(*) FROM route_attempts") == 2
+        await age(database, 91)
+
+        await retention(database, parts, None).work()
+
+        rows = await database.fetch("SELECT interaction_id::text FROM route_attempts")
+        assert [row["interaction_id"] for row in rows] == [kept]
+        assert await database.fetch_value("SELECT count(*) FROM spend") == 1
+
+
+async def test_events_of_sessions_age_with_interactions(database: Database, tmp_path: Path) -> None:
+    async with owning(database, tmp_path) as (parts, _):
+        await database.execute(
+            "INSERT INTO captured_events (key, session_id, kind, at, tick, project, content, done, "
+            "digest, occurrence, received_at) SELECT n::text, 's', 'prompt', now(), 1, 'p', '{}', "
+            "n <> 2, 'd', n, now() - make_interval(days => 40 * n) FROM generate_series(1, 3) AS n"
+        )
+        await retention(database, parts, None).work()
+        assert await database.fetch_value("SELECT count(*) FROM captured_events") == 3
+        await retention(database, parts, 60).work()
+        rows = await database.fetch("SELECT key FROM captured_events ORDER BY key")
+        assert [row["key"] for row in rows] == ["1", "2"]

@@ -105,6 +105,7 @@ class Capture:
             waiting=await self._records.waiting(),
             unreadable=await asyncio.to_thread(self._inbox.unreadable),
             in_inbox=len(waiting),
+            dropped=await asyncio.to_thread(self._inbox.dropped),
         )
 
     async def run(self) -> None:

@@ -12,6 +12,10 @@ from hybrid_coordinator.errors import StorageError
 _log = logging.getLogger(__name__)
 
 _ASIDE = "unreadable"
+_DROPPED = "dropped"
+"""As long as there are events that hooks have dropped, since the inbox was full."""
+_MOST_ASIDE = 200
+"""Files that are kept for somebody to look at: the latest."""
 _HALF_WRITTEN_SECONDS = 3600.0
 """A hook that writes is at it for seconds."""
 
@@ -66,8 +70,17 @@ class Inbox:
         try:
             self.aside.mkdir(mode=0o700, exist_ok=True)
             file.replace(self.aside / file.name)
+            for old in sorted(self.aside.iterdir())[:-_MOST_ASIDE]:
+                old.unlink(missing_ok=True)
         except OSError:
             _log.warning("%s cannot be moved away", file, exc_info=True)
+
+    def dropped(self) -> int:
+        """How many events hooks have dropped, since nobody took them and the inbox was full."""
+        try:
+            return (self._directory / _DROPPED).stat().st_size
+        except OSError:
+            return 0
 
     def unreadable(self) -> int:
         """How many files were set aside."""

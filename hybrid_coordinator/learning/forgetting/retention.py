@@ -16,6 +16,9 @@ _A_TRANSACTION = 25
 _PASS_SECONDS = 3600.0
 _SHOWINGS = timedelta(days=30)
 _TOMBSTONES = timedelta(days=30)
+_UNANSWERED = timedelta(days=90)
+_SPEND = timedelta(days=1100)
+"""Three years of books."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +57,8 @@ class Retention:
         now = datetime.now(UTC)
         await self._forgetting.expire_showings(now - _SHOWINGS)
         await self._tombstones.expire(now - _TOMBSTONES)
+        await self._forgetting.expire_unanswered(now - _UNANSWERED)
+        await self._forgetting.expire_spend(now - _SPEND)
         days = self._retention_days()
         if days is None:
             return 0

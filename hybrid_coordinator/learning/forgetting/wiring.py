@@ -37,7 +37,12 @@ def build_forgetting(
 
     def set_aside() -> list[str]:
         damaged = sorted(map(str, home.vectors_dir.glob("*.damaged-*")))
-        return [*damaged, *([str(inbox.aside)] if inbox.unreadable() else [])]
+        kept = (*home.root.glob("replaced-*"), *home.backups_dir.glob("*"))
+        return [
+            *damaged,
+            *sorted(map(str, kept)),
+            *([str(inbox.aside)] if inbox.unreadable() else []),
+        ]
 
     forgetting = Forgetting(database)
     memory = Memory(

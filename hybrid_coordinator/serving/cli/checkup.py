@@ -18,6 +18,7 @@ from hybrid_coordinator import __version__
 from hybrid_coordinator.domain.health import PartHealth
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.keeping.disk import disk
 from hybrid_coordinator.serving.cli.live import printable
 from hybrid_coordinator.serving.cli.output import add_json_flag, print_json
 from hybrid_coordinator.serving.client import Client, connected
@@ -113,10 +114,15 @@ def _disk(home: Home) -> PartHealth:
     return PartHealth(
         "disk",
         ok=free >= _LOW_DISK_BYTES,
-        detail=f"{free / 1e9:.1f} GB free",
-        remedy=f"free some space on the file system of {place}",
+        detail=f"{free / 1e9:.1f} GB free; {home.root} takes {_taken(home)}",
+        remedy=f"free some space on the file system of {place}; of the home, what is set aside and "
+        "old backups may be deleted",
         needed=free < _LEAST_DISK_BYTES,
     )
+
+
+def _taken(home: Home) -> str:
+    return disk(home).words if home.root.exists() else "nothing yet"
 
 
 def _coordinator(home: Home) -> Iterator[PartHealth]:

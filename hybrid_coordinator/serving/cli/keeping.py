@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from hybrid_coordinator.domain.insights import in_words
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.cli.output import (
@@ -17,7 +18,6 @@ from hybrid_coordinator.serving.cli.output import (
     positive,
     print_json,
     progress_bar,
-    size,
 )
 from hybrid_coordinator.serving.client import Json, connected
 from hybrid_coordinator.serving.ownership import Ownership
@@ -78,7 +78,9 @@ def _backup(options: argparse.Namespace) -> int:
     if options.json:
         print_json(made)
         return 0
-    print(f"{made['file']}  {size(made['bytes'])}, {made['rows']} rows of {made['tables']} tables")
+    print(
+        f"{made['file']}  {in_words(made['bytes'])}, {made['rows']} rows of {made['tables']} tables"
+    )
     if made["left_out"]:
         print(f"  left out, since secret or this machine's: {', '.join(made['left_out'])}")
     for old in made["dropped"]:

@@ -75,16 +75,6 @@ def host_and_port(text: str) -> tuple[str, int]:
     return inside, int(port)
 
 
-def size(count: int) -> str:
-    """Bytes in the unit that tells."""
-    amount = float(count)
-    for unit in ("bytes", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
-
-
 def positive(text: str) -> int:
     """For argparse: a whole number from 1 on."""
     number = int(text)

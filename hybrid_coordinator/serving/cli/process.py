@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 
 import psutil
 
 from hybrid_coordinator.errors import HybridError, OwnershipError
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.keeping.disk import disk
 from hybrid_coordinator.serving.cli.output import add_json_flag, host_and_port, print_json
 from hybrid_coordinator.serving.client import connected_if_running
 from hybrid_coordinator.serving.hooks.installation import Installation
@@ -165,6 +167,8 @@ def _status(options: argparse.Namespace) -> int:
             state |= client.request("hybrid/status")
             state["connections"] = int(str(state["connections"])) - 1  # ours
     state["plugin"] = _plugin(home)
+    taken = disk(home) if home.root.exists() else None
+    state["disk"] = taken and asdict(taken)
     silent = None if state["running"] else _silent_owner(home)
     if silent is not None:
         state["silent_owner"] = silent.pid
@@ -192,4 +196,6 @@ def _status(options: argparse.Namespace) -> int:
             print(f"  rebuild      {rebuild['words']}")
     if not options.json:
         print(f"  plugin       {state['plugin']}")
+        if taken is not None:
+            print(f"  disk         {taken.words}")
     return 0 if state["running"] else 1

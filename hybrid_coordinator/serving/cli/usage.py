@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from hybrid_coordinator.domain.insights import DiskBlock, DiskInsight
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.serving.cli.output import (
     add_json_flag,
@@ -44,8 +45,10 @@ def _stats(options: argparse.Namespace) -> int:
     rebuild, usage, learning = (totals.pop(name) for name in ("rebuild", "usage", "learning"))
     totals["jobs"] = totals["jobs"]["words"]
     del totals["models"]  # a table below has them
+    disk = totals.pop("disk")
     for name, value in totals.items():
         print(f"{name.replace('_', ' '):18} {_shown(value)}")
+    print(f"{'disk':18} {_disk(disk)}")
     if rebuild:
         print(f"note: {rebuild['words']}")
     _print_learning(learning)
@@ -58,6 +61,11 @@ def _print_learning(learning: Json) -> None:
     for doubt in learning["doubts"]:
         what = "retired" if doubt["retired"] else "doubtful"
         print(f"{what:18} {doubt['title']} ({doubt['collection']}): {doubt['reason']}")
+
+
+def _disk(found: Json) -> str:
+    blocks = tuple(DiskBlock(**block) for block in found["blocks"])
+    return DiskInsight(**{**found, "blocks": blocks}).words
 
 
 def _shown(value: object) -> str:

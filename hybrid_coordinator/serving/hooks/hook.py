@@ -24,6 +24,11 @@ GIVE_UP_SECONDS = 2.0
 MAX_EVENT_BYTES = 24_000_000
 """A line that the coordinator still takes is a little longer."""
 MAX_SOCKET_PATH_BYTES = 100
+MAX_INBOX_FILES, MAX_INBOX_BYTES = 10_000, 64_000_000
+"""Of the inbox, beyond which the oldest events are dropped: a coordinator that cannot start for
+weeks must not fill the disk."""
+DROPPED = "dropped"
+"""A file of the inbox, as long as there are events that were dropped."""
 
 GREETING = b'{"hybrid_coordinator": {"captures": true}}\n'
 STORED = b"stored\n"
@@ -142,6 +147,8 @@ def keep(home: str, name: str, line: bytes) -> None:
             os.close(handle)
         if written == len(line):
             os.rename(part, file)
+            if name.endswith(("00", "40", "80", "c0")):  # chance: looking takes as long as writing
+                bound(folder)
         else:
             os.unlink(part)  # the disk is full
     except OSError:
@@ -149,6 +156,39 @@ def keep(home: str, name: str, line: bytes) -> None:
             os.unlink(part)
         except OSError:
             pass  # it was never made
+
+
+def bound(folder: str) -> None:
+    """Drop the oldest events of an inbox that holds too much, down to nine tenths of what it may,
+    and count them.
+
+    Raises:
+        OSError: the inbox cannot be read or written.
+    """
+    with os.scandir(folder) as entries:
+        found = [
+            (entry.name, entry.stat().st_blocks * 512)
+            for entry in entries
+            if entry.name.endswith(".json")
+        ]
+    size, count = sum(each[1] for each in found), len(found)
+    if count <= MAX_INBOX_FILES and size <= MAX_INBOX_BYTES:
+        return
+    dropped = 0
+    for name, taken in sorted(found):
+        if count <= MAX_INBOX_FILES * 0.9 and size <= MAX_INBOX_BYTES * 0.9:
+            break
+        count, size = count - 1, size - taken
+        try:
+            os.unlink(f"{folder}/{name}")
+        except FileNotFoundError:
+            continue  # it was taken meanwhile
+        dropped += 1
+    handle = os.open(f"{folder}/{DROPPED}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(handle, b"." * dropped)
+    finally:
+        os.close(handle)
 
 
 def start(home: str) -> None:

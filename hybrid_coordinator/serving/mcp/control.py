@@ -96,6 +96,7 @@ def add_control_methods(
             "skills": await coordinator.learning.skills.counts(params.project),
             "usage": results.plain(usage),
             "rebuild": _rebuild(engines),
+            "disk": results.plain(await insights.disk()),
         }
 
     async def collections(_: Context, __: types.RequestParams) -> Json:

@@ -52,6 +52,8 @@ class _Queries:
     rewrite: str
     expired: str
     expire_rest: str
+    expire_unanswered: str
+    expire_spend: str
     expire_showings: str
     vacuum: str
 
@@ -150,6 +152,14 @@ class Forgetting:
     async def expire_showings(self, before: datetime) -> None:
         """Delete what was shown before then, and never came to an interaction."""
         await self._database.execute(self._queries.expire_showings, before)
+
+    async def expire_unanswered(self, before: datetime) -> None:
+        """Delete calls of before then that no model answered."""
+        await self._database.execute(self._queries.expire_unanswered, before)
+
+    async def expire_spend(self, before: datetime) -> None:
+        """Delete what was spent before then."""
+        await self._database.execute(self._queries.expire_spend, before)
 
     async def datasets(self, since: datetime) -> list[str]:
         """Directories of training data that was written since then."""

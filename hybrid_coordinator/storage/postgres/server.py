@@ -197,7 +197,7 @@ class PostgresServer:
                 _make_private(sockets, account)
             if self._log.exists():
                 self._log.replace(self._log.with_suffix(".log.1"))
-            with self._log.open("wb") as log:
+            with self._log.open("ab") as log:  # appended to, so that it can be cut
                 self._child = subprocess.Popen(  # noqa: S603 - a program of ours, no shell
                     [
                         str(postgres),

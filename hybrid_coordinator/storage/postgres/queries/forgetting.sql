@@ -196,11 +196,21 @@ WHERE id = $1;
 SELECT id FROM interactions WHERE created_at < $1 ORDER BY created_at, id LIMIT $2;
 
 -- name: expire_rest
--- What ages with them: calls that no model answered, and kept answers.
+-- What ages with them: calls that no model answered, kept answers, and by what prompts of live
+-- sessions were told apart.
 WITH asked AS (
     DELETE FROM route_attempts WHERE created_at < $1 AND interaction_id IS NULL
+), told AS (
+    DELETE FROM captured_events WHERE received_at < $1 AND done
 )
 DELETE FROM cached_answers WHERE created_at < $1;
+
+-- name: expire_unanswered
+-- Nothing else holds them, and what they tell of models is of then.
+DELETE FROM route_attempts WHERE created_at < $1 AND interaction_id IS NULL;
+
+-- name: expire_spend
+DELETE FROM spend WHERE created_at < $1;
 
 -- name: expire_showings
 -- Whoever was shown them has reported long since, if at all.
