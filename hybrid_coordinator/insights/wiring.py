@@ -12,7 +12,6 @@ from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.metrics import MetricValues
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.insights.changes import Changes
-from hybrid_coordinator.insights.disk import disk
 from hybrid_coordinator.insights.endpoints import endpoints
 from hybrid_coordinator.insights.figures import Figures
 from hybrid_coordinator.insights.health import Checkup
@@ -22,6 +21,7 @@ from hybrid_coordinator.insights.measuring import Measuring, record_values
 from hybrid_coordinator.insights.recorder import Recorder
 from hybrid_coordinator.insights.service import Insights
 from hybrid_coordinator.insights.stock import Stock
+from hybrid_coordinator.keeping.disk import disk
 from hybrid_coordinator.knowledge.code.watching import Watches
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.moving_index import MovingIndex

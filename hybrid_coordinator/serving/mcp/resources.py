@@ -11,11 +11,12 @@ from urllib.parse import parse_qsl, urlsplit
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from hybrid_coordinator.coordinator import Coordinator, Session
+from hybrid_coordinator.coordinator import Coordinator
 from hybrid_coordinator.domain.histories import KnowledgeHistory
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT
 from hybrid_coordinator.errors import HybridError, InvalidArgumentError, NotFoundError
 from hybrid_coordinator.serving.mcp import results
+from hybrid_coordinator.session import Session
 
 _JSON = "application/json"
 _DAYS = 30

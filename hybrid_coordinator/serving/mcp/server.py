@@ -85,13 +85,9 @@ def build_server(
         try:
             session, arguments = session_of(context), call.arguments or {}
             coordinator = await source.get()
-<<<<<<< HEAD
             await admit(coordinator, session, call.name, arguments)
             result = await handler(coordinator, session, arguments, progress_of(context))
-=======
-            result = await handler(coordinator, session, call.arguments or {}, progress_of(context))
             outcome = "ok"
->>>>>>> 813ca5e (MCP resources, /metrics and dashboard show the numbers of stats)
         except HybridError as error:
             # The protocol's own form of a raised tool error: the model reads it and can mend
             # its call (modelcontextprotocol.io, Tools, Error Handling).
@@ -135,7 +131,7 @@ def build_server(
         _: Context, asked: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         try:
-            return await read(await source.get(), session, asked.uri)
+            return await read(await source.get(), session_of(context), asked.uri)
         except HybridError as error:
             raise MCPError(code=types.INTERNAL_ERROR, message=str(error)) from error
 

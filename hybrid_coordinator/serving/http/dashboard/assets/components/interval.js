@@ -5,7 +5,7 @@ import { html, svg } from "../lib/html.js";
 const points = new Intl.NumberFormat("en", { maximumFractionDigits: 0, signDisplay: "exceptZero" });
 
 /** A share as points of a hundred: +12. */
-const signed = (share) => points.format(share * 100);
+export const signed = (share) => points.format(share * 100);
 
 /** A difference (domain/credit.py) and its interval, in points of a hundred. */
 export const range = ({ difference, low, high }) =>
