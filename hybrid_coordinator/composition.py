@@ -312,22 +312,9 @@ async def _build(
     shipped = StaticEmbedder()  # the model that thresholds of likeness were measured with
     models, reports = _routing(home, store, scrubber, database, shipped.embed, recorder)
     stack.push_async_callback(models.close)
-    learning = build_learning(
-        Parts(
-            store,
-            database,
-            interactions,
-            knowledge,
-            definitions,
-            index,
-            bm25,
-            moving.projector,
-            models,
-            scrubber,
-            shipped,
-            home,
-        )
-    )
+    rows = (store, database, interactions, knowledge, definitions)
+    points = (index, bm25, moving.projector)
+    learning = build_learning(Parts(*rows, *points, models, scrubber, shipped, home))
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
     memory, retention = build_forgetting(

@@ -85,19 +85,7 @@ def add_control_methods(
         return {"parts": [asdict(part) for part in await engines.health()]}
 
     async def stats(_: Context, params: StatsParams) -> Json:
-        coordinator = await engines.get()
-        insights = coordinator.insights
-        totals = await insights.totals(params.project)
-        usage = await insights.routing(params.project, params.days)
-        jobs = await coordinator.learning.jobs.counts(params.project)
-        return asdict(totals) | {
-            "jobs": asdict(jobs),
-            "learning": results.plain(await insights.lessons(params.project)),
-            "skills": await coordinator.learning.skills.counts(params.project),
-            "usage": results.plain(usage),
-            "rebuild": _rebuild(engines),
-            "disk": results.plain(await insights.disk()),
-        }
+        return await _stats(engines, params)
 
     async def collections(_: Context, __: types.RequestParams) -> Json:
         return await _collections(engines)
@@ -140,6 +128,22 @@ def add_control_methods(
     )
     for handler, params in methods:
         server.add_request_handler(f"hybrid/{handler.__name__}", params, _answering(handler))
+
+
+async def _stats(engines: Engines, params: StatsParams) -> Json:
+    coordinator = await engines.get()
+    insights = coordinator.insights
+    totals = await insights.totals(params.project)
+    usage = await insights.routing(params.project, params.days)
+    jobs = await coordinator.learning.jobs.counts(params.project)
+    return asdict(totals) | {
+        "jobs": asdict(jobs),
+        "learning": results.plain(await insights.lessons(params.project)),
+        "skills": await coordinator.learning.skills.counts(params.project),
+        "usage": results.plain(usage),
+        "rebuild": _rebuild(engines),
+        "disk": results.plain(await insights.disk()),
+    }
 
 
 def _rebuild(engines: Engines) -> Json | None:

@@ -117,18 +117,8 @@ def build_server(
         client = "" if peer is None else peer.client_info.name
         return await prompt(asked.name, asked.arguments or {}, client=client)
 
-    async def list_resources(
-        _: Context, __: types.PaginatedRequestParams | None
-    ) -> types.ListResourcesResult:
-        return RESOURCES
-
-    async def list_resource_templates(
-        _: Context, __: types.PaginatedRequestParams | None
-    ) -> types.ListResourceTemplatesResult:
-        return TEMPLATES
-
     async def read_resource(
-        _: Context, asked: types.ReadResourceRequestParams
+        context: Context, asked: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         try:
             return await read(await source.get(), session_of(context), asked.uri)
@@ -143,10 +133,22 @@ def build_server(
         on_call_tool=call_tool,
         on_list_prompts=list_prompts,
         on_get_prompt=get_prompt,
-        on_list_resources=list_resources,
-        on_list_resource_templates=list_resource_templates,
+        on_list_resources=_list_resources,
+        on_list_resource_templates=_list_resource_templates,
         on_read_resource=read_resource,
     )
+
+
+async def _list_resources(
+    _: Context, __: types.PaginatedRequestParams | None
+) -> types.ListResourcesResult:
+    return RESOURCES
+
+
+async def _list_resource_templates(
+    _: Context, __: types.PaginatedRequestParams | None
+) -> types.ListResourceTemplatesResult:
+    return TEMPLATES
 
 
 def internal_fault(what: str) -> MCPError:
