@@ -18,16 +18,20 @@ from hybrid_coordinator.serving.http.site import Patience
 
 _log = logging.getLogger(__name__)
 
+SAME_USER = "same_user"
+"""In the state of each request: whether a process of our own user sent it."""
+
 _MOST_FROM_ONE = 200
 """Connections of one address that is no trusted proxy."""
 
 
 class ListenerConfig(Config):
-    """What uvicorn hands to each connection, with what ours need beside it. ``same_user``: only
-    processes of our own user may connect."""
+    """What uvicorn hands to each connection, with what ours need beside it. ``loopback``: only
+    this machine can connect; ``trusts`` says whether only our own user may at the moment."""
 
     watched: Callable[[], None]
-    same_user: bool
+    loopback: bool
+    trusts: Callable[[], bool]
     proxies: tuple[str, ...]
     patience: Patience
 
@@ -46,7 +50,8 @@ class Connection(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self.access_log = False  # an address may hold what nobody should have put there
         self._watched = config.watched
-        self._same_user = config.same_user
+        self._loopback = config.loopback
+        self._trusts = config.trusts
         self._proxies = config.proxies
         self._unread: asyncio.TimerHandle | None = None
         self._patience = config.patience
@@ -56,9 +61,11 @@ class Connection(H11Protocol):
         """As uvicorn has it."""
         assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
-        if self._crowds() or (self._same_user and not self._is_ours()):
+        ours = self._loopback and self._is_ours()
+        if self._crowds() or (self._trusts() and not ours):
             transport.abort()
             return
+        self.app_state = {**self.app_state, SAME_USER: ours}
         self._await_head()
         self._watched()
 
@@ -93,7 +100,7 @@ class Connection(H11Protocol):
             self._unread = None
 
     def _crowds(self) -> bool:
-        if self._same_user or self.client is None or self.client[0] in self._proxies:
+        if self._loopback or self.client is None or self.client[0] in self._proxies:
             return False
         others = (each for each in self.connections if isinstance(each, Connection))
         alike = sum(1 for each in others if each.client and each.client[0] == self.client[0])
@@ -123,6 +130,6 @@ class Connection(H11Protocol):
         assert self.client is not None
         assert self.server is not None
         user = user_of(self.client, self.server)
-        if user != os.geteuid():
+        if user != os.geteuid() and self._trusts():
             _log.warning("refused an HTTP connection of user %s", user)
         return user == os.geteuid()

@@ -25,5 +25,7 @@ async def _ready(request: Request) -> Response:
     state = site.engines.state()
     if state == "up":
         return PlainTextResponse("ready\n")
+    if state != "starting":
+        site.engines.begin()  # nobody else may come to ask for them, while this says no
     # What keeps them down is for those who may read it: doctor says it.
     return PlainTextResponse(f"{state.partition(':')[0]}\n", 503)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from hybrid_coordinator.coordinator import Coordinator
 from hybrid_coordinator.domain.access import LOCAL, Deed, Identity
 from hybrid_coordinator.errors import NotAuthenticatedError, TooManyRequestsError
+from hybrid_coordinator.serving.http.connections import SAME_USER
 from hybrid_coordinator.serving.http.site import Site
 
 COOKIE = "hybrid_session"
@@ -31,7 +32,8 @@ async def identify(request: Request, site: Site) -> tuple[Identity, Holds]:
         TooManyRequestsError: they ask too often.
         HybridError: the record of tokens cannot be reached.
     """
-    if site.trusted:
+    # Asked of the connection, too: it may have come while a token was asked for.
+    if site.trusted and request.scope["state"].get(SAME_USER):
         return LOCAL, _always
     coordinator = await site.engines.get()
     find = _finder(request, coordinator)

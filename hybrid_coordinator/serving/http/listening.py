@@ -88,11 +88,10 @@ class Listeners:
     async def _listen(self, bound: socket.socket) -> _Listener:
         host, port = bound.getsockname()[:2]
         loopback = ipaddress.ip_address(host).is_loopback
-        trusted = loopback and not self._settings.current().serving.require_token
         site = Site(
-            self._engines, self._settings, self._limits, trusted, self._patience, self._closing
+            self._engines, self._settings, self._limits, loopback, self._patience, self._closing
         )
-        proxies = () if trusted else self._settings.current().serving.trusted_proxies
+        proxies = () if site.trusted else self._settings.current().serving.trusted_proxies
         config = ListenerConfig(
             build_app(site),
             http=Connection,
@@ -107,7 +106,8 @@ class Listeners:
             timeout_graceful_shutdown=_CLOSING_SECONDS,
         )
         config.watched, config.patience = self._watched, self._patience
-        config.same_user, config.proxies = trusted, proxies
+        config.loopback, config.trusts = loopback, lambda: site.trusted
+        config.proxies = proxies
         server = _Server(config)
         task = asyncio.create_task(server.serve([bound]))
         await server.up.wait()

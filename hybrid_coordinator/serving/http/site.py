@@ -24,13 +24,18 @@ USUAL = Patience()
 
 @dataclass(frozen=True)
 class Site:
-    """What a listener serves. ``trusted``: whoever connects is the home's owner at this machine,
-    which the connection itself proves; else a token says who asks. Streams end when ``closing`` is
-    set."""
+    """What a listener serves. ``loopback``: only this machine can connect. Streams end when
+    ``closing`` is set."""
 
     engines: Engines
     settings: SettingsStore
     limits: Limits
-    trusted: bool
+    loopback: bool
     patience: Patience
     closing: asyncio.Event
+
+    @property
+    def trusted(self) -> bool:
+        """Whether who connects is the home's owner at this machine, which the connection itself
+        proves; else a token says who asks."""
+        return self.loopback and not self.settings.current().serving.require_token
