@@ -905,6 +905,8 @@ CREATE INDEX error_sightings_interaction ON error_sightings (interaction_id);
 CREATE TABLE interaction_facts (
     interaction_id uuid PRIMARY KEY REFERENCES interactions (id) ON DELETE CASCADE,
     project        text NOT NULL,
+    user_name      text NOT NULL,
+    session_id     text,
     agent_type     text NOT NULL,
     model_used     text NOT NULL,
     tokens_used    integer NOT NULL,
@@ -928,8 +930,9 @@ LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO interaction_facts
     SELECT
-        interactions.id, project, agent_type, model_used, tokens_used, latency_ms, created_at,
-        answer.task_type, answer.tier, latest.outcome, latest.source, latest.value_score
+        interactions.id, project, user_name, session_id, agent_type, model_used, tokens_used,
+        latency_ms, created_at, answer.task_type, answer.tier, latest.outcome, latest.source,
+        latest.value_score
     FROM interactions
     LEFT JOIN LATERAL (
         SELECT task_type, tier FROM route_attempts
@@ -946,6 +949,8 @@ BEGIN
     WHERE interactions.id = ANY (ids)
     ON CONFLICT (interaction_id) DO UPDATE SET
         project = excluded.project,
+        user_name = excluded.user_name,
+        session_id = excluded.session_id,
         agent_type = excluded.agent_type,
         model_used = excluded.model_used,
         tokens_used = excluded.tokens_used,
@@ -991,11 +996,11 @@ CREATE TRIGGER interactions_changed AFTER UPDATE ON interactions
     FOR EACH ROW
     WHEN (
         (
-            OLD.project, OLD.agent_type, OLD.model_used, OLD.tokens_used, OLD.latency_ms,
-            OLD.created_at
+            OLD.project, OLD.user_name, OLD.session_id, OLD.agent_type, OLD.model_used,
+            OLD.tokens_used, OLD.latency_ms, OLD.created_at
         ) IS DISTINCT FROM (
-            NEW.project, NEW.agent_type, NEW.model_used, NEW.tokens_used, NEW.latency_ms,
-            NEW.created_at
+            NEW.project, NEW.user_name, NEW.session_id, NEW.agent_type, NEW.model_used,
+            NEW.tokens_used, NEW.latency_ms, NEW.created_at
         )
     )
     EXECUTE FUNCTION note_changed_interaction();

@@ -15,18 +15,14 @@ WHERE ($1::text IS NULL OR facts.project = $1)
     AND ($6::double precision IS NULL OR value_score >= $6)
     AND ($7::timestamptz IS NULL OR facts.created_at >= $7)
     AND ($8::timestamptz IS NULL OR facts.created_at < $8)
-    AND ($9::text IS NULL OR EXISTS (
-        SELECT FROM interactions WHERE id = interaction_id AND session_id = $9
-    ))
+    AND ($9::text IS NULL OR facts.session_id = $9)
     AND ($10::uuid[] IS NULL OR interaction_id = ANY ($10))
-    AND ($11::text IS NULL OR EXISTS (
-        SELECT FROM interactions WHERE id = interaction_id AND user_name = $11
-    ));
+    AND ($11::text IS NULL OR facts.user_name = $11);
 
 -- name: interactions
 SELECT
     interaction_id, facts.created_at, facts.project, facts.agent_type, facts.model_used, task_type,
-    tier, outcome, outcome_source, value_score, facts.tokens_used, facts.latency_ms, session_id,
+    tier, outcome, outcome_source, value_score, facts.tokens_used, facts.latency_ms, facts.session_id,
     left(query, 300) AS query,
     (
         SELECT count(*) FROM exposures
@@ -42,13 +38,9 @@ FROM (
         AND ($6::double precision IS NULL OR value_score >= $6)
         AND ($7::timestamptz IS NULL OR facts.created_at >= $7)
         AND ($8::timestamptz IS NULL OR facts.created_at < $8)
-        AND ($9::text IS NULL OR EXISTS (
-            SELECT FROM interactions WHERE id = interaction_id AND session_id = $9
-        ))
+        AND ($9::text IS NULL OR facts.session_id = $9)
         AND ($10::uuid[] IS NULL OR interaction_id = ANY ($10))
-        AND ($11::text IS NULL OR EXISTS (
-            SELECT FROM interactions WHERE id = interaction_id AND user_name = $11
-        ))
+        AND ($11::text IS NULL OR facts.user_name = $11)
     ORDER BY :order
     LIMIT $12 OFFSET $13
 ) AS facts
