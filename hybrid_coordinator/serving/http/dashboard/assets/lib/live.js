@@ -1,7 +1,7 @@
 // Tells which kinds of things changed, by server-sent events, and how the connection is.
 
 const FIRST_WAIT = 1000;
-const LONGEST_WAIT = 30_000;
+const LONGEST_WAIT = 15_000;
 const DEBOUNCE = 400;
 const HIDDEN = 5000; // ms after which a hidden page lets its connection go: a browser has six a host
 
