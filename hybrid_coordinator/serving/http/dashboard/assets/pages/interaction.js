@@ -38,7 +38,7 @@ function facts(it, { high_value: high }) {
   return html`<div class="card in-short"><dl class="facts">
     <dt>When</dt><dd><time datetime=${it.created_at}>${fullTime(it.created_at)}</time></dd>
     <dt>Project</dt><dd>${it.project}</dd>
-    <dt>Who</dt><dd>${badge(it.agent_type, `${it.agent_type === "local" ? "local model" : "remote agent"} ${it.model_used}`)}</dd>
+    <dt>Who</dt><dd>${badge(it.agent_type, it.agent_type === "local" ? "local model" : "remote agent")} ${it.model_used}</dd>
     <dt>Outcome</dt><dd>${outcome ? html`${badge(outcome.kind)}, ${sourceOf(outcome)}` : "nobody judged it"}</dd>
     <dt>Value</dt><dd>${it.value_score === null ? NONE : `${it.value_score.toFixed(2)}${high ? ", worth learning from" : ""}`}</dd>
     <dt>Tokens</dt><dd>${number(it.tokens_used)}</dd>
