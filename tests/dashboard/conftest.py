@@ -29,8 +29,12 @@ def shop(directory: Path) -> Path:
     """A git repository of two modules, to be indexed."""
     root = directory / "shop"
     root.mkdir()
-    (root / "total.py").write_text('def invoice_total(lines):\n    """Sum."""\n    return sum(lines)\n')
-    (root / "mail.py").write_text('def send_reminder(address):\n    """Mail."""\n    return address\n')
+    (root / "total.py").write_text(
+        'def invoice_total(lines):\n    """Sum."""\n    return sum(lines)\n'
+    )
+    (root / "mail.py").write_text(
+        'def send_reminder(address):\n    """Mail."""\n    return address\n'
+    )
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     return root
 

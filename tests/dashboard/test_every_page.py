@@ -1,0 +1,126 @@
+"""What holds for every page: anybody can use it, on any screen, and nobody's words become code."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.dashboard.conftest import Visit
+from tests.support.browser import Dashboard, violations
+
+HOSTILE = '"><img src=x onerror="window.hurt=1"><script>window.hurt=1</script>${window.hurt=1}'
+PAGES = {
+    "overview": "/",
+    "routing": "/routing",
+    "learning": "/learning",
+    "skill": "/learning/{skill}",
+    "knowledge": "/knowledge?query=pagination: it raises KeyError&as=shop-1a2b3c4d",
+    "entry": "/knowledge/{entry}",
+    "interactions": "/interactions",
+    "interaction": "/interactions/{interaction}",
+    "models": "/models",
+    "datasets": "/datasets",
+}
+
+
+def address(large: Dashboard, name: str) -> str:
+    """Of a page; those about one thing are about a hostile one."""
+    return large.at(
+        PAGES[name].format(
+            skill=large.value("SELECT md5('proposal 1')::uuid::text"),
+            entry=large.value("SELECT md5('lesson 7')::uuid::text"),
+            interaction=large.value(
+                "SELECT id::text FROM interactions WHERE project LIKE 'hostile%' "
+                "ORDER BY created_at DESC LIMIT 1"
+            ),
+        )
+    )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_it_is_accessible_in_light_and_dark_and_fits_a_phone(
+    large: Dashboard, visit: Visit, name: str
+) -> None:
+    seen = visit(address(large, name))
+    page = seen.page
+    assert violations(page) == [], "in light"
+    page.emulate_media(color_scheme="dark")
+    assert violations(page) == [], "in dark"
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert violations(page) == [], "on a phone"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("name", ["skill", "entry", "interaction"])
+def test_hostile_words_are_shown_as_they_are(large: Dashboard, visit: Visit, name: str) -> None:
+    seen = visit(address(large, name))
+    expect(seen.page.locator("main")).to_contain_text(HOSTILE)
+    expect(seen.page.locator("main img")).to_have_count(0)
+
+
+def test_hostile_names_are_choices_like_any_other(large: Dashboard, visit: Visit) -> None:
+    project = f"hostile {HOSTILE}"
+    seen = visit(large.at("/interactions"))
+    seen.page.get_by_role("combobox", name="Project").select_option(project)
+    many = large.value("SELECT count(*) FROM interactions WHERE project = $1", project)
+    expect(
+        seen.page.get_by_role("status").filter(has_text=f"of {many} interactions")
+    ).to_be_visible()
+    expect(seen.page.get_by_role("table")).to_contain_text(HOSTILE)
+
+
+def test_pages_are_reached_by_keyboard_alone(large: Dashboard, visit: Visit) -> None:
+    seen = visit(large.at("/"))
+    page = seen.page
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    link = page.get_by_role("navigation", name="Pages").get_by_role("link", name="Learning")
+    link.focus()
+    page.keyboard.press("Enter")
+    heading = page.get_by_role("heading", name="Learning", level=1)
+    expect(heading).to_be_focused()
+    expect(link).to_have_attribute("aria-current", "page")
+    seen.ready()
+
+    sort = page.get_by_role("button", name="Went well")
+    sort.focus()
+    page.keyboard.press("Enter")
+    header = page.get_by_role("columnheader", name="Went well")
+    expect(header).to_have_attribute("aria-sort", "descending")
+    expect(sort).to_be_focused()
+
+
+def test_the_menu_of_a_phone_opens_by_keyboard(large: Dashboard, visit: Visit) -> None:
+    page = visit(large.at("/datasets"), wide=360, tall=740).page
+    menu = page.get_by_role("button", name="Menu")
+    expect(menu).to_have_attribute("aria-expanded", "false")
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(menu).to_have_attribute("aria-expanded", "true")
+    page.get_by_role("link", name="Models").press("Enter")
+    expect(page.get_by_role("heading", name="Models", level=1)).to_be_visible()
+    expect(menu).to_have_attribute("aria-expanded", "false")
+
+
+def test_a_theme_that_is_chosen_stays(large: Dashboard, visit: Visit) -> None:
+    seen = visit(large.at("/datasets"))
+    page = seen.page
+    light = page.evaluate("getComputedStyle(document.body.parentElement).backgroundColor")
+    page.get_by_role("combobox", name="Theme").select_option("dark")
+    dark = page.evaluate("getComputedStyle(document.body.parentElement).backgroundColor")
+    assert dark != light
+    page.reload()
+    seen.ready()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body.parentElement).backgroundColor") == dark
+
+
+def test_nothing_but_this_coordinator_is_asked(large: Dashboard, visit: Visit) -> None:
+    seen = visit(large.at("/"))
+    for name in ("Routing", "Learning", "Knowledge", "Interactions", "Models", "Datasets"):
+        seen.page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
+        expect(seen.page.get_by_role("heading", name=name, level=1)).to_be_visible()
+        seen.ready()
+    assert {url for url in seen.requests if not url.startswith(large.url)} == set()
