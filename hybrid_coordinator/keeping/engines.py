@@ -27,8 +27,13 @@ async def embedded(directory: Path) -> AsyncIterator[Database]:
     The caller owns the directory."""
     server = await EmbeddedPostgres.start(directory)
     try:
-        async with external(server.dsn) as database:
+        database = await Database.connect(
+            server.dsn, timeout=TIMEOUT_SECONDS, revive=server.ensure_running
+        )
+        try:
             yield database
+        finally:
+            await database.close()
     finally:
         await server.stop()
 

@@ -120,8 +120,10 @@ async def _into_home(
     if home.postgres_dir.exists():
         async with embedded(home.postgres_dir) as database:
             return await _into(database, snapshot, contents, told)
-    staged = await asyncio.to_thread(swapping.stage, home)
-    async with embedded(staged / home.postgres_dir.name) as database:
+    async with (
+        swapping.staging(home) as staged,
+        embedded(staged / home.postgres_dir.name) as database,
+    ):
         await _into(database, snapshot, contents, told)
     await asyncio.to_thread(swapping.swap, home, (), at)
     return True

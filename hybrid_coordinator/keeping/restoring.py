@@ -71,15 +71,16 @@ async def restore(home: Home, file: Path, told: Told, *, force: bool = False) ->
         if not force:
             _refuse_in_use(home, names)
         at, taken = swapping.stamp(), await generations_taken(settings)
-        staged = await asyncio.to_thread(swapping.stage, home)
-        missing = _stage_texts(home, staged, source)
-        place = staged / home.postgres_dir.name
-        async with embedded(place) if url is None else external(url.get_secret_value()) as database:
-            schema = await _room(database, at, force=force)
-            await SnapshotRecords(database).load(
-                contents, _Rows(source, told).of, aside=schema, indexes_taken=taken
-            )
-            upgraded = await migrate(database)
+        async with swapping.staging(home) as staged:
+            missing = _stage_texts(home, staged, source)
+            place = staged / home.postgres_dir.name
+            engine = embedded(place) if url is None else external(url.get_secret_value())
+            async with engine as database:
+                schema = await _room(database, at, force=force)
+                await SnapshotRecords(database).load(
+                    contents, _Rows(source, told).of, aside=schema, indexes_taken=taken
+                )
+                upgraded = await migrate(database)
         aside = await asyncio.to_thread(swapping.swap, home, names, at)
     kept = (str(aside) if aside else None, f"schema {schema} of the database" if schema else None)
     return Restored(
@@ -163,16 +164,20 @@ async def _room(database: Database, at: str, *, force: bool) -> str | None:
 
 def _stage_texts(home: Home, staged: Path, source: archive.Reader) -> tuple[str, ...]:
     """The backup's settings and rules, for this home; the settings that it lacks then."""
-    missing: list[str] = []
-    for name, left_out in source.manifest.files.items():
-        text = source.text(name)
+    left_out: tuple[str, ...] = ()
+    written = ""
+    for name, secret in source.manifest.files.items():
         if name == home.settings_file.name:
-            text = settled(Text(text, left_out), home)
-            missing = _missing(left_out, text)
-        elif name != home.rules_file.name:
+            written, left_out = source.text(name), secret
+        elif name == home.rules_file.name:
+            swapping.write_whole(staged / name, source.text(name))
+        else:
             raise InvalidArgumentError("FILE", f"{name!r} is no file of a home")
-        swapping.write_whole(staged / name, text)
-    return tuple(missing)
+    # Also where the backup has none: where the engines are stays as it is.
+    text = settled(Text(written, left_out), home)
+    if text:
+        swapping.write_whole(staged / home.settings_file.name, text)
+    return tuple(_missing(left_out, text))
 
 
 def _missing(left_out: tuple[str, ...], text: str) -> list[str]:

@@ -6,10 +6,12 @@ stands, they are made, by whoever comes next if need be; until then, nothing has
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,11 +24,25 @@ _JOURNAL = "restoring.json"
 _ASIDE = "replaced-"
 
 
+@asynccontextmanager
+async def staging(home: Home) -> AsyncIterator[Path]:
+    """An empty directory to make the new files in, which goes if that fails. The caller owns the
+    home."""
+    await asyncio.to_thread(finish, home)
+    try:
+        yield stage(home)
+    except BaseException:
+        await asyncio.to_thread(finish, home)
+        raise
+
+
 def stage(home: Home) -> Path:
-    """An empty directory to make the new files in. The caller owns the home."""
-    finish(home)
+    """An empty directory to make the new files in."""
     staged = home.restoring_dir
-    staged.mkdir(mode=0o700)
+    try:
+        staged.mkdir(mode=0o700)
+    except OSError as error:
+        raise StorageError(f"{staged} cannot be made: {error.strerror}") from error
     return staged
 
 

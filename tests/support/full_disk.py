@@ -35,6 +35,20 @@ def fill(file: Path) -> None:
                     pass
 
 
+def keep_nothing_half(home: Path, folder: Path, elsewhere: Path) -> None:
+    """Neither half a backup nor half a home is left, and both say why."""
+    other = folder / "other"
+    for done in (
+        command(home, "backup", str(folder / "kept.zip")),
+        command(other, "restore", str(elsewhere)),
+    ):
+        assert done.returncode == 1, done.stdout
+        assert "space" in done.stderr, done.stderr
+    assert not list(folder.glob("*kept*"))
+    assert not (other / "postgres").exists()
+    assert not list(other.glob("restoring*")), list(other.iterdir())
+
+
 def main(folder: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", folder], check=True)
     home = folder / "home"
@@ -43,7 +57,10 @@ def main(folder: Path) -> None:
         kept.append(track(opened, "before"))
         # What was tracked is in the index before the disk runs full.
         assert opened.tool("search_knowledge", query="task before")["items"]
+        elsewhere = folder.parent / "kept.zip"
+        assert command(home, "backup", str(elsewhere)).returncode == 0
         fill(folder / "filler")
+        keep_nothing_half(home, folder, elsewhere)
         refusals = []
         for number in range(20):
             try:

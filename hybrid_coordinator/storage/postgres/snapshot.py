@@ -188,10 +188,11 @@ class SnapshotRecords:
                 f"{', '.join(sorted(set(known) ^ set(given))) or 'columns differ'}"
             )
         names = ", ".join(f'"{table.name}"' for table in contents.tables)
+        for table in contents.tables:
+            # What triggers once did is in the rows, and none may keep a row from being put there.
+            await session.execute(f'ALTER TABLE "{table.name}" DISABLE TRIGGER USER')
         await session.execute(f"TRUNCATE {names}")
         for table in contents.tables:
-            # What triggers once did is in the rows.
-            await session.execute(f'ALTER TABLE "{table.name}" DISABLE TRIGGER USER')
             await session.copy_in(table.name, table.columns, rows(table), timeout=_TABLE_SECONDS)
             await session.execute(f'ALTER TABLE "{table.name}" ENABLE TRIGGER USER')
             held = await _held(session, table.name)
