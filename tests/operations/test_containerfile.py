@@ -21,6 +21,13 @@ from tests.support.stdio import CHECKOUT, environment
 
 CONTAINERFILE = COMPOSE / "Containerfile"
 BUILD, FINAL = 0, 1
+READ_ONLY = """
+mount --bind "$1" "$1" && mount -t tmpfs tmpfs /mnt && mount -o remount,bind,ro / || exit 90
+touch "$2" 2>/dev/null && exit 91
+shift 2
+exec "$@"
+"""
+"""Runs a command where nothing can be written but its first argument and /mnt."""
 
 
 def instructions(stage: int) -> list[tuple[str, str]]:
@@ -145,7 +152,8 @@ def in_container(
     built: Path, tmp_path: Path, dsn: str
 ) -> Iterator[tuple[dict[str, str], str, subprocess.Popen[bytes]]]:
     """The image's command in its environment (on another port and in another home), with the
-    record that compose gives it: the environment, the port, and the process."""
+    record that compose gives it, and a file system that is read-only but for its home and a
+    place for temporary files: the environment, the port, and the process."""
     port, data = free_port(), tmp_path / "data"
     data.mkdir()
     (tmp_path / "database_url").write_text(dsn)
@@ -162,13 +170,26 @@ def in_container(
     command = [part.replace("8770", port) for part in command]
     command[0] = str(built / "venv" / "bin" / command[0])
     with subprocess.Popen(
-        command, cwd=data, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*read_only(data, tmp_path / "touched"), *command],
+        cwd=data,
+        env=given | {"TMPDIR": "/mnt"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         try:
             yield given, port, process
         finally:
             process.terminate()
             assert process.wait(60) == 0
+
+
+def read_only(home: Path, beside: Path) -> list[str]:
+    """What a command is put behind to run as in a container whose file system is read-only."""
+    if shutil.which("unshare") is None:
+        pytest.skip("there are no mount namespaces here")
+    rights = [] if os.geteuid() == 0 else ["--map-root-user"]
+    own = ["unshare", "--mount", "--propagation", "private", *rights]
+    return [*own, "sh", "-c", READ_ONLY, "sh", str(home), str(beside)]
 
 
 def test_the_image_serves_and_gives_out_the_first_token(
