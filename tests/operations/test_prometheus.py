@@ -102,7 +102,10 @@ def expressions() -> dict[str, str]:
             if "expr" in target:
                 expression = re.sub(r"\$__(rate_interval|interval|range)\b", "1m", target["expr"])
                 found[f"{panel} {target['refId']}"] = expression
-    return found
+    page = (CHECKOUT / "docs" / "scaling.md").read_text()
+    named = re.findall(rf"`({OURS}\w+(?:\{{[^`]*\}})?)`", page)
+    assert named
+    return found | {f"docs/scaling.md: {name}": name for name in named}
 
 
 class Serving:
@@ -190,6 +193,8 @@ def asked(url: str, expression: str) -> list[Json]:
 def test_the_real_prometheus_reads_the_real_coordinator(
     coordinator: Serving, tmp_path: Path
 ) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="401"):  # without its token
+        urllib.request.urlopen(f"http://{coordinator.address}/metrics", timeout=PATIENCE)
     exposed = coordinator.metrics()
     lint = subprocess.run(
         [program("promtool"), "check", "metrics"],
@@ -212,8 +217,3 @@ def test_the_real_prometheus_reads_the_real_coordinator(
                 family = re.sub(r"_(bucket|sum|count)$", "", name)
                 assert family in families, f"{place}: {name} is not in /metrics"
         assert asked(url, f'{{__name__=~"{OURS}.+"}}')
-
-
-def test_without_its_token_prometheus_is_told_nothing(coordinator: Serving) -> None:
-    with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(f"http://{coordinator.address}/metrics", timeout=PATIENCE)
