@@ -159,10 +159,11 @@ ESCALATED_30D = _recorded("hybrid_calls_escalated_30d", "Those that took a stron
 CACHED_30D = _recorded("hybrid_calls_cached_30d", "Those answered from the cache.")
 LATENCY_30D = _recorded(
     "hybrid_model_latency_seconds_30d",
-    'Latency of answers in the last 30 days. quantile is "0.5", "0.95" or "0.99".',
+    # Not "quantile", which Prometheus keeps for summaries.
+    'Latency of answers in the last 30 days. percentile is "50", "95" or "99".',
     "model",
     "endpoint",
-    "quantile",
+    "percentile",
 )
 TOKENS_SAVED_30D = _recorded(
     "hybrid_tokens_saved_30d", "Tokens of local answers in the last 30 days."
@@ -174,6 +175,7 @@ SPENT_30D = _recorded("hybrid_money_spent_usd_30d", "Spent on remote models in t
 SPENT_TODAY = _recorded("hybrid_money_spent_today_usd", "Spent and set aside today (UTC).")
 BUDGET = _recorded("hybrid_money_daily_budget_usd", "What may be spent on a day.")
 DISK = _recorded("hybrid_disk_bytes", "What the home takes on disk.", "block")
+DISK_FREE = _recorded("hybrid_disk_free_bytes", "What is free beside the home.")
 DATABASE = _recorded("hybrid_database_bytes", "What the database takes on its server.")
 
 METRICS: tuple[Metric, ...] = (
@@ -211,6 +213,7 @@ METRICS: tuple[Metric, ...] = (
     SPENT_TODAY,
     BUDGET,
     DISK,
+    DISK_FREE,
     DATABASE,
 )
 """All of them, in the order in which they are told."""

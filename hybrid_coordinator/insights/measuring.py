@@ -126,6 +126,7 @@ def record_values(
         metrics.SPENT_30D: saving.spent_usd,
         metrics.SPENT_TODAY: saving.today_usd,
         metrics.BUDGET: saving.daily_budget_usd,
+        metrics.DISK_FREE: disk.free_bytes,
         metrics.DATABASE: database_bytes,
     }
     several: dict[Metric, Values] = {
@@ -158,11 +159,11 @@ def record_values(
 def _latencies(routing: Routing) -> Values:
     found: Values = {}
     for one in routing.models:
-        for quantile, latency in (
-            ("0.5", one.latency_p50_ms),
-            ("0.95", one.latency_p95_ms),
-            ("0.99", one.latency_p99_ms),
+        for percentile, latency in (
+            ("50", one.latency_p50_ms),
+            ("95", one.latency_p95_ms),
+            ("99", one.latency_p99_ms),
         ):
             if latency is not None:
-                found[one.model, one.endpoint, quantile] = latency / 1000
+                found[one.model, one.endpoint, percentile] = latency / 1000
     return found

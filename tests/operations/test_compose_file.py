@@ -21,6 +21,7 @@ from tests.support.compose import (
     set_up,
     used_variables,
 )
+from tests.support.stdio import CHECKOUT
 
 ENGINES = {"postgres", "qdrant", "llama-chat", "llama-code", "llama-analysis", "ollama"}
 FACES = {"coordinator": "8770", "balancer": "8780", "grafana": "3000", "prometheus": "9090"}
@@ -230,3 +231,17 @@ def test_every_volume_and_secret_is_used() -> None:
     secrets = [each for one in content["services"].values() for each in one.get("secrets", [])]
     sources = {each if isinstance(each, str) else each["source"] for each in secrets}
     assert sources == content["secrets"].keys()
+
+
+def test_every_command_that_the_pages_name_is_one() -> None:
+    written = [COMPOSE / "README.md", *COMPOSE.glob("prometheus/*.yaml")]
+    written += [CHECKOUT / "docs" / "scaling.md", *COMPOSE.glob("grafana/dashboards/*.json")]
+    named = {
+        name
+        for file in written
+        for name in re.findall(r"hybrid-coordinator ([a-z]+)\b", file.read_text())
+        if name != "in"  # an image's name in a sentence
+    }
+    known = re.findall(r"^    ([a-z]+)  ", (CHECKOUT / "docs" / "cli.md").read_text(), re.MULTILINE)
+    assert named
+    assert named <= set(known)

@@ -163,7 +163,7 @@ def _check_metrics(
         (name,): count for name, count in totals["knowledge"].items()
     }
     for model in stats_["usage"]["models"]:
-        labels = (model["endpoint"], model["model"], "0.95")
+        labels = (model["endpoint"], model["model"], "95")
         assert value("hybrid_model_latency_seconds_30d", *labels) == model["latency_p95_ms"] / 1000
     known = {name for metric in METRICS for name in _samples(metric)}
     assert {name for name in found if name.startswith("hybrid_")} <= known
