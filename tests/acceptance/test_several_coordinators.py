@@ -7,7 +7,6 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,9 +117,7 @@ def test_what_one_is_told_another_finds(team: Team) -> None:
 
         assert "invoice_total" in titles(second, "invoice_total")
         assert "Round at the end" in titles(second, "when to round amounts")
-        found = second.tool(
-            "search_knowledge", query=CONTEXT, collection="interaction-history"
-        )
+        found = second.tool("search_knowledge", query=CONTEXT, collection="interaction-history")
         assert [item["id"] for item in found["items"]] == [tracked["interaction_id"]]
 
         # An outcome may be told to another one, and what is told twice counts once.
@@ -226,9 +223,7 @@ def test_each_goes_by_its_own_files(team: Team) -> None:
     """Settings and rules are files of a home: an edit counts where it was made."""
 
     def tier(number: int) -> str:
-        done = command(
-            team.home(number), "route", "What is a mutex?", "--json", **team.engines
-        )
+        done = command(team.home(number), "route", "What is a mutex?", "--json", **team.engines)
         assert done.returncode == 0, done.stderr
         return str(json.loads(done.stdout)["tier"])
 

@@ -116,9 +116,7 @@ async def test_what_is_no_backup_is_refused(second: Home, tmp_path: Path, kind: 
         await restore(second, file, untold)
 
 
-async def test_a_qdrant_server_gets_an_index_beside_those_it_has(
-    kept: Path, second: Home
-) -> None:
+async def test_a_qdrant_server_gets_an_index_beside_those_it_has(kept: Path, second: Home) -> None:
     async with QdrantServer() as server:
         client = server.engine
         await client.create_collection("interaction-history--g3", {})
