@@ -146,6 +146,12 @@ def test_so_is_what_else_decides(change: dict[str, Any]):
     assert question(**change).family != question().family
 
 
+def test_only_the_same_question_is_one_whoever_asks_it():
+    elsewhere = question(replace(REQUEST, user="alice"))
+    assert elsewhere.key == question().key
+    assert elsewhere.family != question().family
+
+
 def test_a_request_without_context_is_the_same_in_every_project():
     bare = replace(REQUEST, context="")
     assert question(bare, project="q").key == question(bare).key

@@ -301,7 +301,7 @@ async def test_conditions_hold_for_every_kind_of_query(index: VectorIndex) -> No
             point(1, "alpha", axis(0), project="one", language="python"),
             point(2, "alpha", axis(0), project="two", language="python"),
             point(3, "alpha", axis(0), project="global", language="rust"),
-            point(4, "alpha", axis(0), project="two", language=["rust", "python"]),
+            point(4, "alpha", axis(0), project="two", language=["rust", "python"], user="alice"),
         ],
     )
     expected = {
@@ -311,6 +311,10 @@ async def test_conditions_hold_for_every_kind_of_query(index: VectorIndex) -> No
         (("project", ("two", "global")), ("language", "rust")): [3, 4],
         (("project", ()),): [],
         (("project", "nowhere"),): [],
+        (("user", ("alice",)),): [4],
+        (("user", (None,)),): [1, 2, 3],
+        (("user", ("alice", None)),): [1, 2, 3, 4],
+        (("user", ("bob", None)), ("project", "two")): [2],
     }
     words = BM25.query("alpha")
     for conditions, wanted in expected.items():
