@@ -67,7 +67,7 @@ def test_entries_are_sorted_filtered_and_paged_by_the_server(
     seen = visit(large.at("/learning"))
     part = seen.section("Entries")
     many = large.value(IN_USE)
-    expect(part.get_by_role("status")).to_have_text(f"1–50 of {many} entries")
+    expect(part.get_by_role("status")).to_have_text(f"1\u201350 of {many} entries")
     uses = large.sql("SELECT uses FROM item_stats ORDER BY uses DESC LIMIT 3")
     shown = [row.locator("td").nth(0).inner_text() for row in entries(seen).all()[:3]]
     assert shown == [words(row["uses"]) for row in uses]
@@ -79,7 +79,7 @@ def test_entries_are_sorted_filtered_and_paged_by_the_server(
     )
     expect(entries(seen).first.get_by_role("link")).to_have_text(titles[0]["title"])
     part.get_by_role("button", name="Next").click()
-    expect(part.get_by_role("status")).to_have_text(f"51–100 of {many} entries")
+    expect(part.get_by_role("status")).to_have_text(f"51\u2013100 of {many} entries")
 
     part.get_by_label("Words").fill("currency conversion")
     matching = large.value(f"{IN_USE} AND title || content ILIKE '%currency conversion%'")

@@ -92,7 +92,7 @@ SELECT
     id,
     project,
     session,
-    format('%s %s in %s/%s.py: %s (#%s)%s', verb, thing, left(project, 4), md5(thing), trouble, n,
+    format('%s %s in %s/%s.py: %s (#%s)%s', verb, thing, left(project, 4), translate(thing, ' ', '_'), trouble, n,
         CASE WHEN n % 5000 = 77 THEN ' ' || pg_temp.hostile() END),
     format(
         E'%s: the cause is in `%s_%s`, which is called twice where %s.\n\n```python\ndef step_%s(rows: '
@@ -240,7 +240,7 @@ SELECT
     id, step,
     (ARRAY['command', 'edit', 'command'])[step],
     CASE WHEN n % 5000 = 77 THEN pg_temp.hostile()
-        WHEN step = 2 THEN format('%s/%s.py', left(project, 4), md5(thing)) ELSE 'pytest -q' END,
+        WHEN step = 2 THEN format('%s/%s.py', left(project, 4), translate(thing, ' ', '_')) ELSE 'pytest -q' END,
     step <> 1,
     CASE WHEN step <> 2 THEN (step = 1)::integer END,
     CASE WHEN step = 1 THEN trouble ELSE 'ok' END,

@@ -1,7 +1,7 @@
 // Learning: what outcomes taught, what that changed, and what waits for a person.
 
 import { chart } from "../components/chart.js";
-import { interval, range } from "../components/interval.js";
+import { interval, mark, range } from "../components/interval.js";
 import { icon, section, tile, tiles } from "../components/marks.js";
 import { empty } from "../components/states.js";
 import { plainTable, table } from "../components/table.js";
@@ -56,7 +56,7 @@ function upliftBlock({ uplift }) {
     <p class="lead">${identifiable
       ? html`<b>${range(uplift)}</b>: ${percent(rate)} went well with it, ${percent(other)} without.`
       : html`<b>It cannot be told yet</b> whether showing lessons helps.`}</p>
-    <p>${interval(uplift, 0.15)}</p>
+    <p class="scale">${mark(uplift, 0.15)} ${identifiable || uplift.difference === null ? nothing : range(uplift)}</p>
     <p class="note">${number(shown)} known outcomes where a lesson was shown, ${number(withheld)} where chance
       held one back. The range holds the true value with 95% confidence${identifiable ? "" : "; it is told once the range leaves zero out"}.</p>`;
 }
