@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from hybrid_coordinator.coordinator import Coordinator
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction, Outcome, OutcomeKind
@@ -201,6 +205,28 @@ def test_panels_ask_provisioned_sources_and_say_what_they_show() -> None:
         for target in (content, *panel.targets):
             source = target["datasource"]
             assert known[source["uid"]]["type"] == source["type"], panel
+
+
+def test_dashboards_are_made_of_what_grafana_knows() -> None:
+    """Read into Grafana's own types and written again: a key that they do not have is lost."""
+    register_default_plugins()
+    for name, board in dashboards().items():
+        written = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+        assert lost(board, written, name) == []
+
+
+def lost(before: object, after: object, place: str) -> list[str]:
+    """Where ``after`` lacks what ``before`` has, or has something else."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [
+            found
+            for key, value in before.items()
+            for found in lost(value, after.get(key), f"{place}.{key}")
+        ]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return [found for i, (one, two) in pairs for found in lost(one, two, f"{place}[{i}]")]
+    return [] if before == after else [f"{place}: {before!r} became {after!r}"]
 
 
 def test_panels_lie_beside_each_other() -> None:
