@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import SettingsError
@@ -17,6 +18,15 @@ from hybrid_coordinator.errors import SettingsError
 _LLAMA_CPP_DEFAULTS = ("http://127.0.0.1:8080", "http://127.0.0.1:8001", "http://127.0.0.1:8003")
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Price = Annotated[float, Field(ge=0.0)]
+
+
+def _as_network(text: str) -> str:
+    ipaddress.ip_network(text)  # what it raises says what is wrong
+    return text
+
+
+Network = Annotated[str, AfterValidator(_as_network)]
+"""An address, or a network in CIDR notation."""
 
 
 class _Section(BaseModel):
@@ -140,8 +150,8 @@ class ServingSettings(_Section):
     ``dashboard_port`` is where the dashboard is on this machine; another free port where it is
     taken, or 0. ``require_token`` asks for a token there too. ``requests_per_minute`` is what one
     token may ask of one coordinator. ``audit_days`` is how long the audit is kept.
-    ``trusted_proxies`` are addresses of reverse proxies whose word for where a request comes from,
-    and whether by TLS, is taken.
+    ``trusted_proxies`` are addresses or networks of reverse proxies whose word for where a request
+    comes from, and whether by TLS, is taken.
     """
 
     idle_exit_seconds: float = Field(default=600.0, gt=0)
@@ -149,7 +159,7 @@ class ServingSettings(_Section):
     require_token: bool = False
     requests_per_minute: int = Field(default=1200, ge=1)
     audit_days: int = Field(default=365, ge=7)
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 class Settings(_Section):

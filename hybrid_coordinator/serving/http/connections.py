@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import os
 import sys
@@ -18,6 +19,8 @@ from hybrid_coordinator.serving.http.site import Patience
 
 _log = logging.getLogger(__name__)
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 SAME_USER = "same_user"
 """In the state of each request: whether a process of our own user sent it."""
 
@@ -32,7 +35,7 @@ class ListenerConfig(Config):
     watched: Callable[[], None]
     loopback: bool
     trusts: Callable[[], bool]
-    proxies: tuple[str, ...]
+    proxies: tuple[Network, ...]
     patience: Patience
 
 
@@ -100,7 +103,10 @@ class Connection(H11Protocol):
             self._unread = None
 
     def _crowds(self) -> bool:
-        if self._loopback or self.client is None or self.client[0] in self._proxies:
+        if self._loopback or self.client is None:
+            return False
+        address = ipaddress.ip_address(self.client[0])
+        if any(address in each for each in self._proxies):
             return False
         others = (each for each in self.connections if isinstance(each, Connection))
         alike = sum(1 for each in others if each.client and each.client[0] == self.client[0])

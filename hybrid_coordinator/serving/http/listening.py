@@ -107,7 +107,7 @@ class Listeners:
         )
         config.watched, config.patience = self._watched, self._patience
         config.loopback, config.trusts = loopback, lambda: site.trusted
-        config.proxies = proxies
+        config.proxies = tuple(map(ipaddress.ip_network, proxies))
         server = _Server(config)
         task = asyncio.create_task(server.serve([bound]))
         await server.up.wait()

@@ -73,6 +73,22 @@ async def test_a_cookie_goes_with_its_token_and_over_tls_only_by_tls(served: Tea
         assert (await browser.get("/api/session")).status_code == 401
 
 
+async def test_only_a_trusted_proxy_says_where_a_request_comes_from(
+    dsn: str, tmp_path: Path
+) -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+    for proxies, place, secure in (
+        ([], "127.0.0.1", False),
+        (["127.0.0.0/8"], "203.0.113.7", True),
+    ):
+        async with team(dsn, tmp_path / place, trusted_proxies=proxies) as served:
+            _, secret = await served.token("alice")
+            async with served.client(**forwarded) as browser:
+                signed = await browser.post("/login", data={"token": secret})
+            assert ("secure" in signed.headers["set-cookie"].lower()) is secure
+            assert (await served.deeds())[-1].place == place
+
+
 async def test_another_site_signs_nobody_in_and_uses_no_cookie(served: Team) -> None:
     _, secret = await served.token("alice")
     async with served.client() as browser:
