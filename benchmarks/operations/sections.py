@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.operations import load, scaling
+from benchmarks.operations import backup, load, scaling
 from benchmarks.routing.tables import Table
 
 SECTIONS: dict[str, Callable[[], Table]] = {
     "load": load.measure,
     "scaling": scaling.measure,
+    "backup": backup.measure,
 }

@@ -135,9 +135,12 @@ def _untold(_: float, __: float | None, ___: str) -> None:
 @contextmanager
 def _owned(home: Home) -> Iterator[Home]:
     """The home without a coordinator, which cannot start meanwhile."""
+    from hybrid_coordinator.keeping.swapping import finish
+
     os.umask(0o077)
     ownership = Ownership.take(home)
     try:
+        finish(home)  # what an interrupted one has left
         yield home
     finally:
         ownership.release()

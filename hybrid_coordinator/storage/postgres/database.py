@@ -36,6 +36,8 @@ _MAX_CONNECTIONS = 10
 _RETRY_SECONDS = 0.05
 _CLEANUP_SECONDS = 0.5
 """How long a connection has to come to rest after a failure before it is cut."""
+WHOLE_TABLE_SECONDS = 600.0
+"""For statements that touch every row of a large table."""
 _ROWS_PER_FETCH = 200
 """How many rows a streaming query takes from its cursor in a round trip."""
 
@@ -209,10 +211,10 @@ class Database:
         async with self.session() as session:
             return await session.fetch_value(sql, *args)
 
-    async def execute(self, sql: str, *args: object) -> None:
-        """Run a statement for its effect."""
+    async def execute(self, sql: str, *args: object, timeout: float | None = None) -> None:
+        """Run a statement for its effect; see `Session.execute`."""
         async with self.session() as session:
-            await session.execute(sql, *args)
+            await session.execute(sql, *args, timeout=timeout)
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once a row, all in one transaction."""

@@ -8,11 +8,8 @@ from enum import StrEnum
 
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.errors import StorageError
-from hybrid_coordinator.storage.postgres.database import Database, Row
+from hybrid_coordinator.storage.postgres.database import WHOLE_TABLE_SECONDS, Database, Row
 from hybrid_coordinator.storage.postgres.queries import load_queries
-
-_WHOLE_TABLE_SECONDS = 600.0
-"""For statements that touch every row of a large table."""
 
 
 class GenerationState(StrEnum):
@@ -123,7 +120,7 @@ class Generations:
                 embedder.revision,
             )
             for statement in (self._queries.forget_interactions, self._queries.forget_knowledge):
-                await session.execute(statement, timeout=_WHOLE_TABLE_SECONDS)
+                await session.execute(statement, timeout=WHOLE_TABLE_SECONDS)
         return number
 
     async def forget_rows(self, *, interactions: bool) -> None:
@@ -146,7 +143,7 @@ class Generations:
         async with self._database.transaction() as session:
             await session.execute(queries.keep_unfinished, number, projects, roots)
             for statement in (queries.switch_interactions, queries.switch_knowledge):
-                await session.execute(statement, timeout=_WHOLE_TABLE_SECONDS)
+                await session.execute(statement, timeout=WHOLE_TABLE_SECONDS)
             await session.execute(queries.retire_serving)
             if await session.fetch_value(queries.serve, number) is None:
                 raise StorageError(

@@ -22,7 +22,7 @@ from hybrid_coordinator.domain.reply import AttemptLog
 from hybrid_coordinator.domain.turns import Action
 from hybrid_coordinator.errors import DuplicateError, NotFoundError
 from hybrid_coordinator.storage.postgres.attempts import attempt_rows
-from hybrid_coordinator.storage.postgres.database import Database, Row, Session
+from hybrid_coordinator.storage.postgres.database import WHOLE_TABLE_SECONDS, Database, Row, Session
 from hybrid_coordinator.storage.postgres.ids import id_at, new_id, parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.jobs import change_rows
 from hybrid_coordinator.storage.postgres.queries import load_queries
@@ -375,7 +375,8 @@ class InteractionRecords:
 
     async def mark_all_unprojected(self) -> None:
         """Make everything wait to be projected anew, also what is being projected now."""
-        await self._database.execute(self._queries.mark_all_unprojected)
+        statement = self._queries.mark_all_unprojected
+        await self._database.execute(statement, timeout=WHOLE_TABLE_SECONDS)
 
     async def unbuilt(self, after: str | None, limit: int) -> list[tuple[Interaction, int]]:
         """Interactions that the generation under construction lacks, as ``unprojected`` for the

@@ -16,7 +16,7 @@ from hybrid_coordinator.domain.knowledge import (
     StoreAction,
 )
 from hybrid_coordinator.errors import NotFoundError
-from hybrid_coordinator.storage.postgres.database import Database, Row, Session
+from hybrid_coordinator.storage.postgres.database import WHOLE_TABLE_SECONDS, Database, Row, Session
 from hybrid_coordinator.storage.postgres.ids import parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -207,7 +207,8 @@ class KnowledgeRecords:
 
     async def mark_all_unprojected(self) -> None:
         """Make every entry wait to be projected anew."""
-        await self._database.execute(self._queries.mark_all_unprojected)
+        statement = self._queries.mark_all_unprojected
+        await self._database.execute(statement, timeout=WHOLE_TABLE_SECONDS)
 
     async def unbuilt(self, after: str | None, limit: int) -> list[KnowledgeItem]:
         """Entries that the generation under construction lacks, in id order behind ``after``."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hybrid_coordinator.storage.postgres.database import Database, Row
+from hybrid_coordinator.storage.postgres.database import WHOLE_TABLE_SECONDS, Database, Row
 from hybrid_coordinator.storage.postgres.ids import parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -145,7 +145,8 @@ class SourceFiles:
 
     async def mark_all_unfinished(self) -> None:
         """Say that the index has no point of any file, so that each root is indexed again."""
-        await self._database.execute(self._queries.mark_all_unfinished, self._generation)
+        statement = self._queries.mark_all_unfinished
+        await self._database.execute(statement, self._generation, timeout=WHOLE_TABLE_SECONDS)
 
     async def summary(self) -> list[ProjectSummary]:
         """What is indexed, by project and root."""
