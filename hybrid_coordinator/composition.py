@@ -20,7 +20,9 @@ from hybrid_coordinator.errors import (
     NotFoundError,
 )
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.insights.instruments import Instruments
 from hybrid_coordinator.insights.recorder import Recorder
+from hybrid_coordinator.insights.tracing import Tracing
 from hybrid_coordinator.settings import (
     EmbeddingSettings,
     Settings,
@@ -68,10 +70,16 @@ class Engines:
         self._settings = settings
         self._stack = contextlib.AsyncExitStack()
         self._starting: asyncio.Task[Running] | None = None
-        self.recorder = Recorder()
+        self._instruments = Instruments(Recorder(), Tracing(settings.current().telemetry))
+
+    @property
+    def recorder(self) -> Recorder:
+        """What counts the calls of this process."""
+        return self._instruments.recorder
 
     def begin(self) -> None:
         """Start now, without waiting."""
+        self._instruments.tracing.start()
         self._starting = asyncio.create_task(self._start())
 
     def state(self) -> str:
@@ -124,7 +132,7 @@ class Engines:
             down = PartHealth("engines", ok=False, detail=str(error), remedy=remedy(error))
             models = _models_alone(self._settings)
             try:
-                return [down, *await models_health(models)]
+                return [down, *await models_health(models), *self._instruments.tracing.health()]
             finally:
                 await models.close()
 
@@ -151,11 +159,12 @@ class Engines:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
         await self._stack.aclose()
+        await self._instruments.tracing.close()
 
     async def _start(self) -> Running:
         stack = contextlib.AsyncExitStack()
         try:
-            running = await _open(self._home, self._settings, self.recorder, stack)
+            running = await _open(self._home, self._settings, self._instruments, stack)
         except BaseException:
             await stack.aclose()
             raise
@@ -231,7 +240,7 @@ _DRAIN_SECONDS = 600.0
 
 
 async def _open(
-    home: Home, store: SettingsStore, recorder: Recorder, stack: contextlib.AsyncExitStack
+    home: Home, store: SettingsStore, instruments: Instruments, stack: contextlib.AsyncExitStack
 ) -> Running:
     """Start the engines side by side, then build the rooms on them.
 
@@ -253,7 +262,7 @@ async def _open(
         record.cancel()
         await asyncio.gather(record, return_exceptions=True)
         raise
-    return await _build(home, store, recorder, await record, engines, stack)
+    return await _build(home, store, instruments, await record, engines, stack)
 
 
 async def _open_record(
@@ -283,7 +292,7 @@ async def _open_record(
 async def _build(
     home: Home,
     store: SettingsStore,
-    recorder: Recorder,
+    instruments: Instruments,
     database: Database,
     engines: VectorEngines,
     stack: contextlib.AsyncExitStack,
@@ -310,7 +319,7 @@ async def _build(
     moving = _moving_index(settings, database, engines, scrubber, bm25, definitions, stack)
     index, embedder, setup = moving.index, moving.embedder, moving.setup
     shipped = StaticEmbedder()  # the model that thresholds of likeness were measured with
-    models, reports = _routing(home, store, scrubber, database, shipped.embed, recorder)
+    models, reports = _routing(home, store, scrubber, database, shipped.embed, instruments.recorder)
     stack.push_async_callback(models.close)
     rows = (store, database, interactions, knowledge, definitions)
     points = (index, bm25, moving.projector)
@@ -322,7 +331,7 @@ async def _build(
     )
     models_now = models.current
     shown = (home, store, database, moving, watches, definitions, interactions)
-    insights = build_insights(Looked(*shown, learning, reports, models_now, recorder))
+    insights = build_insights(Looked(*shown, learning, reports, models_now, instruments))
     stack.push_async_callback(insights.close)
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),

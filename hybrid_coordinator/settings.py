@@ -162,6 +162,16 @@ class ServingSettings(_Section):
     trusted_proxies: tuple[Network, ...] = ()
 
 
+class TelemetrySettings(_Section):
+    """What is told to others than the user. ``otlp_endpoint`` is the base URL of an OpenTelemetry
+    collector, as http://127.0.0.1:4318, that traces are sent to by OTLP over HTTP: names, times and
+    counts, never what was asked or answered. It needs the extra ``otel``, and takes effect with the
+    next start. OpenTelemetry's own variables, as OTEL_EXPORTER_OTLP_HEADERS, hold too.
+    """
+
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^@\s]+$")
+
+
 class Settings(_Section):
     """Everything that can be configured, validated. Unknown keys are errors."""
 
@@ -173,6 +183,7 @@ class Settings(_Section):
     learning: LearningSettings = LearningSettings()
     capture: CaptureSettings = CaptureSettings()
     serving: ServingSettings = ServingSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
 
 _ESTABLISHED_NAMES: Mapping[str, tuple[str, str]] = {
@@ -183,6 +194,7 @@ _ESTABLISHED_NAMES: Mapping[str, tuple[str, str]] = {
     "OLLAMA_BASE_URL": ("inference", "ollama"),
     "LMSTUDIO_BASE_URL": ("inference", "lmstudio"),
     "HYBRID_MODE_ENABLED": ("inference", "enabled"),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("telemetry", "otlp_endpoint"),
     "ANTHROPIC_API_KEY": ("remote", "anthropic_api_key"),
     "OPENAI_API_KEY": ("remote", "openai_api_key"),
     "LOCAL_CONFIDENCE_THRESHOLD": ("inference", "confidence_threshold"),

@@ -6,12 +6,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from opentelemetry.trace import SpanKind
+
 from hybrid_coordinator.errors import ConnectionCutError, ModelBusyError
 from hybrid_coordinator.inference.breaker import Breakers
 from hybrid_coordinator.inference.chat import ChatClient, ChatRequest, Generation, Piece
 from hybrid_coordinator.inference.endpoints import Endpoint, LocalModel
 from hybrid_coordinator.inference.generate import STALL_SECONDS, generate
 from hybrid_coordinator.inference.lanes import Lanes
+from hybrid_coordinator.spans import span
 
 MAX_RETRIES = 1
 """More would keep a caller from the next model, and hit a failing endpoint more often."""
@@ -94,7 +97,7 @@ class Caller:
                     if on_turn is not None:
                         on_turn()
                     with self.breakers.watch(endpoint.url):
-                        return await self._generate(endpoint, model, chat, pieces)
+                        return await self._traced(endpoint, model, chat, pieces)
             except ConnectionCutError:
                 if pieces.any or retries == MAX_RETRIES or not self.breakers.admits(endpoint.url):
                     raise
@@ -109,6 +112,22 @@ class Caller:
                     raise
                 await self._pause(wait)
             retries += 1
+
+    async def _traced(
+        self, endpoint: Endpoint, model: LocalModel, chat: ChatRequest, pieces: _Pieces
+    ) -> Generation:
+        """With a span by OpenTelemetry's conventions for generative AI."""
+        with span(
+            f"chat {model.name}",
+            kind=SpanKind.CLIENT,
+            gen_ai__operation__name="chat",
+            gen_ai__request__model=model.name,
+            server__address=endpoint.url,
+        ) as current:
+            answer = await self._generate(endpoint, model, chat, pieces)
+            current.set_attribute("gen_ai.usage.input_tokens", answer.tokens_in)
+            current.set_attribute("gen_ai.usage.output_tokens", answer.tokens_out)
+            return answer
 
     async def _generate(
         self, endpoint: Endpoint, model: LocalModel, chat: ChatRequest, on_piece: OnPiece

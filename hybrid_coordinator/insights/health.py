@@ -16,6 +16,7 @@ from hybrid_coordinator.errors import (
     SettingsError,
     UnavailableError,
 )
+from hybrid_coordinator.insights.tracing import Tracing
 from hybrid_coordinator.settings import Settings, SettingsStore
 
 # Where no engine comes up this is loaded without them.
@@ -45,6 +46,7 @@ class Checkup:
     watches: Watches
     jobs: Jobs
     models: Callable[[], Delegate]
+    tracing: Tracing
 
     async def health(self) -> list[PartHealth]:
         """Each part, asked now."""
@@ -79,7 +81,7 @@ class Checkup:
             parts.append(await self.jobs.health())
         except HybridError as error:
             parts.append(PartHealth("jobs", False, str(error), remedy(error), needed=False))
-        return [*parts, *await models_health(self.models())]
+        return [*parts, *self.tracing.health(), *await models_health(self.models())]
 
     async def _ping_index(self) -> None:
         with contextlib.suppress(HybridError):  # another check tells of it

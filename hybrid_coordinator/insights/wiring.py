@@ -15,10 +15,10 @@ from hybrid_coordinator.insights.changes import Changes
 from hybrid_coordinator.insights.endpoints import endpoints
 from hybrid_coordinator.insights.figures import Figures
 from hybrid_coordinator.insights.health import Checkup
+from hybrid_coordinator.insights.instruments import Instruments
 from hybrid_coordinator.insights.interactions import Interactions
 from hybrid_coordinator.insights.learned import Learned
 from hybrid_coordinator.insights.measuring import Measuring, record_values
-from hybrid_coordinator.insights.recorder import Recorder
 from hybrid_coordinator.insights.service import Insights
 from hybrid_coordinator.insights.stock import Stock
 from hybrid_coordinator.keeping.disk import disk
@@ -58,7 +58,7 @@ class Looked:
     learning: Learning
     reports: Reports
     models: Callable[[], Delegate]
-    recorder: Recorder
+    instruments: Instruments
 
 
 def build_insights(parts: Looked) -> Insights:
@@ -109,6 +109,7 @@ def build_insights(parts: Looked) -> Insights:
             parts.watches,
             learning.jobs,
             parts.models,
+            parts.instruments.tracing,
         ),
         Changes(records.marks),
         _measuring(parts, figures, stock, records),
@@ -130,4 +131,4 @@ def _measuring(parts: Looked, figures: Figures, stock: Stock, records: InsightRe
     async def at_endpoints() -> Sequence[EndpointInsight]:
         return await endpoints(parts.models().gateway)
 
-    return Measuring(parts.recorder, look, at_endpoints)
+    return Measuring(parts.instruments.recorder, look, at_endpoints)

@@ -41,6 +41,7 @@ from hybrid_coordinator.knowledge.relevance import (
     relevant_pieces,
 )
 from hybrid_coordinator.knowledge.same_errors import QuotedErrors
+from hybrid_coordinator.spans import span
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import ScoredHit, SparseText, VectorIndex
@@ -170,10 +171,14 @@ class Retriever:
             EmbedderUnavailableError: the index has never been built, and cannot be without it.
             UnavailableError, StorageError: none of the collections can be searched.
         """
-        async with self._setup.asking():
-            return await self._find(
-                query, project, collections, limit, only_relevant, by_outcomes, user
-            )
+        with span("retrieve", hybrid__collections=len(collections)) as current:
+            async with self._setup.asking():
+                found = await self._find(
+                    query, project, collections, limit, only_relevant, by_outcomes, user
+                )
+            current.set_attribute("hybrid.items", len(found.items))
+            current.set_attribute("hybrid.notices", len(found.notices))
+            return found
 
     async def _find(
         self,

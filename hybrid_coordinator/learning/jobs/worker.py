@@ -15,6 +15,7 @@ from hybrid_coordinator.errors import (
     UnavailableError,
 )
 from hybrid_coordinator.learning.jobs.kinds import JobKind
+from hybrid_coordinator.spans import span
 from hybrid_coordinator.storage.postgres.database import Session
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
 
@@ -116,7 +117,8 @@ class JobWorker:
             await self._fail(job, "the coordinator ended each time that this was tried")
             return
         try:
-            held = await self._run_while_ours(job, session)
+            with span(f"job {job.kind}", hybrid__job=job.id, hybrid__tries=job.tries):
+                held = await self._run_while_ours(job, session)
         except asyncio.CancelledError:
             await self._records.give_back(job, "the coordinator was stopped")
             raise
