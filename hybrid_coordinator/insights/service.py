@@ -38,6 +38,7 @@ from hybrid_coordinator.insights.interactions import Interactions
 from hybrid_coordinator.insights.learned import Learned
 from hybrid_coordinator.insights.measuring import Measuring
 from hybrid_coordinator.insights.paging import checked_days
+from hybrid_coordinator.insights.sharing import Shared
 from hybrid_coordinator.insights.stock import Stock
 from hybrid_coordinator.keeping.disk import disk
 from hybrid_coordinator.storage.postgres.snapshot import SnapshotRecords
@@ -55,6 +56,7 @@ class Insights:
     _checkup: Checkup
     _changes: Changes
     _measuring: Measuring
+    _shared: Shared
     _home: Home
     _record: SnapshotRecords
 
@@ -65,17 +67,23 @@ class Insights:
     async def overview(self, project: str | None = None, days: int = 30) -> Overview:
         """What the product did for its user."""
         checked_days(days)
-        return await self._figures.overview(project, days)
+        return await self._shared.of(
+            ("overview", project, days), lambda: self._figures.overview(project, days)
+        )
 
     async def routing(self, project: str | None = None, days: int = 30) -> Routing:
         """Where calls of models went, how models did, and their money."""
         checked_days(days)
-        return await self._figures.routing(project, days)
+        return await self._shared.of(
+            ("routing", project, days), lambda: self._figures.routing(project, days)
+        )
 
     async def learning(self, project: str | None = None, days: int = 30) -> LearningInsight:
         """What was learned, what that changed, and what waits."""
         checked_days(days)
-        return await self._learned.learning_of(project, days)
+        return await self._shared.of(
+            ("learning", project, days), lambda: self._learned.learning_of(project, days)
+        )
 
     async def lessons(self, project: str | None = None) -> LearningReport:
         """What outcomes taught: what showing entries changed, and what is doubted."""
@@ -92,7 +100,9 @@ class Insights:
         Raises:
             InvalidArgumentError: there can be no such page.
         """
-        return await self._learned.items(chosen, sort, page)
+        return await self._shared.of(
+            ("items", chosen, sort, page), lambda: self._learned.items(chosen, sort, page)
+        )
 
     async def interactions(
         self,
@@ -105,7 +115,10 @@ class Insights:
         Raises:
             InvalidArgumentError: there can be no such page, or ``min_value`` is not in 0-1.
         """
-        return await self._interactions.page(chosen, sort, page)
+        return await self._shared.of(
+            ("interactions", chosen, sort, page),
+            lambda: self._interactions.page(chosen, sort, page),
+        )
 
     async def interaction(self, interaction_id: str) -> InteractionInsight:
         """What was shown, asked, answered, attempted and done in one, and how it ended.
@@ -118,13 +131,15 @@ class Insights:
 
     async def facets(self, project: str | None = None) -> Facets:
         """What interactions can be filtered by; every project, whichever is asked for."""
-        return await self._interactions.facets(project)
+        return await self._shared.of(
+            ("facets", project), lambda: self._interactions.facets(project)
+        )
 
     async def models(self, project: str | None = None, days: int = 30) -> ModelsInsight:
         """The endpoints as they were a moment ago, and how models did."""
         checked_days(days)
         found = await endpoints(self._checkup.models().gateway)
-        use = (await self._figures.routing(project, days)).models
+        use = (await self.routing(project, days)).models
         return ModelsInsight(project, days, found, use)
 
     async def datasets(self) -> DatasetsInsight:
@@ -133,7 +148,7 @@ class Insights:
 
     async def index(self, project: str | None = None) -> IndexInsight:
         """The index, and the code of a project in it, or of all."""
-        return await self._stock.of_index(project)
+        return await self._shared.of(("index", project), lambda: self._stock.of_index(project))
 
     async def collections(self) -> list[CollectionState]:
         """The five collections, counted now."""
@@ -159,6 +174,7 @@ class Insights:
         """Look no longer at anything."""
         await self._changes.close()
         await self._measuring.close()
+        await self._shared.close()
 
     def changes(self) -> AsyncGenerator[frozenset[Change]]:
         """The kinds of things that changed, whenever some did; within a second or so. Close it to

@@ -20,6 +20,7 @@ from hybrid_coordinator.insights.interactions import Interactions
 from hybrid_coordinator.insights.learned import Learned
 from hybrid_coordinator.insights.measuring import Measuring, record_values
 from hybrid_coordinator.insights.service import Insights
+from hybrid_coordinator.insights.sharing import Shared
 from hybrid_coordinator.insights.stock import Stock
 from hybrid_coordinator.keeping.disk import disk
 from hybrid_coordinator.knowledge.code.watching import Watches
@@ -112,20 +113,21 @@ def build_insights(parts: Looked) -> Insights:
             parts.instruments.tracing,
         ),
         Changes(records.marks),
-        _measuring(parts, figures, stock, records),
+        _measuring(parts, figures, stock, SnapshotRecords(database)),
+        Shared(),
         parts.home,
         SnapshotRecords(database),
     )
 
 
-def _measuring(parts: Looked, figures: Figures, stock: Stock, records: InsightRecords) -> Measuring:
+def _measuring(parts: Looked, figures: Figures, stock: Stock, record: SnapshotRecords) -> Measuring:
     async def look() -> list[MetricValues]:
         return record_values(
             await figures.overview(None, _DAYS),
             await figures.routing(None, _DAYS),
             await stock.collections(),
             await asyncio.to_thread(disk, parts.home),
-            await records.database_bytes(),
+            await record.size(),
         )
 
     async def at_endpoints() -> Sequence[EndpointInsight]:

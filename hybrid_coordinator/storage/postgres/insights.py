@@ -27,7 +27,6 @@ class _Queries:
     shown: str
     components: str
     datasets: str
-    database_bytes: str
     marks: str
 
 
@@ -114,11 +113,6 @@ class InsightRecords:
     async def datasets(self) -> list[DatasetRow]:
         """Every dataset that was exported, latest first."""
         return [DatasetRow(**row) for row in await self._database.fetch(self._queries.datasets)]
-
-    async def database_bytes(self) -> int:
-        """What the database takes on its server's disk."""
-        size: int = await self._database.fetch_value(self._queries.database_bytes)
-        return size
 
     async def marks(self) -> dict[Change, str | None]:
         """For each kind of change something that another change makes differ."""

@@ -96,9 +96,6 @@ SELECT components FROM outcomes WHERE interaction_id = $1 ORDER BY id DESC LIMIT
 -- name: datasets
 SELECT id, format, directory, created_at, examples, manifest FROM datasets ORDER BY id DESC;
 
--- name: database_bytes
-SELECT pg_database_size(current_database());
-
 -- name: marks
 -- What turns with every change of a kind, so that two looks tell whether one was made. Each is the
 -- end of an index; a job changes in no one place, and there are few.
