@@ -14,8 +14,8 @@ const TYPING = 300; // ms without a key before a text filter is applied
  *   columns   [{ key, title, cell(row), sort: true where the server can sort by `key`, numeric,
  *             first: "descending" where a first click sorts so,
  *             kind: "wide", "name" or "moment" as the stylesheet has it }]; the first one heads its row
- *   filters   [{ name, label, type: "search" | "select" | "date", options: [[value, words]],
- *             value: what holds where the address says nothing }]
+ *   filters   [{ name, label, type: "search" | "select" | "date", options: [[value, words]] or a
+ *             promise of them, value: what holds where the address says nothing }]
  *   sort      { by, descending } where the address says nothing
  *   load      async ({ page, size, sort, descending, ...filters }, signal) => { rows, total }
  *   query     the page's QueryState; prefix: before its names, where a page has several tables
@@ -28,6 +28,8 @@ class DataTable extends HTMLElement {
   #error = null;
   #running = null;
   #typing = null;
+  #choices = new Map();
+  #busy = true;
 
   set options(options) {
     if (this.#options) return;
@@ -35,7 +37,20 @@ class DataTable extends HTMLElement {
     const { kinds, context } = this.#options;
     if (kinds.length) context.onChange(kinds, paced(() => context.signal.aborted || this.refresh()));
     context.signal.addEventListener("abort", () => this.#running?.abort());
+    for (const { name, options: choices } of this.#options.filters) {
+      if (choices instanceof Promise) this.#offer(name, choices);
+    }
     this.refresh();
+  }
+
+  /** What a filter can be set to comes later than the rows may. */
+  async #offer(name, choices) {
+    try {
+      this.#choices.set(name, await choices);
+    } catch {
+      return; // loading the rows says what is wrong
+    }
+    this.#paint(this.#busy);
   }
 
   /** Load the present page again. */
@@ -130,10 +145,11 @@ class DataTable extends HTMLElement {
   }
 
   #paint(busy) {
+    this.#busy = busy;
     render(html`
       ${this.#filterBar()}
       ${this.#error ? failed(this.#error, () => this.refresh()) : nothing}
-      ${this.#page ? this.#rows(busy) : html`<div class="table-space" aria-busy="true">${loading()}</div>`}
+      ${this.#page ? this.#rows(busy) : this.#error ? nothing : html`<div class="table-space" aria-busy="true">${loading()}</div>`}
       ${this.#page ? this.#pager() : nothing}`, this);
   }
 
@@ -160,9 +176,10 @@ class DataTable extends HTMLElement {
         html`<option value=${value} ?selected=${value === now}>${words}</option>`)}</select></label>`;
   }
 
-  #control({ name, type, options, value = "" }) {
+  #control({ name, type, value = "", options: given }) {
     const now = this.#get(name, value);
     if (type === "select") {
+      const options = this.#choices.get(name) ?? (Array.isArray(given) ? given : [["", "Any"]]);
       const change = (event) => this.#filter(name, event.target.value);
       const known = options.some(([each]) => each === now) ? options : [...options, [now, now]];
       return html`<select name=${name} @change=${change}>${known.map(([each, words]) =>

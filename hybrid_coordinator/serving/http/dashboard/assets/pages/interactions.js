@@ -1,7 +1,6 @@
 // Interactions: a list to filter, sort and page through.
 
 import { badge } from "../components/marks.js";
-import { failed } from "../components/states.js";
 import { table } from "../components/table.js";
 import { duration, fullTime, NONE, number, time } from "../lib/format.js";
 import { html, nothing, render } from "../lib/html.js";
@@ -15,15 +14,10 @@ const OUTCOMES = [
 const AGENTS = [["", "Anyone"], ["local", "A local model"], ["remote", "A remote agent"]];
 const VALUES = [["", "Any"], ["0.7", "0.7 and more"], ["0.5", "0.5 and more"], ["0.9", "0.9 and more"]];
 
-export async function mount(element, context) {
+export function mount(element, context) {
   const { project } = context.scope;
-  let facets = { models: [], task_types: [] };
-  try {
-    facets = await context.api.get("/api/facets", { project }, context.signal);
-  } catch (error) {
-    if (!context.signal.aborted) render(failed(error, () => mount(element, context)), element);
-    return;
-  }
+  const facets = context.api.get("/api/facets", { project }, context.signal);
+  const choices = async (kind) => [["", "Any"], ...(await facets)[kind].map((name) => [name, name])];
   render(table({
     caption: "interactions",
     context,
@@ -35,8 +29,8 @@ export async function mount(element, context) {
       { name: "text", label: "Asked or answered", type: "search" },
       { name: "outcome", label: "How it ended", type: "select", options: OUTCOMES },
       { name: "agent_type", label: "Who did it", type: "select", options: AGENTS },
-      { name: "model", label: "Model", type: "select", options: choices(facets.models) },
-      { name: "task_type", label: "Kind of work", type: "select", options: choices(facets.task_types) },
+      { name: "model", label: "Model", type: "select", options: choices("models") },
+      { name: "task_type", label: "Kind of work", type: "select", options: choices("task_types") },
       { name: "min_value", label: "Value", type: "select", options: VALUES },
       { name: "since", label: "From", type: "date" },
       { name: "until", label: "To, included", type: "date" },
@@ -46,8 +40,6 @@ export async function mount(element, context) {
       context.api.get("/api/interactions", { project, ...rest, until: dayAfter(until) }, signal),
   }), element);
 }
-
-const choices = (names) => [["", "Any"], ...names.map((name) => [name, name])];
 
 /** The server takes what was before a moment; a reader means the whole day. */
 function dayAfter(day) {
