@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import os
 import shutil
 import subprocess
 import threading
@@ -75,7 +76,8 @@ def coordinator(name: str) -> Iterator[FakeCoordinator]:
 @contextmanager
 def balancer(directory: Path, servers: dict[str, FakeCoordinator]) -> Iterator[str]:
     """HAProxy with the configuration of the container, at other addresses; its port."""
-    program = shutil.which("haproxy")
+    places = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
+    program = shutil.which("haproxy", path=places)
     if program is None:
         pytest.skip("haproxy is not installed")
     port = free_port()
