@@ -27,17 +27,25 @@ _FILES = 1000
 _TIMEOUT = 3600.0
 _LOOK_SECONDS = 0.5
 
-_FILL = """
+_WORDS = (
+    "invoice total rounding currency refund order ledger export stream buffer retry timeout socket "
+    "parser token index query cache session cookie header schema migration column trigger vacuum "
+    "thread lock queue worker signal handler fixture assert mock patch commit branch merge rebase "
+    "deploy container volume network proxy metric trace alert budget model prompt answer context "
+    "vector embedding recall ranking window digest checksum archive snapshot restore the of and to"
+)
+_FILL = f"""
+WITH words AS (SELECT string_to_array('{_WORDS}', ' ') AS list)
 INSERT INTO interactions (id, project, session_id, query, response, agent_type, model_used,
     tokens_used, latency_ms, created_at)
 SELECT
     gen_random_uuid(), 'p' || n % 20, 's' || n / 12,
-    'task ' || n || ': ' || (SELECT string_agg(md5((n * 31 + k)::text), ' ')
-        FROM generate_series(1, 4) AS k),
-    'done ' || n || ': ' || (SELECT string_agg(md5((n * 37 + k)::text), ' ')
-        FROM generate_series(1, 24) AS k),
+    'task ' || n || ': ' || (SELECT string_agg(list[1 + (n * 31 + k * k * 7) % cardinality(list)], ' ')
+        FROM generate_series(1, 20) AS k),
+    'done ' || n || ': ' || (SELECT string_agg(list[1 + (n * 37 + k * k * 11) % cardinality(list)], ' ')
+        FROM generate_series(1, 120) AS k),
     'remote', 'claude', 900, 1200, now() - make_interval(mins => n)
-FROM generate_series(1, $1::integer) AS n;
+FROM words, generate_series(1, $1::integer) AS n;
 """
 _BESIDE = """
 INSERT INTO actions (interaction_id, position, kind, subject, ok, exit_code, detail)

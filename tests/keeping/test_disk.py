@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hybrid_coordinator.domain.insights import DiskInsight
 from hybrid_coordinator.home import Home
 from hybrid_coordinator.keeping.disk import disk
+from hybrid_coordinator.keeping.engines import embedded
 from hybrid_coordinator.keeping.logs import MAX_BYTES, Logs
 
 KILO = 1 << 10
@@ -88,3 +90,17 @@ def test_a_log_beyond_its_bound_is_cut_and_written_on(kept: Home) -> None:
 def test_logs_that_are_not_there_are_not_made(kept: Home) -> None:
     Logs(kept).cut()
     assert list(kept.root.iterdir()) == []
+
+
+async def test_postgres_writes_on_at_the_end_of_a_log_that_was_cut(kept: Home) -> None:
+    log = kept.postgres_dir / "server.log"
+    async with embedded(kept.postgres_dir) as database:
+        with log.open("ab") as other:
+            other.write(b"x" * (MAX_BYTES + 1))
+        Logs(kept).cut()
+        await database.fetch_value("SELECT pg_reload_conf()")
+        async with asyncio.timeout(30):
+            while not log.stat().st_size:
+                await database.ping()  # takes its time
+    assert b"reloading configuration" in log.read_bytes()
+    assert b"\0" not in log.read_bytes()
