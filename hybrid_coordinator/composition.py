@@ -208,6 +208,14 @@ class Running:
         await self.rebuilder.rebuild(progress)
         await self.setup.ensure()
 
+    async def keep_up(self) -> None:
+        """Catch up now, and whenever another coordinator has rebuilt the index: it does not have
+        the files that are on this machine alone."""
+        while True:
+            self.setup.moved.clear()
+            await self.catch_up()
+            await self.setup.moved.wait()
+
     async def catch_up(self) -> None:
         """Index again what a crash, a damaged shard or a missing embedder left unfinished, and
         take up what is watched."""
@@ -355,7 +363,7 @@ async def _build(
     running = Running(coordinator, database, index, moving.files, setup, moving.rebuilder)
     _begin(
         stack,
-        *(moving.projector.run, models.run, refresher.run, running.catch_up, *learning.works),
+        *(moving.projector.run, models.run, refresher.run, running.keep_up, *learning.works),
         *(moving.rebuilder.run, retention.run, coordinator.access.audit.run, Logs(home).run),
     )
     return running

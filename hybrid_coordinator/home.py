@@ -73,6 +73,11 @@ class Home:
         return self.root / "coordinator.lock"
 
     @property
+    def dashboard_file(self) -> Path:
+        """Has the port of the dashboard while somebody may be looking at it."""
+        return self.root / "dashboard.port"
+
+    @property
     def socket_path(self) -> Path:
         """The coordinator's socket: under the home, or in a directory of the user's own in /tmp
         where the home is too deep for a socket address."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from types import MappingProxyType
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue
@@ -13,22 +12,26 @@ from hybrid_coordinator.errors import (
     EmbedderUnavailableError,
     EmbeddingMismatchError,
     NotFoundError,
+    StorageError,
 )
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder
 from hybrid_coordinator.knowledge.gate import Gate
-from hybrid_coordinator.storage.postgres.generations import EmbedderRecord, Generations
+from hybrid_coordinator.storage.postgres.generations import (
+    EmbedderRecord,
+    Generation,
+    Generations,
+)
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.postgres.source_files import SourceFiles
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
-Locate = Callable[[], Awaitable[None]]
-"""Turns the index and the embedder to the serving generation."""
+Still = Callable[[], AbstractAsyncContextManager[None]]
+"""Inside it nobody writes."""
 
-
-async def _nothing_to_locate() -> None:
-    """For an index that never moves."""
+Locate = Callable[[Still], Awaitable[Generation]]
+"""Turns the index and the embedder to the serving generation, which it returns."""
 
 
 class IndexSetup:
@@ -48,8 +51,8 @@ class IndexSetup:
         files: SourceFiles,
         definitions: Mapping[CollectionName, CollectionDefinition],
         *,
-        locate: Locate = _nothing_to_locate,
-        embedding: Mapping[str, JsonValue] = MappingProxyType({}),
+        locate: Locate,
+        embedding: Mapping[str, JsonValue],
     ) -> None:
         """``embedding`` holds the settings that lead to the embedder, for the record."""
         self._index = index
@@ -64,6 +67,9 @@ class IndexSetup:
         self._working = asyncio.Lock()
         self._doubts = 1
         self._settled = 0
+        self._generation = 0
+        self.moved = asyncio.Event()
+        """Set when another generation than before is gone by."""
         self.questions = Gate()
         """Closed for the moment in which the index is switched."""
         self.writers = Gate()
@@ -73,20 +79,39 @@ class IndexSetup:
     async def asking(self) -> AsyncIterator[None]:
         """Ask the index: the collections exist, and the embedder is theirs, until this ends.
         Raises as ``ensure`` does."""
-        async with self.questions.passing():
-            await self.ensure()
+        async with self._settled_inside(self.questions):
             yield
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[None]:
-        """Write to the index; otherwise as ``asking``."""
-        async with self.writers.passing():
-            await self.ensure()
+    async def writing(self) -> AsyncIterator[int]:
+        """Write to the index, to the generation of this number; otherwise as ``asking``.
+
+        Raises:
+            StorageError: another coordinator has made another generation the serving one
+                meanwhile, and may not have heard of what was written.
+        """
+        async with self._settled_inside(self.writers):
             try:
-                yield
+                yield self._generation
             except NotFoundError:  # a collection may have gone since it was seen
                 self.doubt()
                 raise
+            if (await self._generations.serving()).number != self._generation:
+                self.doubt()
+                raise StorageError(
+                    "another coordinator has rebuilt the index meanwhile: do this once more"
+                )
+
+    @asynccontextmanager
+    async def _settled_inside(self, gate: Gate) -> AsyncIterator[None]:
+        """``ensure`` is called outside: it may have to wait until nobody is in."""
+        while True:
+            doubts = self._doubts
+            await self.ensure()
+            async with gate.passing():
+                if doubts == self._doubts:
+                    yield
+                    return
 
     async def ensure(self) -> None:
         """Return when every collection exists. Costs nothing once that has been seen, with the
@@ -102,8 +127,10 @@ class IndexSetup:
             return
         async with self._working:
             doubts = self._doubts
-            await self._locate()
-            serving = await self._generations.serving()
+            serving = await self._locate(self.writers.closed)
+            if self._generation not in (0, serving.number):
+                self.moved.set()
+            self._generation = serving.number
             try:
                 current = await identity_of(self._embedder)
             except EmbedderUnavailableError:

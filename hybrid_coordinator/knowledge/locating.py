@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.errors import EmbedderUnavailableError, HybridError, SettingsError
 from hybrid_coordinator.knowledge.embedding.chosen import ChosenEmbedder, LostEmbedder
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder
-from hybrid_coordinator.knowledge.index_setup import described, identity_of
+from hybrid_coordinator.knowledge.index_setup import Still, described, identity_of
 from hybrid_coordinator.storage.postgres.generations import (
     EmbedderRecord,
     Generation,
@@ -65,11 +66,13 @@ class Locator:
         self._former: dict[int, Embedder] = {}
         self._beginning = asyncio.Lock()
         self._announced: set[int] = set()
+        self._turned = False
         self.work = asyncio.Event()
         """Set when there is a generation to build or to drop."""
 
-    async def locate(self) -> None:
-        """Go by the record as it is now.
+    async def locate(self, still: Still) -> Generation:
+        """Go by the record as it is now; returns the serving generation. Where that is another
+        one than before, the turn to it is made inside ``still``.
 
         Raises:
             RecordUnavailableError: the record cannot be read.
@@ -91,11 +94,14 @@ class Locator:
             at_work = True
         self._announce(await self._generations.all())
         engine = await self._open_engine(serving.engine or self._wanted.engine)
-        self._index.turn_to(engine, serving.number)
         is_former = at_work and not self._is_built_by_wanted(serving, current)
-        self._embedder.turn_to(
-            await self._former_of(serving) if is_former else self._wanted.embedder
-        )
+        embedder = await self._former_of(serving) if is_former else self._wanted.embedder
+        moves = self._turned and serving.number != self._index.generation
+        async with still() if moves else nullcontext():
+            self._index.turn_to(engine, serving.number)
+            self._embedder.turn_to(embedder)
+        self._turned = True
+        return serving
 
     async def begin(self) -> int:
         """Begin a generation as the settings want it, unless one is being built; its number.

@@ -57,6 +57,8 @@ def moving_index(
     tombstones = Tombstones(database)
     generations, files = Generations(database), SourceFiles(database)
     index, embedder = GenerationIndex(), ChosenEmbedder(wanted.embedder)
+    # Where points are written to, whichever generation serves for other coordinators by then.
+    written = SourceFiles(database, lambda: index.generation)
     locator = Locator(generations, wanted, open_engine, make_embedder, index, embedder)
     setup = IndexSetup(
         index,
@@ -64,7 +66,7 @@ def moving_index(
         generations,
         interactions,
         knowledge,
-        files,
+        written,
         definitions,
         locate=locator.locate,
         embedding=wanted.embedding,
@@ -80,14 +82,14 @@ def moving_index(
         interactions,
         knowledge,
         tombstones,
-        lambda generation: SourceFiles(database, generation),
+        lambda generation: SourceFiles(database, lambda: generation),
         definitions,
         wanted.embedder,
         bm25,
         open_engine,
         make_indexer,
     )
-    indexer = CodeIndexer(index, embedder, workshop, files, scrubber, setup.writing)
+    indexer = CodeIndexer(index, embedder, workshop, written, scrubber, setup.writing)
     projector = Projector(
         index, embedder, bm25, interactions, knowledge, tombstones, setup, definitions
     )

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import EmbedderUnavailableError, HybridError, NotFoundError
@@ -124,8 +125,8 @@ class Projector:
         """One pass; whether everything is in the index, with its vector."""
         problem = None
         try:
-            async with self._setup.writing():
-                await self._project_all()
+            async with self._setup.writing() as generation:
+                await self._project_all(generation)
         except HybridError as error:
             problem = str(error)
             if isinstance(error, NotFoundError):
@@ -135,14 +136,14 @@ class Projector:
         self._problem = problem
         return problem is None
 
-    async def _project_all(self) -> None:
+    async def _project_all(self, generation: int) -> None:
         failure = await self._still_gone() if self._without_vector else None
         for read, mark in (
             (self._read_knowledge, self._knowledge.mark_projected),
             (self._read_interactions, self._interactions.mark_projected),
         ):
-            failure = await self._project(read, mark) or failure
-        await self._remove_deleted()
+            failure = await self._project(read, partial(mark, generation=generation)) or failure
+        await self._remove_deleted(generation)
         if failure is not None:
             raise failure
 
@@ -177,10 +178,10 @@ class Projector:
             if every:
                 return failure  # whoever wrote meanwhile has woken us again
 
-    async def _remove_deleted(self) -> None:
+    async def _remove_deleted(self, generation: int) -> None:
         while gone := await self._tombstones.pending(_TOMBSTONES_A_BATCH):
             await remove_points(self._index, gone)
-            await self._tombstones.removed([one.id for one in gone])
+            await self._tombstones.removed([one.id for one in gone], generation)
 
     async def _read_knowledge(self, limit: int) -> list[Row]:
         return [self._rows.of_knowledge(item) for item in await self._knowledge.unprojected(limit)]

@@ -34,6 +34,8 @@ from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 _ROWS_A_BATCH = 256
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 60.0
+_ANOTHERS_SECONDS = 2.0
+"""Between two looks at how far another coordinator has come."""
 _PROBE = "probe"
 
 _log = logging.getLogger(__name__)
@@ -132,7 +134,11 @@ class Rebuilder:
             self._locator.work.clear()
             self._idle = False
             try:
-                await self._work()
+                if not await self._work():
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_ANOTHERS_SECONDS):
+                            await self._locator.work.wait()
+                    continue
             except HybridError as error:
                 await self._fail(error)
                 with suppress(TimeoutError):
@@ -145,24 +151,46 @@ class Rebuilder:
                 await self._tell(None)
                 await self._locator.work.wait()
 
-    async def _work(self) -> None:
-        for one in await self._generations.all():
-            if one.state is GenerationState.BUILDING:
-                await self._build(one)
-        for one in await self._generations.all():
-            if one.state is GenerationState.RETIRED:
-                await self._drop(one)
+    async def _work(self) -> bool:
+        """Build and drop what there is to; False while another coordinator does."""
+        async with self._generations.turn() as ours:
+            await self._look()
+            if not ours:
+                return False
+            for one in await self._generations.all():
+                if one.state is GenerationState.BUILDING:
+                    await self._build(one)
+            for one in await self._generations.all():
+                if one.state is GenerationState.RETIRED:
+                    await self._drop(one)
+        return True
 
-    async def _build(self, building: Generation) -> None:
-        done, total = await self._generations.progress(building.number)
+    async def _look(self) -> None:
+        """See what others have done: a generation that serves is whole."""
+        serving = (await self._generations.serving()).number
+        if serving > self._whole:
+            self._whole = serving
+            self._setup.doubt()
+        building = [
+            one for one in await self._generations.all() if one.state is GenerationState.BUILDING
+        ]
+        await self._tell(await self._state_of(building[0]) if building else None)
+
+    async def _state_of(self, building: Generation) -> RebuildState:
         assert building.engine is not None
         assert building.embedder is not None
+        done, total = await self._generations.progress(building.number)
         place = "the embedded engine" if building.engine == EMBEDDED else building.engine
         problem = self._state.problem if self._state else None  # until something has gone well
-        await self._tell(RebuildState(done, total, place, building.embedder.model, problem))
+        return RebuildState(done, total, place, building.embedder.model, problem)
+
+    async def _build(self, building: Generation) -> None:
+        assert building.engine is not None
+        state = await self._state_of(building)
+        await self._tell(state)
         engine = await self._open_engine(building.engine)
         index = GenerationIndex(engine, building.number)
-        await self._create_missing(index, building, fresh=not done)
+        await self._create_missing(index, building, fresh=not state.done)
         rows = RowPoints(index, self._embedder, self._bm25, self._definitions)
         await self._fill_rows(rows)
         files = self._manifest(building.number)
@@ -171,19 +199,33 @@ class Rebuilder:
         await self._fill_rows(rows)
         differing = await self._generations.differing_roots(building.number)
         await self._fill_code(differing, indexer, files)
+        while not await self._finish(building, index, indexer, files, lost):
+            pass  # another coordinator wrote files in between
+        self._whole = building.number
+        await self._tell(None)
+
+    async def _finish(
+        self,
+        building: Generation,
+        index: GenerationIndex,
+        indexer: CodeIndexer,
+        files: SourceFiles,
+        lost: Sequence[_Root],
+    ) -> bool:
+        """Catch up with what was written meanwhile, and switch; False if that has to be done
+        again."""
         async with self._setup.writers.closed():
+            mark = await self._generations.manifest_mark()
             await self._drop_deleted_code(indexer, files)
             differing = await self._generations.differing_roots(building.number)
             await self._fill_code([root for root in differing if root not in lost], indexer, files)
-            await self._fill_rows(rows)
+            await self._fill_rows(RowPoints(index, self._embedder, self._bm25, self._definitions))
             await self._remove_deleted(index)
             async with self._setup.questions.closed():
                 try:
-                    await self._generations.switch(building.number, lost)
+                    return await self._generations.switch(building.number, lost, mark)
                 finally:
                     self._setup.doubt()  # whether or not the record has heard it
-        self._whole = building.number
-        await self._tell(None)
 
     async def _create_missing(
         self, index: GenerationIndex, building: Generation, *, fresh: bool

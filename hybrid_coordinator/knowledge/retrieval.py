@@ -171,11 +171,17 @@ class Retriever:
             EmbedderUnavailableError: the index has never been built, and cannot be without it.
             UnavailableError, StorageError: none of the collections can be searched.
         """
+        asked = (query, project, collections, limit, only_relevant, by_outcomes, user)
         with span("retrieve", hybrid__collections=len(collections)) as current:
-            async with self._setup.asking():
-                found = await self._find(
-                    query, project, collections, limit, only_relevant, by_outcomes, user
-                )
+            try:
+                async with self._setup.asking():
+                    found = await self._find(*asked)
+            except NotFoundError:
+                # A collection is gone, or another coordinator has rebuilt the index: both are seen
+                # to by looking again.
+                self._setup.doubt()
+                async with self._setup.asking():
+                    found = await self._find(*asked)
             current.set_attribute("hybrid.items", len(found.items))
             current.set_attribute("hybrid.notices", len(found.notices))
             return found
@@ -259,10 +265,8 @@ class Retriever:
         hits: dict[CollectionName, list[ScoredHit]] = {}
         failures: list[HybridError] = []
         for name, result in zip(collections, results, strict=True):
-            if isinstance(result, IndexUnavailableError | NotFoundError | StorageError):
+            if isinstance(result, IndexUnavailableError | StorageError):
                 failures.append(result)
-                if isinstance(result, NotFoundError):
-                    self._setup.doubt()  # the next question finds it made anew
                 notices.append(f"{name} could not be searched: {result}")
             elif isinstance(result, BaseException):
                 raise result

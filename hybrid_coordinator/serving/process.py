@@ -49,6 +49,7 @@ class Process:
     """Counts connections, and knows when to leave."""
 
     def __init__(self, home: Home, settings: SettingsStore, *, stay: bool) -> None:
+        self._home = home
         self._settings = settings
         self._stay = stay
         self._engines = Engines(home, settings)
@@ -81,7 +82,12 @@ class Process:
         if self._http is None:
             from hybrid_coordinator.serving.http.listening import Listeners
 
-            self._http = Listeners(self._engines, self._settings, self._watch_idleness)
+            self._http = Listeners(
+                self._engines,
+                self._settings,
+                self._watch_idleness,
+                self._home.dashboard_file,
+            )
         return self._http
 
     async def run(self, listener: socket.socket, http: tuple[str, int] | None) -> None:
@@ -99,6 +105,8 @@ class Process:
         try:
             if http is not None:
                 await self._listeners().open(*http)
+            if self._home.dashboard_file.exists():
+                await self._listeners().reopen()
             await self._stopping.wait()
             # Not `async with server`: from Python 3.12 on it waits for the connections to end.
             server.close()

@@ -429,7 +429,9 @@ async def test_a_process_killed_after_the_switch_leaves_the_former_one_to_the_ne
     serving = await generations.serving()
     assert serving.embedder is not None
     number = await generations.begin(EMBEDDED, STATIC, serving.embedder)
-    await generations.switch(number, [(PROJECT, str(tree))])  # it has nothing: all is missing
+    await generations.switch(
+        number, [(PROJECT, str(tree))], await generations.manifest_mark()
+    )  # it has nothing: all is missing
 
     async with projecting(database, place, embedding=STATIC) as parts:
         await parts.projector.drain(PATIENCE)

@@ -119,7 +119,7 @@ async def test_a_point_that_was_stored_anew_while_the_old_one_was_taken_out_is_s
         assert await parts.found("rotate cookies") == [entry]
         # What another coordinator does, which read the tombstone before the entry was there.
         await parts.index.delete(SKILLS, [entry])
-        await Tombstones(database).removed([entry])
+        await Tombstones(database).removed([entry], 1)
         parts.projector.wake()
         assert await parts.found("rotate cookies") == [entry]
 

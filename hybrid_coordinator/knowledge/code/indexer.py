@@ -60,7 +60,7 @@ class CodeIndexer:
         workshop: Workshop,
         files: SourceFiles,
         scrubber: Scrubber,
-        writing: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        writing: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> None:
         """Each run is inside ``writing``: while it is, nobody changes the index and the embedder
         for others."""

@@ -9,6 +9,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 
@@ -34,8 +35,10 @@ class Listeners:
         engines: Engines,
         settings: SettingsStore,
         watched: Callable[[], None],
+        dashboard_file: Path,
         patience: Patience = USUAL,
     ) -> None:
+        self._dashboard_file = dashboard_file
         self._engines = engines
         self._settings = settings
         self._watched = watched
@@ -66,15 +69,41 @@ class Listeners:
         async with self._turn:
             if self._dashboard is None:
                 self._dashboard = self._of_this_machine() or await self._listen(self._free())
+                self._remember(self._dashboard)
             return self._dashboard.url
+
+    async def reopen(self) -> None:
+        """Open the dashboard where it was when the last coordinator of this home ended with
+        somebody looking at it: their pages find it again."""
+        async with self._turn:
+            if self._of_this_machine() is not None:
+                return
+            try:
+                port = int(self._dashboard_file.read_text())
+                self._dashboard = await self._listen(_bound("127.0.0.1", port))
+            except (OSError, ValueError, OverflowError, StorageError) as error:
+                _log.info("the dashboard is opened when somebody asks for it: %s", error)
+                self._forget()
 
     async def close(self) -> None:
         """Close all; what is running is cut within a second."""
+        if self._dashboard is not None and not self._dashboard.server.server_state.connections:
+            self._forget()
         self._closing.set()
         for each in self._open:
             each.server.should_exit = True
         await asyncio.gather(*(each.task for each in self._open))
         self._open.clear()
+
+    def _remember(self, dashboard: _Listener) -> None:
+        try:
+            self._dashboard_file.write_text(str(dashboard.port))
+        except OSError as error:
+            _log.warning("open pages will not find the next coordinator: %s", error)
+
+    def _forget(self) -> None:
+        with contextlib.suppress(OSError):
+            self._dashboard_file.unlink()
 
     def _of_this_machine(self) -> _Listener | None:
         return next((each for each in self._open if each.loopback), None)
@@ -112,7 +141,7 @@ class Listeners:
         task = asyncio.create_task(server.serve([bound]))
         await server.up.wait()
         shown = f"[{host}]" if ":" in host else host
-        listener = _Listener(f"http://{shown}:{port}/", loopback, server, task)
+        listener = _Listener(f"http://{shown}:{port}/", port, loopback, server, task)
         self._open.append(listener)
         _log.info("listening at %s", listener.url)
         return listener
@@ -121,6 +150,7 @@ class Listeners:
 @dataclass(frozen=True)
 class _Listener:
     url: str
+    port: int
     loopback: bool
     server: _Server
     task: asyncio.Task[None]

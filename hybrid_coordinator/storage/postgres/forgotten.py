@@ -8,6 +8,7 @@ from datetime import datetime
 
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.storage.postgres.database import Database, Row
+from hybrid_coordinator.storage.postgres.generations import require_serving
 from hybrid_coordinator.storage.postgres.ids import parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -41,9 +42,16 @@ class Tombstones:
         """Those whose point is to be taken out now, oldest first."""
         return _tombstones(await self._database.fetch(self._queries.pending, limit))
 
-    async def removed(self, ids: Sequence[str]) -> None:
-        """Say that the points of these were taken out."""
-        await self._database.execute(self._queries.removed, parse_ids("ids", ids))
+    async def removed(self, ids: Sequence[str], generation: int) -> None:
+        """Say that the points of these were taken out of this generation.
+
+        Raises:
+            NotFoundError: it does not serve; nothing is said.
+        """
+        serves = await self._database.fetch_value(
+            self._queries.removed, parse_ids("ids", ids), generation
+        )
+        require_serving(serves, generation)
 
     async def page(self, after: str | None, limit: int) -> list[Tombstone]:
         """All of them in id order, the first ones or those behind the id ``after``."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.errors import StorageError
+from hybrid_coordinator.errors import NotFoundError, RecordUnavailableError, StorageError
 from hybrid_coordinator.storage.postgres.database import WHOLE_TABLE_SECONDS, Database, Row
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -55,6 +56,10 @@ class _Queries:
     keep_unfinished: str
     switch_interactions: str
     switch_knowledge: str
+    turn: str
+    turn_over: str
+    hold: str
+    manifest_mark: str
     retire: str
     retire_serving: str
     serve: str
@@ -130,10 +135,31 @@ class Generations:
         else:
             await self._database.execute(self._queries.forget_knowledge)
 
-    async def switch(self, number: int, lost: Sequence[tuple[str, str]]) -> None:
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[bool]:
+        """Whether it is our turn to build and drop generations, until this ends: of several
+        coordinators one does. The turn of one that is killed ends with its connection."""
+        async with self._database.session() as session:
+            ours: bool = await session.fetch_value(self._queries.turn)
+            try:
+                yield ours
+            finally:
+                if ours:
+                    try:
+                        await session.execute(self._queries.turn_over)
+                    except (RecordUnavailableError, StorageError):
+                        session.cut()  # the server then lets go of it
+
+    async def manifest_mark(self) -> str:
+        """Something that differs once a file of the serving generation was written."""
+        mark: str = await self._database.fetch_value(self._queries.manifest_mark)
+        return mark
+
+    async def switch(self, number: int, lost: Sequence[tuple[str, str]], mark: str) -> bool:
         """Make the generation under construction the serving one, and retire that: all of it or
         nothing. ``lost`` are (project, root) that could not be indexed; their files stay known as
-        unfinished.
+        unfinished. ``mark`` is that of the manifest that was brought into it: False, and nothing
+        is done, if another coordinator has written files since.
 
         Raises:
             StorageError: it is not under construction any more; the serving one stays.
@@ -141,6 +167,9 @@ class Generations:
         queries = self._queries
         projects, roots = [project for project, _ in lost], [root for _, root in lost]
         async with self._database.transaction() as session:
+            await session.execute(queries.hold)
+            if await session.fetch_value(queries.manifest_mark) != mark:
+                return False
             await session.execute(queries.keep_unfinished, number, projects, roots)
             for statement in (queries.switch_interactions, queries.switch_knowledge):
                 await session.execute(statement, timeout=WHOLE_TABLE_SECONDS)
@@ -150,6 +179,7 @@ class Generations:
                     f"generation {number} of the index is no longer being built: "
                     "another coordinator has switched it or given it up"
                 )
+        return True
 
     async def retire(self, number: int) -> None:
         """Give a generation up; it waits to be dropped."""
@@ -169,6 +199,16 @@ class Generations:
         """How many rows and files the generation under construction has, and of how many."""
         (row,) = await self._database.fetch(self._queries.progress, number)
         return row["done"], row["total"]
+
+
+def require_serving(serving: int | None, generation: int) -> None:
+    """Refuse what was said of a generation.
+
+    Raises:
+        NotFoundError: it does not serve, ``serving`` is None.
+    """
+    if serving is None:
+        raise NotFoundError(f"generation {generation} of the index does not serve any more")
 
 
 def _generation(row: Row) -> Generation:

@@ -23,6 +23,7 @@ from hybrid_coordinator.domain.turns import Action
 from hybrid_coordinator.errors import DuplicateError, NotFoundError
 from hybrid_coordinator.storage.postgres.attempts import attempt_rows
 from hybrid_coordinator.storage.postgres.database import WHOLE_TABLE_SECONDS, Database, Row, Session
+from hybrid_coordinator.storage.postgres.generations import require_serving
 from hybrid_coordinator.storage.postgres.ids import id_at, new_id, parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.jobs import change_rows
 from hybrid_coordinator.storage.postgres.queries import load_queries
@@ -365,13 +366,20 @@ class InteractionRecords:
         count: int = await self._database.fetch_value(self._queries.count_unprojected)
         return count
 
-    async def mark_projected(self, pairs: Sequence[tuple[str, int]]) -> None:
-        """Say that the index has these (id, revision). A newer revision stays unprojected."""
-        await self._database.execute(
+    async def mark_projected(self, pairs: Sequence[tuple[str, int]], generation: int) -> None:
+        """Say that this generation of the index has these (id, revision). A newer revision stays
+        unprojected.
+
+        Raises:
+            NotFoundError: that generation does not serve; nothing is marked.
+        """
+        serves = await self._database.fetch_value(
             self._queries.mark_projected,
             [parse_id("interaction_id", uuid) for uuid, _ in pairs],
             [revision for _, revision in pairs],
+            generation,
         )
+        require_serving(serves, generation)
 
     async def mark_all_unprojected(self) -> None:
         """Make everything wait to be projected anew, also what is being projected now."""

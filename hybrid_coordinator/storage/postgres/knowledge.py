@@ -17,6 +17,7 @@ from hybrid_coordinator.domain.knowledge import (
 )
 from hybrid_coordinator.errors import NotFoundError
 from hybrid_coordinator.storage.postgres.database import WHOLE_TABLE_SECONDS, Database, Row, Session
+from hybrid_coordinator.storage.postgres.generations import require_serving
 from hybrid_coordinator.storage.postgres.ids import parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -197,13 +198,20 @@ class KnowledgeRecords:
         count: int = await self._database.fetch_value(self._queries.count_unprojected)
         return count
 
-    async def mark_projected(self, pairs: Sequence[tuple[str, int]]) -> None:
-        """Say that the index has these (id, version). A newer version stays unprojected."""
-        await self._database.execute(
+    async def mark_projected(self, pairs: Sequence[tuple[str, int]], generation: int) -> None:
+        """Say that this generation of the index has these (id, version). A newer version stays
+        unprojected.
+
+        Raises:
+            NotFoundError: that generation does not serve; nothing is marked.
+        """
+        serves = await self._database.fetch_value(
             self._queries.mark_projected,
             [parse_id("id", uuid) for uuid, _ in pairs],
             [version for _, version in pairs],
+            generation,
         )
+        require_serving(serves, generation)
 
     async def mark_all_unprojected(self) -> None:
         """Make every entry wait to be projected anew."""

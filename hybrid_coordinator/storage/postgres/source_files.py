@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,13 +55,19 @@ class _Queries:
 
 
 class SourceFiles:
-    """Which files of a project are in the index, and of which content: in the generation of this
-    number, or in whichever serves at the moment of each call."""
+    """Which files of a project are in the index, and of which content: in the generation that is
+    given at the moment of each call, or (None) in the one that serves then."""
 
-    def __init__(self, database: Database, generation: int | None = None) -> None:
+    def __init__(
+        self, database: Database, generation: Callable[[], int | None] = lambda: None
+    ) -> None:
         self._database = database
-        self._generation = generation
+        self._generation_now = generation
         self._queries = load_queries("source_files", _Queries)
+
+    @property
+    def _generation(self) -> int | None:
+        return self._generation_now()
 
     async def manifest(self, project: str, root: str) -> dict[str, SourceFile]:
         """The indexed files below ``root`` by path."""

@@ -44,6 +44,11 @@ class GenerationIndex:
         self._chosen, self._generation = engine, generation
 
     @property
+    def generation(self) -> int:
+        """The number of the one that is gone by."""
+        return self._generation
+
+    @property
     def _engine(self) -> VectorIndex:
         if self._chosen is None:
             raise IndexUnavailableError("the index is being opened; try again in a moment")

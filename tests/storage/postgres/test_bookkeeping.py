@@ -76,7 +76,7 @@ async def fill(database: Database) -> None:
         await interactions.set_outcome(stored, Outcome(kind), value, {})
     local = NewInteraction("shop", "q", "r", AgentType.LOCAL, "small", (), 30, 0)
     done = await interactions.add(local, attempts)
-    await interactions.mark_projected([(done, 1)])
+    await interactions.mark_projected([(done, 1)], 1)
     await interactions.add(NewInteraction("till", "q", "r", AgentType.LOCAL, "m", (), 1, 1000))
 
     knowledge = KnowledgeRecords(database)

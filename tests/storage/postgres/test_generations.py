@@ -33,15 +33,15 @@ async def test_a_switch_makes_what_was_built_what_is_projected(database: Databas
     learned = [
         (await knowledge.store(NewKnowledge(skills, "p", f"t{n}", "c", {})))[0] for n in range(3)
     ]
-    await interactions.mark_projected([(each, 1) for each in tracked])
-    await knowledge.mark_projected([(each, 1) for each in learned])
+    await interactions.mark_projected([(each, 1) for each in tracked], 1)
+    await knowledge.mark_projected([(each, 1) for each in learned], 1)
     number = await generations.begin("embedded", EMBEDDING, MODEL)
     assert len(await interactions.unbuilt(None, 9)) == len(await knowledge.unbuilt(None, 9)) == 3
     await interactions.mark_built([(tracked[0], 1)])
     await knowledge.mark_built([(learned[1], 1)])
     assert await generations.progress(number) == (2, 6)
 
-    await generations.switch(number, [])
+    await generations.switch(number, [], await generations.manifest_mark())
 
     assert {row.id for row, _ in await interactions.unprojected(9)} == set(tracked[1:])
     waiting = {item.id for item in await knowledge.unprojected(9)}
@@ -57,7 +57,7 @@ async def test_each_generation_has_its_own_manifest(database: Database) -> None:
     generations, serving = Generations(database), SourceFiles(database)
     await serving.put("shop", "/r", [SourceFile("a.py", "1", ()), SourceFile("b.py", "1", ())])
     number = await generations.begin("embedded", EMBEDDING, MODEL)
-    building = SourceFiles(database, number)
+    building = SourceFiles(database, lambda: number)
     assert await building.roots() == []
     assert await generations.differing_roots(number) == [("shop", "/r")]
     await building.put("shop", "/r", [SourceFile("a.py", "1", ()), SourceFile("b.py", "2", ())])
@@ -65,7 +65,7 @@ async def test_each_generation_has_its_own_manifest(database: Database) -> None:
     await building.put("shop", "/r", [SourceFile("b.py", "1", ())])
     assert await generations.differing_roots(number) == []
 
-    await generations.switch(number, [])
+    await generations.switch(number, [], await generations.manifest_mark())
     await generations.forget(1)
 
     assert sorted(await serving.manifest("shop", "/r")) == ["a.py", "b.py"]
@@ -82,8 +82,8 @@ async def test_only_one_is_built_at_a_time(database: Database) -> None:
 async def test_what_is_not_being_built_any_more_cannot_take_over(database: Database) -> None:
     generations = Generations(database)
     number = await generations.begin("embedded", EMBEDDING, MODEL)
-    await generations.switch(number, [])
+    await generations.switch(number, [], await generations.manifest_mark())
     for _ in range(2):
         with pytest.raises(StorageError, match="no longer being built"):
-            await generations.switch(number, [])
+            await generations.switch(number, [], await generations.manifest_mark())
     assert (await generations.serving()).number == number

@@ -212,7 +212,7 @@ async def test_the_same_outcome_again_changes_nothing(
 ) -> None:
     stored = await records.add(new())
     assert await records.set_outcome(stored, SUCCESS, 0.9, {})
-    await records.mark_projected([(stored, 2)])
+    await records.mark_projected([(stored, 2)], 1)
     assert not await records.set_outcome(stored, SUCCESS, 0.8, {"other": 1.0})
     assert (await records.get(stored)).value_score == 0.9
     assert await records.count_unprojected() == 0
@@ -307,7 +307,7 @@ async def test_what_changed_waits_to_be_projected(records: InteractionRecords) -
         (second, 1),
     ]
     assert [interaction.id for interaction, _ in await records.unprojected(1)] == [first]
-    await records.mark_projected([(first, 1), (second, 1)])
+    await records.mark_projected([(first, 1), (second, 1)], 1)
     assert await records.count_unprojected() == 0
     await records.set_outcome(first, SUCCESS, 0.9, {})
     ((interaction, revision),) = await records.unprojected(10)
@@ -319,10 +319,10 @@ async def test_a_projection_of_an_old_revision_does_not_hide_a_new_one(
 ) -> None:
     stored = await records.add(new())
     await records.set_outcome(stored, SUCCESS, 0.9, {})
-    await records.mark_projected([(stored, 1)])
+    await records.mark_projected([(stored, 1)], 1)
     assert await records.count_unprojected() == 1
-    await records.mark_projected([(stored, 2)])
-    await records.mark_projected([(stored, 1)])
+    await records.mark_projected([(stored, 2)], 1)
+    await records.mark_projected([(stored, 1)], 1)
     assert await records.count_unprojected() == 0
 
 
@@ -332,7 +332,7 @@ async def test_a_reindex_is_not_undone_by_a_projection_under_way(
     stored = await records.add(new())
     ((_, revision),) = await records.unprojected(1)
     await records.mark_all_unprojected()
-    await records.mark_projected([(stored, revision)])
+    await records.mark_projected([(stored, revision)], 1)
     assert await records.count_unprojected() == 1
 
 
@@ -373,9 +373,12 @@ async def test_a_mark_that_can_be_made_again_does_not_wait_for_the_disk(
 ) -> None:
     stored = uuid.UUID(await records.add(new()))
     show = "SHOW synchronous_commit"
-    for sql in (records._queries.mark_projected, FailureRecords(database)._queries.mark_examined):
+    for sql, *more in (
+        (records._queries.mark_projected, 1),
+        (FailureRecords(database)._queries.mark_examined,),
+    ):
         async with database.session() as session:
             async with session.transaction():
-                await session.execute(sql, [stored], [1])
+                await session.execute(sql, [stored], [1], *more)
                 assert await session.fetch_value(show) == "off"
             assert await session.fetch_value(show) == "on"

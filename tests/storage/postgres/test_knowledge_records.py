@@ -128,7 +128,7 @@ async def test_only_the_current_version_waits_to_be_projected(records: Knowledge
     assert [(item.id, item.version) for item in waiting] == [(second, 1), (first, 2)]
     assert [item.id for item in await records.unprojected(1)] == [second]
     assert await records.count_unprojected() == 2
-    await records.mark_projected([(first, 2), (second, 1)])
+    await records.mark_projected([(first, 2), (second, 1)], 1)
     assert await records.count_unprojected() == 0
     assert await records.unprojected(10) == []
 
@@ -138,14 +138,14 @@ async def test_a_projection_of_an_old_version_does_not_hide_a_new_one(
 ) -> None:
     stored, _ = await records.store(entry(content="a"))
     await records.store(entry(content="b"))
-    await records.mark_projected([(stored, 1)])
+    await records.mark_projected([(stored, 1)], 1)
     assert [item.version for item in await records.unprojected(10)] == [2]
 
 
 async def test_a_reindex_projects_the_current_versions_anew(records: KnowledgeRecords) -> None:
     stored, _ = await records.store(entry(content="a"))
     await records.store(entry(content="b"))
-    await records.mark_projected([(stored, 2)])
+    await records.mark_projected([(stored, 2)], 1)
     await records.mark_all_unprojected()
     assert [(item.id, item.version) for item in await records.unprojected(10)] == [(stored, 2)]
 

@@ -93,7 +93,7 @@ async def test_a_fuller_report_completes_a_turn(records: InteractionRecords) -> 
     first = await records.add(
         turn(response="the clock", actions=(TESTS,), interrupted=True, latency_ms=9)
     )
-    await records.mark_projected([(first, 1)])
+    await records.mark_projected([(first, 1)], 1)
     assert await records.complete(turn(latency_ms=7, tokens_used=20))
     found = await records.get(first)
     assert (found.response, found.latency_ms, found.tokens_used) == ("the clock is off", 9, 20)

@@ -10,11 +10,25 @@ ORDER BY forgotten_at, id
 LIMIT $1;
 
 -- name: removed
--- One that was stored anew meanwhile may have lost its new point: it is projected again.
-WITH anew AS (
-    UPDATE knowledge_items SET projected = false, built = false WHERE id = ANY ($1::uuid[])
+-- One that was stored anew meanwhile may have lost its new point: it is projected again. The
+-- generation is held as for marks of what is projected.
+WITH serving AS MATERIALIZED (
+    SELECT number FROM index_generations WHERE state = 'serving' AND number = $2 FOR SHARE
+),
+
+anew AS (
+    UPDATE knowledge_items SET projected = false, built = false
+    FROM serving
+    WHERE id = ANY ($1::uuid[])
+),
+
+counted AS (
+    UPDATE forgotten SET removals = removals + 1
+    FROM serving
+    WHERE id = ANY ($1::uuid[]) AND removals < 2
 )
-UPDATE forgotten SET removals = removals + 1 WHERE id = ANY ($1::uuid[]) AND removals < 2;
+
+SELECT number FROM serving;
 
 -- name: page
 SELECT id, collection FROM forgotten

@@ -47,6 +47,21 @@ UPDATE interactions SET projected = built WHERE projected <> built;
 -- name: switch_knowledge
 UPDATE knowledge_items SET projected = built WHERE projected <> built;
 
+-- name: turn
+SELECT pg_try_advisory_lock(hashtext('hybrid-coordinator index generations')) AS ours;
+
+-- name: turn_over
+SELECT pg_advisory_unlock(hashtext('hybrid-coordinator index generations'));
+
+-- name: hold
+-- Whoever writes files of a generation, or marks what it has, waits for the switch from here on.
+SELECT number FROM index_generations WHERE state = 'serving' FOR UPDATE;
+
+-- name: manifest_mark
+SELECT concat(count(*), ' ', max(indexed_at))
+FROM source_files
+WHERE generation = serving_generation();
+
 -- name: retire
 UPDATE index_generations SET state = 'retired' WHERE number = $1;
 

@@ -347,11 +347,22 @@ SELECT count(*) FROM interactions WHERE projected < revision;
 -- for it there, and for its locks.
 WITH commit AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true)
+),
+
+-- Held until the mark is made: the switch to another generation comes before or after, and takes
+-- its own marks for those of this one.
+serving AS MATERIALIZED (
+    SELECT number FROM index_generations WHERE state = 'serving' AND number = $3 FOR SHARE
+),
+
+marked AS (
+    UPDATE interactions
+    SET projected = mark.revision
+    FROM commit, serving, unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
+    WHERE interactions.id = mark.id AND interactions.projected < mark.revision
 )
-UPDATE interactions
-SET projected = mark.revision
-FROM commit, unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
-WHERE interactions.id = mark.id AND interactions.projected < mark.revision;
+
+SELECT number FROM serving;
 
 -- name: mark_all_unprojected
 -- A new revision: a projection under way marks the old one, which then does not count.

@@ -125,15 +125,25 @@ LIMIT $1;
 SELECT count(DISTINCT id) FROM knowledge_items WHERE NOT projected;
 
 -- name: mark_projected
--- Not waited for on disk: what a crash takes back is projected once more.
-UPDATE knowledge_items
-SET projected = true
-FROM
-    unnest($1::uuid[], $2::integer[]) AS mark (id, version),
-    set_config('synchronous_commit', 'off', true)
-WHERE knowledge_items.id = mark.id
-    AND knowledge_items.version <= mark.version
-    AND NOT knowledge_items.projected;
+-- Not waited for on disk: what a crash takes back is projected once more. The generation is held as
+-- in interactions.
+WITH serving AS MATERIALIZED (
+    SELECT number FROM index_generations WHERE state = 'serving' AND number = $3 FOR SHARE
+),
+
+marked AS (
+    UPDATE knowledge_items
+    SET projected = true
+    FROM
+        serving,
+        unnest($1::uuid[], $2::integer[]) AS mark (id, version),
+        set_config('synchronous_commit', 'off', true)
+    WHERE knowledge_items.id = mark.id
+        AND knowledge_items.version <= mark.version
+        AND NOT knowledge_items.projected
+)
+
+SELECT number FROM serving;
 
 -- name: mark_all_unprojected
 UPDATE knowledge_items
