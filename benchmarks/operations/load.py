@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,8 +142,6 @@ async def _under_load(home: Path, folder: Path, told: Told) -> tuple[Faults, See
             group.create_task(watch(url, seen, until))
         await asyncio.sleep(began + seconds * _KILLED - time.monotonic())
         faults.killed = _kill(int((home / "coordinator.lock").read_text()))
-        # Somebody opens the dashboard again, which brings its listener back.
-        await agent.request("hybrid/dashboard", {})
         await _sample(home, faults.memory, began + seconds * _CUT)
         faults.cut = _kill(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
         await _sample(home, faults.memory, until)
@@ -156,9 +154,10 @@ def _kill(process: int) -> float:
 
 
 async def _sample(home: Path, memory: list[float], until: float) -> None:
-    owner = psutil.Process(int((home / "coordinator.lock").read_text()))
     while time.monotonic() < until:
-        memory.append(owner.memory_info().rss / 1e6)
+        with suppress(ValueError, psutil.NoSuchProcess):  # the next one is being started
+            owner = psutil.Process(int((home / "coordinator.lock").read_text()))
+            memory.append(owner.memory_info().rss / 1e6)
         await asyncio.sleep(_SAMPLE_SECONDS)
 
 

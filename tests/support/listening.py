@@ -43,7 +43,7 @@ async def listening_on(dsn: str, directory: Path, **settings: Any) -> AsyncItera
     async with engines_on(dsn, directory, **settings, serving={"dashboard_port": 0}) as engines:
         coordinator = await engines.get()
         store = SettingsStore(directory / "hybrid.yaml")
-        listeners = Listeners(engines, store, watched=lambda: None)
+        listeners = Listeners(engines, store, lambda: None, directory / "dashboard.port")
         url = await listeners.dashboard()
         try:
             async with httpx.AsyncClient(base_url=url, timeout=60) as browser:

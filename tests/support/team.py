@@ -144,7 +144,7 @@ async def listening_on(
 ) -> AsyncIterator[Listening]:
     """A listener on loopback in front of ``engines``, whose home is ``directory``."""
     store = SettingsStore(Home(directory).settings_file)
-    listeners = Listeners(engines, store, lambda: None, patience)
+    listeners = Listeners(engines, store, lambda: None, Home(directory).dashboard_file, patience)
     url = await listeners.open("127.0.0.1", 0)
     try:
         yield Listening(listeners, url)

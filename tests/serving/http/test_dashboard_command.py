@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import httpx
+import psutil
 
-from tests.support.stdio import command
+from tests.support.stdio import command, owner_of, session
 
 ANY_PORT = {"HYBRID_SERVING_DASHBOARD_PORT": "0"}
 
@@ -54,3 +56,35 @@ def test_an_address_that_cannot_be_taken_is_said(home: Path) -> None:
     taken = command(home.with_name("other"), "serve", "--http", f"127.0.0.1:{port}")
     assert taken.returncode == 1
     assert f"cannot listen at 127.0.0.1:{port}" in taken.stderr
+
+
+def test_open_pages_find_the_coordinator_that_comes_after_a_killed_one(home: Path) -> None:
+    url = opened(home)
+    killed = psutil.Process(owner_of(home))
+    killed.kill()
+    killed.wait(timeout=30)
+    with session(home, **ANY_PORT) as agent:
+        agent.tool("search_knowledge", query="anything")
+        with httpx.Client(base_url=url, timeout=60) as page:
+            # A page that looks is why the next one opens it again, too.
+            assert page.get("healthz").text == "alive\n"
+            assert owner_of(home) != killed.pid
+            assert command(home, "stop").returncode == 0
+    assert (home / "dashboard.port").read_text() == url.rstrip("/").rpartition(":")[2]
+
+
+def test_a_dashboard_that_nobody_looks_at_is_not_opened_again(home: Path) -> None:
+    port = opened(home).rstrip("/").rpartition(":")[2]
+    assert (home / "dashboard.port").read_text() == port
+    assert command(home, "stop").returncode == 0
+    assert not (home / "dashboard.port").exists()
+    for left in (port, "no port"):
+        (home / "dashboard.port").write_text(left)
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", int(port)))
+            taken.listen()
+            with session(home, **ANY_PORT) as agent:
+                assert agent.request("hybrid/status")["http"] == []
+                assert not (home / "dashboard.port").exists()
+        assert command(home, "stop").returncode == 0
