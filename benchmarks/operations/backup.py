@@ -40,10 +40,14 @@ INSERT INTO interactions (id, project, session_id, query, response, agent_type, 
     tokens_used, latency_ms, created_at)
 SELECT
     gen_random_uuid(), 'p' || n % 20, 's' || n / 12,
-    'task ' || n || ': ' || (SELECT string_agg(list[1 + (n * 31 + k * k * 7) % cardinality(list)], ' ')
-        FROM generate_series(1, 20) AS k),
-    'done ' || n || ': ' || (SELECT string_agg(list[1 + (n * 37 + k * k * 11) % cardinality(list)], ' ')
-        FROM generate_series(1, 120) AS k),
+    'task ' || n || ': ' || (
+        SELECT string_agg(list[1 + (n * 31 + k * k * 7) % cardinality(list)], ' ')
+        FROM generate_series(1, 20) AS k
+    ),
+    'done ' || n || ': ' || (
+        SELECT string_agg(list[1 + (n * 37 + k * k * 11) % cardinality(list)], ' ')
+        FROM generate_series(1, 120) AS k
+    ),
     'remote', 'claude', 900, 1200, now() - make_interval(mins => n)
 FROM words, generate_series(1, $1::integer) AS n;
 """

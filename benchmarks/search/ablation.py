@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.search.findings import Findings, Table
-from benchmarks.search.product import Ours
+from benchmarks.search.product import Ours, shipped
 from benchmarks.search.quality import ask_all
 from benchmarks.search.workbench import Workbench
 from hybrid_coordinator.composition import Running
@@ -91,12 +91,12 @@ def without(running: Running, variant: Variant) -> Coordinator:
     sources = FreshSources(Scrubber(), lambda *_: None, running.coordinator.indexer.draft)
     retriever = Retriever(
         running.index,
-        running.embedder if variant.vectors else NoVectors(),
+        shipped() if variant.vectors else NoVectors(),
         Bm25Encoder(),
         running.coordinator.interactions,
         running.setup,
         sources,
-        running.definitions,
+        running.coordinator.definitions,
         dataclasses.replace(CodeWeights(), **variant.neutral) if variant.neutral else None,
     )
     return dataclasses.replace(running.coordinator, retriever=retriever)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from hybrid_coordinator.domain.indexing import IndexReport
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
 from hybrid_coordinator.settings import SettingsStore
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 
@@ -97,6 +99,12 @@ class Ours:
         ]
 
 
+@cache
+def shipped() -> StaticEmbedder:
+    """The model that the index is built with."""
+    return StaticEmbedder()
+
+
 class _OnePart:
     """One half of our search by itself, as the engine ranks it."""
 
@@ -138,7 +146,7 @@ class OurDense(_OnePart):
     async def search(self, question: str, corpus: str, limit: int) -> list[Result]:
         """The nearest by meaning."""
         running = self._indexed.running
-        (dense,) = await running.embedder.embed([question])
+        (dense,) = await shipped().embed([question])
         where = {"project": corpus}
         return self._results(
             corpus, await running.index.nearest(CODE, dense, where=where, limit=limit)

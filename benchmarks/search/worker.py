@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.search import memory, semble_system
-from benchmarks.search.product import CODE, started
+from benchmarks.search.product import CODE, shipped, started
 from benchmarks.search.trees import contents, copy_bytes, size_of, sources
 from hybrid_coordinator.composition import Running
 from hybrid_coordinator.domain.interactions import AgentType
@@ -97,7 +97,7 @@ def _ways(running: Running) -> dict[str, Callable[[str], Awaitable[Ask]]]:
         )
 
     async def engine(question: str) -> Ask:
-        (dense,) = await running.embedder.embed([question])
+        (dense,) = await shipped().embed([question])
         return lambda: running.index.hybrid(
             CODE,
             dense=dense,
