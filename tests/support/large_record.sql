@@ -336,4 +336,5 @@ SELECT
     now() - f * interval '1 minute', md5(f::text), serving_generation()
 FROM generate_series(1, 2000) AS f;
 
-ANALYZE;
+ANALYZE interactions, outcomes, exposures, item_stats, knowledge_items, knowledge_evidence, actions,
+    route_attempts, source_files, interaction_facts;
