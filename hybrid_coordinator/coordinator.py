@@ -260,6 +260,7 @@ class Coordinator:
         rebuild = self.rebuild_state()
         problems = (
             self.projector.problem,
+            self.projector.filling,
             rebuild.words if rebuild and rebuild.problem else None,
             self.settings.notice(),
             self.models().notice(),

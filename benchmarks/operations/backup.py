@@ -25,7 +25,7 @@ _CHUNKS = int(os.environ.get("BACKUP_CHUNKS", "100000"))
 _FILES = 1000
 """Added at a time until there are enough chunks."""
 _TIMEOUT = 3600.0
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 3.0
 
 _WORDS = (
     "invoice total rounding currency refund order ledger export stream buffer retry timeout socket "
@@ -40,14 +40,10 @@ INSERT INTO interactions (id, project, session_id, query, response, agent_type, 
     tokens_used, latency_ms, created_at)
 SELECT
     gen_random_uuid(), 'p' || n % 20, 's' || n / 12,
-    'task ' || n || ': ' || (
-        SELECT string_agg(list[1 + (n * 31 + k * k * 7) % cardinality(list)], ' ')
-        FROM generate_series(1, 20) AS k
-    ),
-    'done ' || n || ': ' || (
-        SELECT string_agg(list[1 + (n * 37 + k * k * 11) % cardinality(list)], ' ')
-        FROM generate_series(1, 120) AS k
-    ),
+    'task ' || n || ': ' || (SELECT string_agg(list[1 + (n * 31 + k * k * 7) % 67], ' ')
+        FROM generate_series(1, 20) AS k),
+    'done ' || n || ': ' || (SELECT string_agg(list[1 + (n * 37 + k * k * 11) % 67], ' ')
+        FROM generate_series(1, 120) AS k),
     'remote', 'claude', 900, 1200, now() - make_interval(mins => n)
 FROM words, generate_series(1, $1::integer) AS n;
 """

@@ -22,6 +22,8 @@ from hybrid_coordinator.storage.vectors.protocol import VectorIndex
 
 _ROWS_A_BATCH = 64
 _TOMBSTONES_A_BATCH = 512
+_MANY_ROWS = 512
+"""More than anybody writes between two passes: an index that is filled from the start."""
 _LOOK_SECONDS = 30.0
 """Another process may write rows too; it cannot wake this one."""
 _GATHER_SECONDS = 0.05
@@ -73,11 +75,23 @@ class Projector:
         self._pass_ended = asyncio.Condition()
         self._without_vector: set[tuple[str, int]] = set()
         self._problem: str | None = None
+        self._stored = 0  # by the pass that is under way
 
     @property
     def problem(self) -> str | None:
         """Why the last pass could not finish; None if it could."""
         return self._problem
+
+    @property
+    def filling(self) -> str | None:
+        """What to tell while there is so much to bring into the index that answers lack it, as
+        after a restore; None mostly."""
+        if self._stored < _MANY_ROWS:
+            return None
+        return (
+            f"The index is being filled from the record, {self._stored} rows so far: what is not "
+            "in it yet is not found"
+        )
 
     def wake(self) -> None:
         """Say that there may be new rows. Costs nothing."""
@@ -131,6 +145,7 @@ class Projector:
             problem = str(error)
             if isinstance(error, NotFoundError):
                 self._setup.doubt()
+        self._stored = 0
         if problem and problem != self._problem:
             _log.warning("What was stored cannot be made findable now; it waits. %s", problem)
         self._problem = problem
@@ -175,6 +190,7 @@ class Projector:
                 self._without_vector.update(keys)
             else:
                 await mark(keys)
+            self._stored += len(rows)
             if every:
                 return failure  # whoever wrote meanwhile has woken us again
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -219,6 +220,25 @@ async def test_a_collection_lost_while_running_fills_again(
 
         assert set(await parts.found(QUESTION)) == {earlier, later}
         assert parts.projector.problem is None
+
+
+async def test_an_index_that_is_being_filled_is_told_of(database: Database, tmp_path: Path) -> None:
+    async with projecting(database, tmp_path) as parts:
+        await parts.projector.drain(PATIENCE)
+        assert parts.projector.filling is None
+        await database.execute(
+            "INSERT INTO interactions (id, project, query, response, agent_type, model_used, "
+            "tokens_used, latency_ms) SELECT gen_random_uuid(), 'p', 'q', 'r', 'local', 'm', 1, 1 "
+            "FROM generate_series(1, 800)"
+        )
+        parts.projector.wake()
+        async with asyncio.timeout(PATIENCE):
+            while (told := parts.projector.filling) is None:
+                await asyncio.sleep(0)
+        assert told.startswith("The index is being filled from the record, ")
+        await parts.projector.drain(PATIENCE)
+        assert parts.projector.filling is None
+        assert await unprojected(parts) == 0
 
 
 async def test_draining_costs_nothing_while_nothing_is_pending(

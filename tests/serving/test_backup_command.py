@@ -159,6 +159,9 @@ def test_backups_of_the_home_are_its_latest(home: Path) -> None:
     made = ran(home, "backup", "--keep", "2")
     assert made["dropped"] == [str(file) for file in old[:2]]
     assert set(folder.iterdir()) == {Path(made["file"]), old[2], folder / "mine.zip"}
+    # What is deleted may still be in them, so they are named.
+    deleted = ran(home, "memory", "delete", "--yes", "--older-than", "1y")
+    assert made["file"] in deleted["copies"]
     again = command(home, "backup", made["file"])
     assert again.returncode == 1
     assert "is there already" in again.stderr

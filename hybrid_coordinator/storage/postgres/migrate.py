@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from hybrid_coordinator.storage.postgres.database import Database, Session
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
 MIGRATIONS_DIRECTORY = Path(__file__).with_name("migrations")
+_LEDGER = "schema_migrations"
+_TABLE = re.compile(r"CREATE TABLE (\w+)")
 _LONGEST_SECONDS = 600.0
 """Time for a migration, which may rewrite a large table, and to wait for another's."""
 
@@ -73,6 +76,12 @@ async def build(
     for each in migrations[: len(applied)]:
         await session.execute(each.sql, timeout=_LONGEST_SECONDS)
         await session.execute(queries.record, each.name, each.checksum)
+
+
+def created_tables(directory: Path = MIGRATIONS_DIRECTORY) -> frozenset[str]:
+    """The names of all tables that a record has or ever had."""
+    texts = (migration.sql for migration in _read(directory))
+    return frozenset({_LEDGER, *(name for text in texts for name in _TABLE.findall(text))})
 
 
 def check_known(applied: Sequence[tuple[str, str]], directory: Path = MIGRATIONS_DIRECTORY) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from hybrid_coordinator.errors import StorageError
 from hybrid_coordinator.storage.postgres.database import Database, Session
-from hybrid_coordinator.storage.postgres.migrate import build
+from hybrid_coordinator.storage.postgres.migrate import build, created_tables
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
 Piece = Callable[[bytes], Coroutine[Any, Any, None]]
@@ -161,18 +161,31 @@ class SnapshotRecords:
         that the index does not come along, and up to which number generations of it may exist.
 
         Raises:
-            StorageError: the schema is not one that this program knows, or a table differs.
+            StorageError: the schema is not one that this program knows, or a table differs; or
+                tables of others are in the way.
         """
         async with self._database.transaction() as session:
             await session.fetch(self._queries.settle)
             if aside is not None:
-                await _set_aside(session, aside)
+                await self._set_aside(session, aside)
             await build(session, contents.migrations)
             await self._fill(session, contents, rows)
             if indexes_taken is not None:
                 number = await session.fetch_value(self._queries.renew_generation, indexes_taken)
                 await session.execute(self._queries.drop_generations, number)
                 await session.execute(self._queries.serve_generation, number)
+
+    async def _set_aside(self, session: Session, schema: str) -> None:
+        """Move all that the database's schema holds out of the way."""
+        there = {name for name, _ in await _tables(session, self._queries)}
+        if strangers := there - created_tables():
+            raise StorageError(
+                f"the database holds tables of others ({', '.join(sorted(strangers))}), which are "
+                "not to be moved; give the record a database of its own"
+            )
+        current = await session.fetch_value("SELECT current_schema()")
+        await session.execute(f'ALTER SCHEMA "{current}" RENAME TO "{schema}"')
+        await session.execute(f'CREATE SCHEMA "{current}"')
 
     async def _fill(
         self,
@@ -218,10 +231,3 @@ async def _tables(session: Session, queries: _Queries) -> list[tuple[str, tuple[
 async def _held(session: Session, table: str) -> tuple[int, str]:
     (row,) = await session.fetch(_DIGEST.format(f'"{table}"'), timeout=_TABLE_SECONDS)
     return row["rows"], row["digest"]
-
-
-async def _set_aside(session: Session, schema: str) -> None:
-    """Move all that the database's schema holds out of the way."""
-    current = await session.fetch_value("SELECT current_schema()")
-    await session.execute(f'ALTER SCHEMA "{current}" RENAME TO "{schema}"')
-    await session.execute(f'CREATE SCHEMA "{current}"')

@@ -172,6 +172,16 @@ async def test_what_a_database_held_is_put_aside_whole(database: Database, empty
     assert await empty.fetch_value("SELECT query FROM replaced_1.interactions") == "former"
 
 
+async def test_tables_of_others_are_not_put_aside(database: Database, empty: Database) -> None:
+    await migrate(empty)
+    await empty.execute("CREATE TABLE payroll (id int)")
+    async with SnapshotRecords(database).taken() as snapshot:
+        held = await snapshot.contents()
+        with pytest.raises(StorageError, match=r"tables of others \(payroll\)"):
+            await SnapshotRecords(empty).load(held, snapshot.pieces, aside="replaced_1")
+    assert {"payroll", "interactions"} <= set(await tables(empty))
+
+
 async def test_a_copy_without_its_index_begins_another(database: Database, empty: Database) -> None:
     await database.execute(
         "INSERT INTO source_files (project, root, path, content_hash, chunk_ids, generation) "
