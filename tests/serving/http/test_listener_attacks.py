@@ -190,7 +190,7 @@ async def test_requests_that_may_be_read_in_two_ways_are_refused(listener: Liste
 
 
 async def test_slow_clients_are_let_go(tmp_path: Path) -> None:
-    async with listening(tmp_path, Patience(head=0.2, body=0.2)) as listener:
+    async with listening(tmp_path, Patience(head=1.0, body=1.0)) as listener:
         # A head that never ends, on a new connection and after a first request.
         assert await listener.sent("GET /healthz HTTP/1.1\r\nHost:") == b""
         reader, writer = await listener.connect()
@@ -211,7 +211,7 @@ async def test_slow_clients_are_let_go(tmp_path: Path) -> None:
 
 
 async def test_a_slow_client_holds_up_nobody(tmp_path: Path) -> None:
-    async with listening(tmp_path) as listener:
+    async with listening(tmp_path, Patience(head=120.0)) as listener:
         slow = [await listener.connect() for _ in range(50)]
         for _, writer in slow:
             writer.write(b"GET /healthz HTTP/1.1\r\n")

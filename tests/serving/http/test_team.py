@@ -290,14 +290,13 @@ async def test_the_audit_cannot_be_rewritten(served: Team, dsn: str) -> None:
 
 
 async def test_who_asks_too_often_is_told_when_to_come_back(dsn: str, tmp_path: Path) -> None:
-    async with team(dsn, tmp_path / "home", requests_per_minute=12) as served:
+    async with team(dsn, tmp_path / "home", requests_per_minute=1) as served:
         _, eager = await served.token("eager")
         _, other = await served.token("other")
         async with served.client(eager) as client:
-            answers = [await client.get("/api/session") for _ in range(4)]
-        assert [each.status_code for each in answers[:2]] == [200, 200]
-        assert answers[-1].status_code == 429
-        assert 1 <= int(answers[-1].headers["retry-after"]) <= 5
+            answers = [await client.get("/api/session") for _ in range(2)]
+        assert [each.status_code for each in answers] == [200, 429]
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
         async with served.client(other) as client:
             assert (await client.get("/api/session")).status_code == 200
         assert any("too many requests" in each.reason for each in await served.deeds())
@@ -306,13 +305,13 @@ async def test_who_asks_too_often_is_told_when_to_come_back(dsn: str, tmp_path: 
 async def test_guessing_is_slowed_down_and_does_not_fill_the_audit(served: Team) -> None:
     _, secret = await served.token("alice")
     async with served.client() as client:
-        statuses = [
-            (await client.get("/", headers={"Authorization": f"Bearer hc_{n}"})).status_code
-            for n in range(60)
-        ]
+        statuses: list[int] = []
+        while 429 not in statuses and len(statuses) < 500:
+            guess = {"Authorization": f"Bearer hc_{len(statuses)}"}
+            statuses.append((await client.get("/", headers=guess)).status_code)
         assert statuses[:30] == [401] * 30
         assert statuses[-1] == 429
         # Who has a token is not held up by it, from the same address.
         good = await client.get("/api/session", headers={"Authorization": f"Bearer {secret}"})
         assert good.status_code == 200
-    assert len(await served.deeds()) < 60
+    assert len(await served.deeds()) == len(statuses) - 1
