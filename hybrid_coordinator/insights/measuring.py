@@ -18,13 +18,17 @@ from hybrid_coordinator.version import __version__
 _FRESH_SECONDS = 15.0
 """What is read of the record is not read again before."""
 
+_PATIENCE_SECONDS = 5.0
+"""How long a scrape waits for the first figures: half of what Prometheus gives it."""
+
 Values = dict[tuple[str, ...], Value]
 _log = logging.getLogger(__name__)
 
 
 class Measuring:
     """Answers scrapes in milliseconds, however large the record is: only the first one waits for
-    its figures, every other gets those of the look before and has it looked at again."""
+    its figures, and not for long; every other gets those of the look before and has it looked at
+    again."""
 
     def __init__(
         self,
@@ -32,12 +36,14 @@ class Measuring:
         look: Callable[[], Awaitable[list[MetricValues]]],
         endpoints: Callable[[], Awaitable[Sequence[EndpointInsight]]],
         clock: Callable[[], float] = time.monotonic,
+        patience: float = _PATIENCE_SECONDS,
     ) -> None:
-        """``look`` reads the figures of the record."""
+        """``look`` reads the figures of the record; ``patience`` is in seconds."""
         self._recorder = recorder
         self._look = look
         self._endpoints = endpoints
         self._clock = clock
+        self._patience = patience
         self._figures: list[MetricValues] = []
         self._read_at: float | None = None
         self._tried_at: float | None = None
@@ -52,7 +58,7 @@ class Measuring:
             self._tried_at = now
             self._reading = asyncio.create_task(self._read())
         if self._read_at is None and self._reading is not None:
-            await asyncio.shield(self._reading)
+            await asyncio.wait([self._reading], timeout=self._patience)
         found = {
             one.metric: one
             for one in (

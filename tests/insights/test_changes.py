@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hybrid_coordinator.domain.insights import Change
@@ -99,9 +101,14 @@ async def test_real_work_is_told(dsn: str, tmp_path: Path) -> None:
         done = await coordinator.track(new)
         tracked = await coordinator.insights._changes._marks()
         assert {one for one in Change if tracked[one] != stored[one]} == {Change.INTERACTIONS}
+        # An import brings what was done before.
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        await coordinator.interactions.add(replace(new, created_at=long_ago))
+        imported = await coordinator.insights._changes._marks()
+        assert {one for one in Change if imported[one] != tracked[one]} == {Change.INTERACTIONS}
         await coordinator.update_outcome(done, Outcome(OutcomeKind.FAILURE))
         judged = await coordinator.insights._changes._marks()
-        assert Change.OUTCOMES in {one for one in Change if judged[one] != tracked[one]}
+        assert Change.OUTCOMES in {one for one in Change if judged[one] != imported[one]}
         await coordinator.memory.delete([done])
         deleted = await coordinator.insights._changes._marks()
         assert Change.INTERACTIONS in {one for one in Change if deleted[one] != judged[one]}

@@ -48,11 +48,11 @@ class Record:
 class Bench:
     """A scrape with a clock of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 60.0) -> None:
         self.now = 100.0
         self.record = Record()
         self.measuring = Measuring(
-            Recorder(), self.record.look, self._endpoints, clock=lambda: self.now
+            Recorder(), self.record.look, self._endpoints, lambda: self.now, patience
         )
 
     async def _endpoints(self) -> Sequence[EndpointInsight]:
@@ -122,6 +122,16 @@ async def test_only_the_first_scrape_waits_for_the_record() -> None:
     assert await bench.value(metrics.HIGH_VALUE) == 2
     assert await bench.value(metrics.RECORD_AGE) == 0
     await bench.measuring.close()
+
+
+async def test_figures_that_do_not_come_leave_the_counts() -> None:
+    bench = Bench(patience=0.01)
+    bench.record.let_out.clear()
+    assert await bench.value(metrics.HIGH_VALUE) is None
+    assert await bench.value(metrics.BREAKER_OPEN, "http://o") == 1
+    bench.record.let_out.set()
+    await bench.read()
+    assert await bench.value(metrics.HIGH_VALUE) == 1
 
 
 async def test_the_record_is_read_once_in_a_while_however_often_it_is_scraped() -> None:

@@ -92,6 +92,8 @@ def looked(home: Path) -> Looked:
         shown = {page: get(f"api/{page}?project={PROJECT}") for page in read}
         overview, routing = get("api/overview"), get("api/routing")
         scrape = client.get("metrics")
+        while "hybrid_interactions{" not in scrape.text:  # it does not wait for ever
+            scrape = client.get("metrics")
     assert scrape.headers["content-type"].startswith("text/plain")
     if datetime.now(UTC).date() != day:
         assert command(home, "stop").returncode == 0

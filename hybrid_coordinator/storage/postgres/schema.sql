@@ -918,9 +918,12 @@ CREATE TABLE interaction_facts (
     -- The latest; NULL without one.
     outcome        text,
     outcome_source text,
-    value_score    double precision
+    value_score    double precision,
+    -- In the order of arrival: ids are in that of when things were done, which may be long ago.
+    number         bigint GENERATED ALWAYS AS IDENTITY
 ) WITH (fillfactor = 85); -- an outcome comes later, and is to find room beside the row
 CREATE INDEX interaction_facts_created ON interaction_facts (created_at, interaction_id);
+CREATE INDEX interaction_facts_number ON interaction_facts (number);
 CREATE INDEX interaction_facts_project
     ON interaction_facts (project, created_at, interaction_id);
 

@@ -98,14 +98,37 @@ SELECT id, format, directory, created_at, examples, manifest FROM datasets ORDER
 
 -- name: marks
 -- What turns with every change of a kind, so that two looks tell whether one was made. Each is the
--- end of an index; a job changes in no one place, and there are few.
+-- end of an index; a job changes in no one place, and there are few. Of numbers the last few, since
+-- a transaction may end after one with higher numbers.
 SELECT
     concat_ws(
-        ' ', (SELECT id FROM interactions ORDER BY id DESC LIMIT 1), forgotten.at
+        ' ',
+        (
+            SELECT string_agg(number::text, ' ') FROM (
+                SELECT number FROM interaction_facts ORDER BY number DESC LIMIT 20
+            ) AS latest
+        ),
+        forgotten.at
     ) AS interactions,
-    (SELECT max(id)::text FROM outcomes) AS outcomes,
-    (SELECT max(id)::text FROM route_attempts) AS attempts,
-    concat_ws(' ', (SELECT max(updated_at) FROM knowledge_items), forgotten.at) AS knowledge,
+    (
+        SELECT string_agg(id::text, ' ') FROM (
+            SELECT id FROM outcomes ORDER BY id DESC LIMIT 20
+        ) AS latest
+    ) AS outcomes,
+    (
+        SELECT string_agg(id::text, ' ') FROM (
+            SELECT id FROM route_attempts ORDER BY id DESC LIMIT 20
+        ) AS latest
+    ) AS attempts,
+    concat_ws(
+        ' ',
+        (
+            SELECT string_agg(concat(id, version), ' ') FROM (
+                SELECT id, version FROM knowledge_items ORDER BY updated_at DESC LIMIT 20
+            ) AS latest
+        ),
+        forgotten.at
+    ) AS knowledge,
     (SELECT concat(count(*), ' ', max(updated_at)) FROM skill_proposals) AS proposals,
     (SELECT concat(count(*), ' ', sum(claim), ' ', sum(asked), ' ', max(tried_at)) FROM jobs) AS jobs,
     (SELECT max(id)::text FROM datasets) AS datasets,
