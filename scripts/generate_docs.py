@@ -237,9 +237,24 @@ def metrics_page() -> str:
         for metric in (one for one in METRICS if one.source is source):
             labels = ", ".join(f"`{label}`" for label in metric.labels)
             lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_TRACES_SAID]) + "\n"
 
 
+_TRACES_SAID = (
+    "# Traces",
+    "",
+    "With `telemetry.otlp_endpoint` (or `OTEL_EXPORTER_OTLP_ENDPOINT`) set, and the extra `otel`",
+    "installed, spans go to that OpenTelemetry collector by OTLP over HTTP. A client's own trace",
+    "goes on where it sends a `traceparent` in `_meta`. No span has a question, an answer or an",
+    "error's message.",
+    "",
+    "| span | what it says |",
+    "| --- | --- |",
+    "| `tools/call NAME`, and other MCP requests | by the MCP SDK: method, tool, kind of error |",
+    "| `retrieve` | how many collections were asked, how many items and notices came |",
+    "| `chat MODEL` | one call of a model: endpoint, tokens in and out (GenAI conventions) |",
+    "| `job KIND` | one try of a job: its number, and the how manyeth try it is |",
+)
 _METRICS_SAID = (
     "`/metrics` of any listener of the coordinator, in Prometheus' text format. On a listener that",
     "asks for tokens it takes one of scope `read` that is for every project. A scrape never waits",

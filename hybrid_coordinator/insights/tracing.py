@@ -62,10 +62,12 @@ def _provider(endpoint: str) -> TracerProvider:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    from hybrid_coordinator.insights.quiet_export import QuietExporter
+
     named = {"service.name": "hybrid-coordinator", "service.version": __version__}
     # The end of the process is ours to tell it: engines are closed before it, and make spans.
     provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
     exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_EXPORT_SECONDS)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+    provider.add_span_processor(BatchSpanProcessor(QuietExporter(exporter)))
     trace.set_tracer_provider(provider)
     return provider

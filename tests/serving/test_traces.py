@@ -15,7 +15,7 @@ from tests.support.background import in_background
 from tests.support.model_server import ModelServer
 from tests.support.model_wire import ollama_answers, ollama_model
 from tests.support.otlp_server import Collector, attributes, collecting
-from tests.support.stdio import ToolError, command, session
+from tests.support.stdio import RpcError, ToolError, command, session
 from tests.support.world import KINDS, by_ollama
 
 MODEL = "qwen2.5-coder:3b"
@@ -51,6 +51,8 @@ def test_calls_are_traced_down_to_the_model(home: Path) -> None:
             models.server.answers = answers[1]
             with pytest.raises(ToolError, match=MODEL):
                 client.tool("ask_local_llm", prompt=SECRETS[0], use_context=False)
+            with pytest.raises(RpcError, match=SECRETS[0]):
+                client.request("resources/read", {"uri": f"hybrid://{SECRETS[0]}"})
             # A model is to say what was learned, which this one cannot.
             client.tool(
                 "update_outcome",
@@ -83,6 +85,8 @@ def test_calls_are_traced_down_to_the_model(home: Path) -> None:
         assert chat.status.code == Status.STATUS_CODE_ERROR
         assert attributes(chat)["error.type"] == "EmptyAnswerError"
         assert not chat.events
+    (read,) = collector.named("resources/read")
+    assert (read.status.code, read.status.message) == (Status.STATUS_CODE_ERROR, "")
     (job, *_) = collector.named("job extract_pattern")
     assert attributes(job)["hybrid.tries"] == 1
     assert {one["service.name"] for one in collector.resources} == {"hybrid-coordinator"}
