@@ -34,7 +34,8 @@ _HEADERS: Mapping[str, str] = {
     "frame-ancestors 'none'; object-src 'none'",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
+    # With "no-referrer" a browser hides the origin of a form, and signing in would be refused.
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
 """What every response says to browsers (OWASP Secure Headers)."""

@@ -63,6 +63,9 @@ async def test_the_first_screen_has_what_the_read_service_says(dashboard: Listen
     assert (uplift["identifiable"], uplift["shown"]) == (False, 0)
     routing = await dashboard.got("api/routing", days=2)
     assert (routing["total"]["calls"], len(routing["by_day"])) == (0, 2)
+    policy = (await dashboard.browser.get("")).headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy, "a script that stands in the page does not run"
     parts = (await dashboard.got("api/health"))["parts"]
     assert {"postgres", "qdrant"} <= {part["name"] for part in parts if part["ok"]}
 

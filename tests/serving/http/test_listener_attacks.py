@@ -122,7 +122,7 @@ async def test_every_answer_tells_browsers_to_be_strict(listener: Listening) -> 
         answer = (await listener.get(path)).lower()
         assert b"content-security-policy: default-src 'self'" in answer
         assert b"x-content-type-options: nosniff" in answer
-        assert b"referrer-policy: no-referrer" in answer
+        assert b"referrer-policy: same-origin" in answer
         assert b"frame-ancestors 'none'" in answer
 
 

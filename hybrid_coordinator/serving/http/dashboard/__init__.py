@@ -15,28 +15,6 @@ from hybrid_coordinator.serving.http.dashboard.assets import Asset, Assets
 PAGES = ("", "routing", "learning", "knowledge", "interactions", "models", "datasets")
 """The first part of each page's address; what follows it is the page's own matter."""
 
-_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "img-src 'self' data:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
-"""Nothing from anywhere else, and no script or style within the page: stored text that were taken
-for markup could not run."""
-
-_HEADERS = {
-    "content-security-policy": _POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "vary": "accept-encoding",
-}
-
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
 
@@ -71,7 +49,7 @@ def routes() -> Sequence[BaseRoute]:
 
 
 def _sent(request: Request, asset: Asset, keep: str, *, status: int = 200) -> Response:
-    headers = _HEADERS | {"etag": asset.etag, "cache-control": keep}
+    headers = {"etag": asset.etag, "cache-control": keep, "vary": "accept-encoding"}
     if status == 200 and asset.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     body = asset.body
