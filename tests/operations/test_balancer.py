@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import json
 import os
 import shutil
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from tests.operations.test_container_commands import PATIENCE, free_port, until_healthy
-from tests.support.compose import COMPOSE, health_command
+from tests.support.compose import COMPOSE, Json, health_command
+from tests.support.served import made_token, served
+from tests.support.stdio import command, wait_until
 
 SESSION = "mcp-session-id"
 SERVERS = {"coordinator:8770": "one", "coordinator-2:8770": "two"}
@@ -74,18 +81,21 @@ def coordinator(name: str) -> Iterator[FakeCoordinator]:
 
 
 @contextmanager
-def balancer(directory: Path, servers: dict[str, FakeCoordinator]) -> Iterator[str]:
-    """HAProxy with the configuration of the container, at other addresses; its port."""
+def balancer(directory: Path, servers: dict[str, str]) -> Iterator[str]:
+    """HAProxy with the configuration of the container, at other addresses (``servers`` by those
+    of the container); its port."""
     places = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
     program = shutil.which("haproxy", path=places)
     if program is None:
         pytest.skip("haproxy is not installed")
     port = free_port()
     text = (COMPOSE / "haproxy" / "haproxy.cfg").read_text()
-    for address, server in servers.items():
+    for address, here in servers.items():
         assert text.count(f" {address}\n") == 1
-        text = text.replace(f" {address}\n", f" 127.0.0.1:{server.server_address[1]}\n")
+        text = text.replace(f" {address}\n", f" {here}\n")
     assert "bind :8770" in text
+    assert " fall 5 " in text
+    text = text.replace(" fall 5 ", " fall 1000 ")  # however slow a machine under load is
     file = directory / "haproxy.cfg"
     file.write_text(text.replace("bind :8770", f"bind 127.0.0.1:{port}"))
     with subprocess.Popen(
@@ -112,7 +122,8 @@ def post(port: str, session: str | None = None) -> tuple[int, str | None]:
 
 def test_a_session_stays_with_its_coordinator_and_outlives_none(tmp_path: Path) -> None:
     with coordinator("one") as one, coordinator("two") as two:
-        servers = dict(zip(SERVERS, (one, two), strict=True))
+        here = [f"127.0.0.1:{each.server_address[1]}" for each in (one, two)]
+        servers = dict(zip(SERVERS, here, strict=True))
         with balancer(tmp_path, servers) as port:
             opened = [post(port)[1] for _ in range(8)]
             assert {session.partition("-")[0] for session in opened if session} == {"one", "two"}
@@ -129,3 +140,88 @@ def test_a_session_stays_with_its_coordinator_and_outlives_none(tmp_path: Path) 
                 assert time.monotonic() < deadline
             assert post(port, kept) == (200, kept)
             assert {post(port)[0] for _ in range(4)} == {200}
+
+
+def call(
+    port: str, token: str, method: str, params: Json, session: str | None = None
+) -> tuple[int, str | None, str]:
+    """A request at /mcp: the status, the session that the answer names, and the answer."""
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Accept": "application/json, text/event-stream",
+        "Content-Type": "application/json",
+        "X-Hybrid-Project": "shop",
+    }
+    if session is not None:
+        headers[SESSION] = session
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE)
+    try:
+        connection.request("POST", "/mcp", body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get(SESSION), str(answer.read(), "utf-8")
+    finally:
+        connection.close()
+
+
+def opened(port: str, token: str) -> str:
+    """A new session."""
+    client = {"name": "agent", "version": "1"}
+    asked = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+    status, session, answer = call(port, token, "initialize", asked)
+    assert status == 200, answer
+    assert session is not None
+    return session
+
+
+def tracked(port: str, token: str, session: str, query: str) -> int:
+    """The status of an interaction that is recorded."""
+    arguments = {"query": query, "response": "r", "agent_type": "remote", "model_used": "m"}
+    asked = {"name": "track_interaction", "arguments": arguments}
+    status, _, answer = call(port, token, "tools/call", asked, session)
+    assert status != 200 or "interaction_id" in answer
+    return status
+
+
+def ready(address: str) -> bool:
+    """What the balancer asks."""
+    try:
+        urllib.request.urlopen(f"http://{address}/readyz", timeout=PATIENCE).close()
+    except urllib.error.HTTPError:
+        return False
+    return True
+
+
+async def test_agents_go_on_at_the_other_coordinator(tmp_path: Path, dsn: str) -> None:
+    homes = [tmp_path / "one", tmp_path / "two"]
+    settings = {"DATABASE_URL": dsn, "HYBRID_INFERENCE_ENABLED": "false"}
+    with (
+        served(homes[0], "0.0.0.0:0", **settings) as first,
+        served(homes[1], "0.0.0.0:0", **settings) as second,
+    ):
+        here = [f"127.0.0.1:{urlsplit(url).port}" for url in (first, second)]
+        token = made_token(homes[0], "ada")
+        for address in here:  # one that is not ready is taken for one that has gone
+            wait_until(lambda at=address: ready(at), timeout=PATIENCE, what="for engines")
+        with balancer(tmp_path, dict(zip(SERVERS, here, strict=True))) as port:
+            sessions = [opened(port, token) for _ in range(6)]
+            kept = []
+            for session in sessions:
+                for number in range(3):
+                    query = f"{session}: {number}"
+                    assert tracked(port, token, session, query) == 200
+                    kept.append(query)
+            assert command(homes[1], "stop").returncode == 0
+            for session in sessions:
+                query = f"{session}: after"
+                # Until the balancer has seen that one is gone, it says 503.
+                deadline = time.monotonic() + PATIENCE
+                while (status := tracked(port, token, session, query)) == 503:
+                    assert time.monotonic() < deadline
+                if status == 404:
+                    assert tracked(port, token, opened(port, token), query) == 200
+                kept.append(query)
+    connection = await asyncpg.connect(dsn)
+    rows = await connection.fetch("SELECT query FROM interactions")
+    await connection.close()
+    assert sorted(row["query"] for row in rows) == sorted(kept)
