@@ -6,13 +6,13 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,8 @@ from tests.operations.test_container_commands import PATIENCE, free_port, until_
 from tests.support.compose import COMPOSE, Json, as_written, health_command
 from tests.support.grafana import panels
 from tests.support.llama_server import LlamaServer, llama_server, tiny_model
-from tests.support.stdio import CHECKOUT, command, environment
+from tests.support.served import made_token, served
+from tests.support.stdio import CHECKOUT, command
 
 __all__ = ["llama_server", "tiny_model"]  # fixtures
 
@@ -108,15 +109,12 @@ def expressions() -> dict[str, str]:
     return found | {f"docs/scaling.md: {name}": name for name in named}
 
 
+@dataclass(frozen=True)
 class Serving:
-    """A coordinator that listens for others, with a token to read it."""
+    """A coordinator that listens for others, and a token to read it."""
 
-    def __init__(self, home: Path, port: str) -> None:
-        wanted = "tokens create prometheus --user prometheus --scope read --json"
-        made = command(home, *wanted.split())
-        assert made.returncode == 0, made.stderr
-        self.token: str = json.loads(made.stdout)["secret"]
-        self.address = f"127.0.0.1:{port}"
+    address: str
+    token: str
 
     def metrics(self) -> str:
         request = urllib.request.Request(
@@ -129,27 +127,13 @@ class Serving:
 @pytest.fixture
 def coordinator(home: Path, dsn: str, llama_server: LlamaServer) -> Iterator[Serving]:
     """It has searched and asked a model once, so that there is something of everything."""
-    port = free_port()
-    home.mkdir()
-    given = environment(home, DATABASE_URL=dsn, LLAMA_CPP_BASE_URL=llama_server.url)
-    check = [part.replace("8770", port) for part in health_command("coordinator")]
-    check[0] = sys.executable
-    serve = [sys.executable, "-m", "hybrid_coordinator.serving.cli", "serve"]
-    with subprocess.Popen(
-        [*serve, "--http", f"0.0.0.0:{port}"],
-        cwd=CHECKOUT,
-        env=given,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            until_healthy(check, process)
-            for words in (["search", "row lock"], ["ask", "Say one."]):
-                done = command(home, *words)
-                assert done.returncode == 0, done.stderr
-            yield Serving(home, port)
-        finally:
-            process.terminate()
+    settings = {"DATABASE_URL": dsn, "LLAMA_CPP_BASE_URL": llama_server.url}
+    with served(home, "0.0.0.0:0", **settings) as url:
+        for words in (["search", "row lock"], ["ask", "Say one."]):
+            done = command(home, *words)
+            assert done.returncode == 0, done.stderr
+        token = made_token(home, "prometheus", "--scope", "read")
+        yield Serving(f"127.0.0.1:{urllib.parse.urlsplit(url).port}", token)
 
 
 @contextmanager
