@@ -159,6 +159,10 @@ def test_backups_of_the_home_are_its_latest(home: Path) -> None:
     made = ran(home, "backup", "--keep", "2")
     assert made["dropped"] == [str(file) for file in old[:2]]
     assert set(folder.iterdir()) == {Path(made["file"]), old[2], folder / "mine.zip"}
+    (disk, same) = (ran(home, name)["disk"]["blocks"] for name in ("status", "stats"))
+    taken = {block["name"]: block["bytes"] for block in disk}
+    assert taken["backups"] >= made["bytes"]
+    assert {block["name"]: block["bytes"] for block in same}["backups"] == taken["backups"]
     # What is deleted may still be in them, so they are named.
     deleted = ran(home, "memory", "delete", "--yes", "--older-than", "1y")
     assert made["file"] in deleted["copies"]

@@ -30,6 +30,7 @@ T = TypeVar("T")
 RESERVE_BYTES = 64 << 20
 """More than one write and its flush take."""
 
+_DAMAGED_KEPT = 2
 _THREADS = 4
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -207,10 +208,17 @@ class EdgeIndex:
             self._shards[name] = shard
 
     def _set_aside(self, directory: Path) -> Path:
-        number = 1
-        while (kept := directory.with_name(f"{directory.name}.damaged-{number}")).exists():
-            number += 1
-        return directory.rename(kept)
+        """Keep the files for somebody to look at; of a collection, the latest two times."""
+        mark = f"{directory.name}.damaged-"
+        before = sorted(
+            int(number)
+            for each in directory.parent.glob(f"{mark}*")
+            if (number := each.name.removeprefix(mark)).isdigit()
+        )
+        kept = directory.rename(directory.with_name(f"{mark}{1 + max(before, default=0)}"))
+        for old in before[: -_DAMAGED_KEPT + 1]:
+            shutil.rmtree(directory.with_name(f"{mark}{old}"), ignore_errors=True)
+        return kept
 
     def _remove(self, shard: Shard) -> None:
         try:

@@ -200,13 +200,16 @@ async def test_a_damaged_collection_is_set_aside_and_the_others_open(
     await index.close()
 
 
-async def test_damage_twice_keeps_both(tmp_path: Path) -> None:
-    for number in (1, 2):
+async def test_damage_keeps_the_latest_two(tmp_path: Path) -> None:
+    for number in (1, 2, 3, 4):
         await fill(tmp_path, CODE)
         _garbage(tmp_path / CODE.name / "edge_config.json")
         index = await EdgeIndex.open(tmp_path)
         assert f"damaged-{number}" in index.damaged[CODE.name]
         await index.close()
+        kept = {file.name for file in tmp_path.glob("*.damaged-*")}
+        latest = range(max(1, number - 1), number + 1)
+        assert kept == {f"{CODE.name}.damaged-{each}" for each in latest}
 
 
 async def test_damage_that_shows_only_when_read_names_the_way_out(tmp_path: Path) -> None:
