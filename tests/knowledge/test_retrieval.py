@@ -261,7 +261,9 @@ async def test_what_is_found_fits_the_budget(
         assert "cookies.py:1-3 | matches" in packed.text
 
 
-async def test_a_collection_that_is_gone_is_a_notice(database: Database, tmp_path: Path) -> None:
+async def test_a_collection_that_is_gone_is_made_anew_for_the_question(
+    database: Database, tmp_path: Path
+) -> None:
     async with projecting(database, tmp_path) as parts:
         tracked = await parts.track("Migrate the invoices table")
         await parts.find("the collections exist")
@@ -270,7 +272,8 @@ async def test_a_collection_that_is_gone_is_a_notice(database: Database, tmp_pat
         found = await parts.find("migrate the invoices table")
 
         assert [item.id for item in found.items] == [tracked]
-        assert [notice for notice in found.notices if "error-solutions" in notice]
+        assert not [notice for notice in found.notices if "error-solutions" in notice]
+        assert await parts.index.count(ERRORS, {}) == 0
 
         for name in EVERYTHING:
             await parts.index.drop(name)
