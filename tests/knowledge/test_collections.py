@@ -43,6 +43,7 @@ ADDED = {
     "codebase-context": {"kind", "parent", "signature", "context", "defines"},
     "skills-patterns": {"problem_type", "solution_approach", "pitfalls"},
     "error-solutions": {"error_signature"},
+    "interaction-history": {"user"},
 }
 SEEDED = (
     CollectionName.BEST_PRACTICES,

@@ -65,6 +65,7 @@ async def test_the_payload_of_an_interaction(database: Database, tmp_path: Path)
     row = await parts.interactions.get(tracked)
     assert stored == {
         "project": PROJECT,
+        "user": "local",
         "title": QUESTION,
         "text": "Use Lax.",
         "source": f"claude-opus, {row.created_at:%Y-%m-%d}",
