@@ -51,6 +51,25 @@ def test_it_is_accessible_in_light_and_dark_and_fits_a_phone(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+@pytest.mark.parametrize(("name", "button"), [("entry", "Edit"), ("entry", "Delete")])
+def test_a_dialog_is_accessible_and_keeps_the_focus(
+    large: Dashboard, visit: Visit, name: str, button: str
+) -> None:
+    page = visit(address(large, name), wide=360, tall=740).page
+    page.get_by_role("button", name=button, exact=True).click()
+    dialog = page.get_by_role("dialog")
+    assert violations(page) == []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        assert page.evaluate(
+            "document.activeElement === document.body"
+            " || document.activeElement.closest('dialog') !== null"
+        )
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("button", name=button, exact=True)).to_be_focused()
+
+
 @pytest.mark.parametrize("name", ["skill", "entry", "interaction"])
 def test_hostile_words_are_shown_as_they_are(large: Dashboard, visit: Visit, name: str) -> None:
     seen = visit(address(large, name))

@@ -9,7 +9,7 @@ export const signed = (share) => points.format(share * 100);
 
 /** A difference (domain/credit.py) and its interval, in points of a hundred. */
 export const range = ({ difference, low, high }) =>
-  `${signed(difference)} points (${signed(low)} to ${signed(high)})`;
+  `${signed(difference)} ${Math.abs(Math.round(difference * 100)) === 1 ? "point" : "points"} (${signed(low)} to ${signed(high)})`;
 
 const kind = ({ difference, identifiable }) =>
   (!identifiable ? "open" : difference > 0 ? "success" : "failure");

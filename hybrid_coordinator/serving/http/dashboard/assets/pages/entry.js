@@ -11,24 +11,31 @@ import { show } from "../lib/view.js";
 export const title = "Entry";
 
 export function mount(element, context) {
-  const id = encodeURIComponent(context.params.id);
+  const path = `/api/entries/${encodeURIComponent(context.params.id)}`;
+  // What is being deleted is told of as a change, before it is known that it is done.
+  const state = { known: null, leaving: false };
   const view = show(element, context, {
     kinds: ["knowledge", "interactions"],
-    load: (signal) => context.api.get(`/api/entries/${id}`, {}, signal),
-    template: (data) => ("item" in data ? entry : task)(data, context, actions(id, context, () => view.refresh())),
+    load: async (signal) => {
+      if (!state.leaving) state.known = await context.api.get(path, {}, signal);
+      return state.known;
+    },
+    template: (data) => ("item" in data ? entry : task)(data, context, actions(path, context, state, () => view.refresh())),
   });
 }
 
 /** What buttons do: each asks what it has to, acts, and says what came of it. */
-function actions(id, context, refresh) {
-  const act = (path, said, body) => async (event) => {
+function actions(path, context, state, refresh) {
+  const act = (what, said, body) => async (event) => {
     const button = event.currentTarget;
     const given = await body();
     if (given === undefined) return;
-    const done = await press(context, button, () => context.api.post(`/api/entries/${id}/${path}`, given));
+    state.leaving = what === "delete";
+    const done = await press(context, button, () => context.api.post(`${path}/${what}`, given));
+    state.leaving &&= Boolean(done);
     if (!done) return;
     context.toast(typeof said === "function" ? said(done) : said);
-    if (path === "delete") context.navigate(context.link("/knowledge"));
+    if (state.leaving) context.navigate(context.link("/knowledge"));
     else refresh();
   };
   return {

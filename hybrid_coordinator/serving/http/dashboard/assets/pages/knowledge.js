@@ -5,7 +5,7 @@ import { badge, section } from "../components/marks.js";
 import { empty, failed, loading } from "../components/states.js";
 import { plainTable } from "../components/table.js";
 import { press, progress, put, work } from "../components/work.js";
-import { count, fullTime, number, percent, since } from "../lib/format.js";
+import { count, fullTime, number, since } from "../lib/format.js";
 import { html, nothing } from "../lib/html.js";
 import * as names from "../lib/names.js";
 import { show } from "../lib/view.js";
@@ -105,10 +105,7 @@ function result(item, fate, context) {
   return html`<li>
     <p class="result-head">${badge(kind, words)}
       ${code ? html`<b>${item.title}</b>` : html`<a href=${context.link(`/knowledge/${item.id}`)}>${item.title}</a>`}</p>
-    <p class="note">${names.collection(item.collection)} · ${item.source} · ${item.why}</p>
-    <p class="note">score ${item.score.toFixed(3)} · ${item.uses
-      ? html`used ${count(item.uses, "time")}${item.success_rate === null ? "" : `, ${percent(item.success_rate)} went well`}`
-      : "not used yet"}</p>
+    <p class="note">${names.collection(item.collection)} · ${item.source} · ${item.why} · score ${item.score.toFixed(3)}</p>
     <details class="figures"><summary>Text<span class="visually-hidden"> of ${item.title}</span></summary><pre tabindex="0" aria-label="Text of ${item.title}">${item.text}</pre></details>
   </li>`;
 }
