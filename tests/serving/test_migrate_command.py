@@ -90,6 +90,9 @@ def test_the_record_moves_out_and_back_and_the_index_stays(home: Path, empty_dsn
     assert asyncio.run(at_home(home)) == later
     with session(home) as opened:
         assert opened.tool("search_knowledge", query="later")["items"][0]["title"] == "later"
+        opened.tool(
+            "track_interaction", query="home", response="r", agent_type="remote", model_used="m"
+        )
     assert command(home, "stop").returncode == 0
 
     # The former copy is there still, and is not the record any more.
