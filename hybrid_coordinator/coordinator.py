@@ -347,9 +347,24 @@ class Coordinator:
             reply = replace(reply, notices=(*reply.notices, problem))
         return reply, interaction_id
 
-    async def track(self, new: NewInteraction, connection: str | None = None) -> str:
+    async def track(
+        self, new: NewInteraction, connection: str | None = None, identity: Identity = LOCAL
+    ) -> str:
         """Record an interaction; returns its id once it is durable. ``connection`` is the session
-        that reports it, whichever one it is reported to be of."""
+        that reports it, whichever one it is reported to be of. What it is said to have been shown
+        must be what ``identity`` may see: it is told by its title from then on, and credited.
+
+        Raises:
+            InvalidArgumentError: one of its context ids is nothing of theirs.
+        """
+        if identity.token_id is not None and new.context_ids:
+            hidden = await self.access.tokens.hidden(new.context_ids, identity)
+            if hidden:
+                raise InvalidArgumentError(
+                    "context_ids",
+                    f"{hidden[0]} was not shown to you; use ids that augment_query or "
+                    "search_knowledge returned",
+                )
         query, response = own_words("query", new.query), own_words("response", new.response)
         new = replace(new, query=query, response=response)
         return await self.learning.tracker.track(new, connection=connection)

@@ -60,6 +60,15 @@ class Identity:
             )
         return project
 
+    def see_all(self, what: str) -> None:
+        """Raise unless they may see every project, which ``what`` is about.
+
+        Raises:
+            AccessDeniedError: they may see some.
+        """
+        if self.projects is not None:
+            raise AccessDeniedError(f"{what} concerns every project, and this token is for some")
+
     def project(self, given: str | None) -> str | None:
         """The project to read: ``given``, or the only one they may see; None for every one.
 

@@ -13,6 +13,9 @@ from hybrid_coordinator.session import Session
 
 _TARGETS = ("interaction_id", "collection", "path", "output_dir")
 """Arguments that say what a call is done to; never what is said in it."""
+_LONGEST = 512
+"""Of such an argument. The tool itself refuses a longer one, which is not looked through before."""
+_OF_EVERY_PROJECT = frozenset({"generate_training_data"})
 
 
 async def admit(
@@ -32,16 +35,19 @@ async def admit(
     project = arguments.get("project") or session.named
     if project is None and identity.projects is not None and len(identity.projects) == 1:
         (project,) = identity.projects
-    done = [project, *(arguments.get(each) for each in _TARGETS)]
+    given = [project, *(arguments.get(each) for each in _TARGETS)]
+    done = [each for each in given if isinstance(each, str) and 0 < len(each) <= _LONGEST]
     deed = Deed(
         f"tool {name}",
-        " ".join(str(each) for each in done if each),
+        " ".join(done),
         session.place,
         identity.user,
         identity.token_id,
     )
     try:
         identity.require(tool.scope, name)
+        if name in _OF_EVERY_PROJECT:
+            identity.see_all(name)
         if isinstance(project, str):
             identity.own(project)
     except AccessDeniedError as error:

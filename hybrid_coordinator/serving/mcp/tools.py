@@ -93,6 +93,7 @@ async def track_interaction(
             user=session.identity.user,
         ),
         connection=session.id,
+        identity=session.identity,
     )
     return {"interaction_id": interaction_id}
 

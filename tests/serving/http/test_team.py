@@ -184,6 +184,27 @@ async def test_what_one_user_did_is_found_by_nobody_else(served: Team) -> None:
         assert judged["interaction_id"] == of_alice
 
 
+async def test_what_was_not_shown_cannot_be_claimed_to_have_been(served: Team) -> None:
+    _, alice = await served.token("alice")
+    _, bob = await served.token("bob", projects=["shop"])
+    of_alice = await tracked(served, alice, "shop")
+    entry = {"collection": "best-practices", "title": SECRET_TASK, "content": "c"}
+    async with served.agent(alice, "bakery") as agent:
+        of_bakery = (await called(agent, "store_knowledge", **entry))["id"]
+    async with served.agent(alice, "shop") as agent:
+        of_shop = (await called(agent, "store_knowledge", **entry))["id"]
+    async with served.agent(bob, "shop") as agent:
+        # It would be told by its title, and credited for how it went.
+        for hidden in (of_alice, of_bakery):
+            given = {"query": "q", "response": "r", "context_ids": [of_shop, hidden], **WORK}
+            with pytest.raises(ToolError, match=f"context_ids: {hidden} was not shown to you"):
+                await called(agent, "track_interaction", **given)
+        given = {"query": "q", "response": "r", "context_ids": [of_shop], **WORK}
+        assert await called(agent, "track_interaction", **given)
+    async with served.client(bob) as client:
+        assert (await client.get("/api/interactions")).json()["total"] == 1
+
+
 async def test_what_was_learned_is_the_projects(served: Team) -> None:
     _, alice = await served.token("alice")
     _, bob = await served.token("bob")
@@ -233,6 +254,13 @@ async def test_a_token_for_projects_is_for_no_other(served: Team) -> None:
         assert refused.status_code == 403
         assert (await client.get(f"/api/interactions/{of_bakery}")).status_code == 404
         assert (await client.get("/api/datasets")).status_code == 403
+        assert (await client.get("/metrics")).status_code == 403
+    _, admin = await served.token("root", Scope.ADMIN, projects=["shop"])
+    async with served.agent(admin) as agent:  # a dataset holds every project's work
+        with pytest.raises(ToolError, match="concerns every project, and this token is for some"):
+            await called(agent, "generate_training_data")
+    refused_last = (await served.deeds())[-1]
+    assert (refused_last.action, refused_last.allowed) == ("tool generate_training_data", False)
 
 
 async def test_the_audit_says_who_did_what_and_what_was_refused(served: Team) -> None:
@@ -265,6 +293,23 @@ async def test_the_audit_says_who_did_what_and_what_was_refused(served: Team) ->
     assert (stranger.user, stranger.token_id) == (None, None)
     assert "it allows: shop" in known[2].reason
     assert SECRET_TASK not in str(deeds)
+
+
+async def test_no_character_of_an_address_keeps_it_out_of_the_audit(served: Team) -> None:
+    _, secret = await served.token("alice", Scope.READ)
+    async with served.client("hc_wrong") as stranger:
+        assert (await stranger.get("/api/overview%00")).status_code == 401
+        # Nor does it make another address of it, which is open to all.
+        assert (await stranger.get("/log%0Ain")).status_code == 401
+    async with served.agent(secret, "shop") as agent:
+        with pytest.raises(ToolError, match="needs a token of scope admin"):
+            await called(agent, "index_codebase", path="x" * 1000)
+    deeds = [(each.action, each.target) for each in await served.deeds()]
+    assert deeds == [
+        ("GET /api/overview\N{REPLACEMENT CHARACTER}", ""),
+        ("GET /log\nin", ""),
+        ("tool index_codebase", "shop"),
+    ]
 
 
 async def test_the_audit_cannot_be_rewritten(served: Team, dsn: str) -> None:

@@ -14,7 +14,6 @@ from hybrid_coordinator.domain.access import Scope
 from hybrid_coordinator.domain.insights import DatasetsInsight
 from hybrid_coordinator.domain.training import SPLITS
 from hybrid_coordinator.errors import NotFoundError
-from hybrid_coordinator.serving.http.api.rights import see_all
 from hybrid_coordinator.serving.http.api.working import Progress, worked
 from hybrid_coordinator.serving.http.requests import Asked, Query, get, post
 
@@ -37,7 +36,7 @@ def routes() -> Sequence[BaseRoute]:
 
 
 async def _datasets(asked: Asked) -> DatasetsInsight:
-    see_all(asked, "reading datasets")
+    asked.identity.see_all("reading datasets")
     coordinator = await asked.coordinator()
     return await coordinator.insights.datasets()
 
@@ -50,7 +49,7 @@ class _Build(Query):
 
 async def _build(asked: Asked) -> StreamingResponse:
     given = await asked.body(_Build)
-    see_all(asked, "building a dataset")
+    asked.identity.see_all("building a dataset")
     coordinator = await asked.coordinator()
 
     async def build(progress: Progress) -> object:
@@ -75,7 +74,7 @@ async def _file(asked: Asked) -> FileResponse:
     """Raises:
     NotFoundError: there is no such dataset, or no such file of it.
     """
-    see_all(asked, "reading datasets")
+    asked.identity.see_all("reading datasets")
     known, name = await _datasets(asked), asked.path("name")
     number = int(asked.path("id"))
     directory = next((each.directory for each in known.datasets if each.id == number), None)

@@ -47,7 +47,7 @@ class ListQuery(OfProject):
     session_id: Name | None = None
     sort: InteractionOrder = InteractionOrder.CREATED_AT
     descending: bool = True
-    page: int = 1
+    page: int = Field(1, le=100_000)
     size: int = 50
 
 

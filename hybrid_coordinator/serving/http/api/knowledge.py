@@ -17,7 +17,6 @@ from hybrid_coordinator.domain.histories import InteractionHistory, KnowledgeHis
 from hybrid_coordinator.domain.insights import IndexInsight
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import NotFoundError
-from hybrid_coordinator.serving.http.api.rights import see_all
 from hybrid_coordinator.serving.http.api.working import Progress, worked
 from hybrid_coordinator.serving.http.requests import Asked, Query, get, post
 from hybrid_coordinator.serving.mcp.arguments import AnyText, Name, Text
@@ -185,7 +184,7 @@ async def _watch(asked: Asked) -> StreamingResponse:
 
 async def _rebuild(asked: Asked) -> StreamingResponse:
     await asked.body(_Nothing)
-    see_all(asked, "rebuilding the index")
+    asked.identity.see_all("rebuilding the index")
     running = await asked.site.engines.running()
 
     async def rebuild(progress: Progress) -> object:

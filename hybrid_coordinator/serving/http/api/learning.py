@@ -22,7 +22,6 @@ from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.jobs import JobReport
 from hybrid_coordinator.domain.knowledge import Origin
 from hybrid_coordinator.errors import NotFoundError
-from hybrid_coordinator.serving.http.api.rights import see_all
 from hybrid_coordinator.serving.http.requests import Asked, Query, get, post
 from hybrid_coordinator.serving.mcp.arguments import Text
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS
@@ -172,7 +171,7 @@ async def _retry(asked: Asked) -> object:
     if given.id is not None:
         await _own(asked, coordinator, given.id)
     else:
-        see_all(asked, "retrying every job")
+        asked.identity.see_all("retrying every job")
     return {"retried": await coordinator.learning.jobs.retry(given.id)}
 
 
