@@ -75,8 +75,12 @@ class Audit:
             await asyncio.sleep(_PASS_SECONDS)
 
     def _clean(self, deed: Deed) -> Deed:
-        """No secret is ever in it: a path or an argument may hold one."""
-        scrub = self._scrubber.scrub
+        """No secret is ever in it: a path or an argument may hold one. A NUL, which Postgres does
+        not take, keeps nothing out of it."""
+
+        def scrub(text: str) -> str:
+            return self._scrubber.scrub(text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+
         return replace(
             deed,
             action=scrub(deed.action)[:_LONGEST],

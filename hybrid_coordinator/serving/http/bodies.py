@@ -13,16 +13,16 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 """Two texts of a million characters, as a tool takes them; it then says which field is too long."""
 
 
-async def whole_body(request: Request, receive: Receive, seconds: float) -> Receive:
-    """What gives the body of ``request`` in one piece, once it is there, and then what ``receive``
-    gives.
+async def whole_body(request: Request, receive: Receive, seconds: float, most: int) -> Receive:
+    """What gives the body of ``request``, at most ``most`` bytes, in one piece, once it is there,
+    and then what ``receive`` gives.
 
     Raises:
         RefusedError: it is too large, or does not come.
     """
     declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-        raise _too_large()
+    if declared.isdecimal() and int(declared) > most:
+        raise _too_large(most)
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
@@ -31,8 +31,8 @@ async def whole_body(request: Request, receive: Receive, seconds: float) -> Rece
                 if message["type"] != "http.request":
                     break  # the client is gone; whoever reads on is told so
                 body += message.get("body", b"")
-                if len(body) > MAX_BODY_BYTES:
-                    raise _too_large()
+                if len(body) > most:
+                    raise _too_large(most)
                 if not message.get("more_body", False):
                     break
     except TimeoutError as error:
@@ -50,5 +50,5 @@ async def whole_body(request: Request, receive: Receive, seconds: float) -> Rece
     return replay
 
 
-def _too_large() -> RefusedError:
-    return RefusedError(413, f"the body is over {MAX_BODY_BYTES:,} bytes", close=True)
+def _too_large(most: int) -> RefusedError:
+    return RefusedError(413, f"the body is over {most:,} bytes", close=True)

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hybrid_coordinator.errors import HybridError, NotAuthenticatedError
-from hybrid_coordinator.serving.http.bodies import whole_body
+from hybrid_coordinator.serving.http.bodies import MAX_BODY_BYTES, whole_body
 from hybrid_coordinator.serving.http.identifying import Holds, identify
 from hybrid_coordinator.serving.http.origins import check_host, check_origin
 from hybrid_coordinator.serving.http.refusals import RefusedError, refused
@@ -23,8 +23,12 @@ LOGIN = "/login"
 OPEN = frozenset({"/healthz", "/readyz", LOGIN, "/login.css"})
 """Paths that tell a stranger nothing."""
 
-_SECRET = re.compile(r"hc_[A-Za-z0-9_-]{20}")
-"""What a token begins with, and more of it than a name in somebody's code has."""
+_SECRET = re.compile(r"hc_[A-Za-z0-9_-]{43}")
+"""A whole token: names in code begin like one, too."""
+
+_MOST_STRANGERS_BYTES = 4096
+"""Of a body that is read before it is known who sends it: a form with a token."""
+
 _MOST_HEAD_BYTES = 32 * 1024
 _HOLDS_SECONDS = 10.0
 """How long a stream goes on before it is asked again whether its token still holds."""
@@ -56,11 +60,14 @@ class Guard:
         request, holds = Request(scope), None
         try:
             self._check_place(request)
-            if request.url.path not in OPEN:
+            # As the routes take it; request.url leaves line breaks out, and takes in the Host.
+            is_open = request.scope["path"] in OPEN
+            if not is_open:
                 identity, holds = await identify(request, self._site)
                 scope.setdefault("state", {})["identity"] = identity
             if request.method not in ("GET", "HEAD"):
-                receive = await whole_body(request, receive, self._site.patience.body)
+                most = _MOST_STRANGERS_BYTES if is_open else MAX_BODY_BYTES
+                receive = await whole_body(request, receive, self._site.patience.body, most)
         except HybridError as error:
             await _refusal(request, error)(scope, receive, guarded(send, None))
             return
@@ -72,7 +79,8 @@ class Guard:
         if self._site.trusted:
             check_host(request)
         check_origin(request)
-        if _SECRET.search(f"{request.url.path}?{request.url.query}"):
+        target = f"{request.scope['path']} {request.url.query}"
+        if _SECRET.search(target) is not None:
             raise RefusedError(
                 400,
                 "a token in an address ends up in logs and histories: send it as a header, and "

@@ -70,7 +70,7 @@ async def stranger(request: Request, site: Site) -> NotAuthenticatedError:
 
 def deed(request: Request, identity: Identity | None, target: str = "") -> Deed:
     """What a request is about to do, for the audit."""
-    action = f"{request.method} {request.url.path}"
+    action = f"{request.method} {request.scope['path']}"
     if identity is None:
         return Deed(action, target, address(request))
     return Deed(action, target, address(request), identity.user, identity.token_id)

@@ -156,7 +156,8 @@ async def test_a_token_in_an_address_is_refused(
         assert status(answer) == 400
         assert "revoke" in message(answer)
     assert secret not in caplog.text
-    assert status(await listener.get("/healthz?text=hc_init")) == 200  # a name, and no token
+    # What merely begins like one is looked for as anything else.
+    assert status(await listener.get("/healthz?text=hc_sr04_distance")) == 200
 
 
 async def test_a_body_that_is_too_large_is_not_read(listener: Listening) -> None:
@@ -169,6 +170,14 @@ async def test_a_body_that_is_too_large_is_not_read(listener: Listening) -> None
     piece = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"  # a MiB, as a chunk
     endless = f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + piece * 9
     assert status(await listener.sent(endless)) in (0, 413)  # 0: it was cut while it still sent
+
+
+async def test_of_a_stranger_no_more_is_read_than_a_form(listener: Listening) -> None:
+    for path in ("/login", "/healthz"):
+        head = f"POST {path} HTTP/1.1\r\nHost: {listener.host}\r\n"
+        assert status(await listener.sent(f"{head}Content-Length: 4097\r\n\r\n")) == 413, path
+        chunked = f"{head}Transfer-Encoding: chunked\r\n\r\n1001\r\n{'a=1&' * 1024}a\r\n"
+        assert status(await listener.sent(chunked)) in (0, 413), path  # 0: cut while it sent
 
 
 async def test_a_head_that_is_too_large_is_refused(listener: Listening) -> None:
