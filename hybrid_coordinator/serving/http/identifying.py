@@ -69,8 +69,9 @@ async def stranger(request: Request, site: Site) -> NotAuthenticatedError:
 
 
 def deed(request: Request, identity: Identity | None, target: str = "") -> Deed:
-    """What a request is about to do, for the audit."""
-    action = f"{request.method} {request.scope['path']}"
+    """What a request is about to do, for the audit; its path as it was sent, so that no character
+    of it is one of a line's or a terminal's."""
+    action = f"{request.method} {request.scope['raw_path'].decode('ascii')}"
     if identity is None:
         return Deed(action, target, address(request))
     return Deed(action, target, address(request), identity.user, identity.token_id)

@@ -90,6 +90,8 @@ async def _sign_in(request: Request) -> Response:
         identity = await access.tokens.holder(secret)
         if identity is None:
             raise await stranger(request, site)
+        assert identity.token_id is not None
+        site.limits.of_token(identity.token_id)
         signed = Deed("sign in", "", address(request), identity.user, identity.token_id)
         await access.audit.allow(signed)
         cookie, life = await access.tokens.open_browser(identity)

@@ -296,18 +296,21 @@ async def test_the_audit_says_who_did_what_and_what_was_refused(served: Team) ->
 
 
 async def test_no_character_of_an_address_keeps_it_out_of_the_audit(served: Team) -> None:
-    _, secret = await served.token("alice", Scope.READ)
+    _, secret = await served.token("alice", Scope.READ, ["shop"])
     async with served.client("hc_wrong") as stranger:
         assert (await stranger.get("/api/overview%00")).status_code == 401
         # Nor does it make another address of it, which is open to all.
         assert (await stranger.get("/log%0Ain")).status_code == 401
+    async with served.client(secret) as client:
+        assert (await client.get("/api/jobs?project=%00")).status_code == 403
     async with served.agent(secret, "shop") as agent:
         with pytest.raises(ToolError, match="needs a token of scope admin"):
             await called(agent, "index_codebase", path="x" * 1000)
     deeds = [(each.action, each.target) for each in await served.deeds()]
     assert deeds == [
-        ("GET /api/overview\N{REPLACEMENT CHARACTER}", ""),
-        ("GET /log\nin", ""),
+        ("GET /api/overview%00", ""),
+        ("GET /log%0Ain", ""),
+        ("GET /api/jobs", "\N{REPLACEMENT CHARACTER}"),
         ("tool index_codebase", "shop"),
     ]
 
@@ -344,6 +347,8 @@ async def test_who_asks_too_often_is_told_when_to_come_back(dsn: str, tmp_path: 
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
         async with served.client(other) as client:
             assert (await client.get("/api/session")).status_code == 200
+        async with served.client() as browser:  # nor is each sign-in another session
+            assert (await browser.post("/login", data={"token": eager})).status_code == 429
         assert any("too many requests" in each.reason for each in await served.deeds())
 
 
