@@ -41,6 +41,9 @@ from tests.support.owned import (
 WITHOUT_WORDS = {
     *("showings", "exposures", "imported_knowledge"),  # ids, numbers, and where from
     *("forgotten", "training_groups"),  # digests
+    "interaction_facts",  # labels and numbers, gone with the interaction
+    *("access_tokens", "browser_sessions"),  # digests, and what people called their tokens
+    "audit_log",  # who did what to which id, never what was said
     "captured_events",  # emptied when their turn is recorded, deleted with their project
     "imported_files",  # where session files are, so that deleted turns are not read again
     "datasets",  # where exports are, and counts

@@ -59,6 +59,7 @@ class LlamaServer:
     def freeze(self) -> None:
         """Stop it where it is: it keeps its connections and answers nothing."""
         self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)  # returns once every thread has stopped
 
     def thaw(self) -> None:
         """Let a stopped one go on."""
