@@ -59,7 +59,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
         kinds = ("llama_cpp", "ollama", "lmstudio", "docker_model_runner")
         urls = [first.server.url, second.server.url]
         inference = {name: [] for name in kinds} | {"vllm": urls}
-        settings = {"inference": inference, "learning": {"pattern_extraction": False}}
+        settings = {
+            "inference": inference,
+            "learning": {"pattern_extraction": False},
+            "routing": {"learn": False},  # the first is asked first, however it did
+        }
         (home / "hybrid.yaml").write_text(json.dumps(settings))  # JSON is YAML
         yield Models(opened(home), first, second)
         stopped = command(home, "stop")
