@@ -49,18 +49,19 @@ _REQUESTS = [
 ]
 
 
-def _opened(home: Home, directory: Path) -> socket.socket:
+def _opened(home: Home, directory: Path, *, first: bool) -> socket.socket:
+    """A session. ``first`` of its coordinator: it asks everything once, so that nothing is new
+    afterwards."""
     connection = connect_or_start(home, directory)
     client = {"name": "generator", "version": "1"}
     given = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
     connection.sendall(_line(1, "initialize", given))
     connection.sendall(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
     with connection.makefile("rb") as lines:
-        for request in [None, *_REQUESTS]:  # each is asked once: nothing is new afterwards
-            if request is not None:
-                connection.sendall(request)
-            if not lines.readline():
-                raise SystemExit("the coordinator has gone")
+        lines.readline()
+        for request in _REQUESTS if first else ():
+            connection.sendall(request)
+            lines.readline()
     return connection
 
 
@@ -90,7 +91,10 @@ def _generate(seconds: float, connections: list[socket.socket]) -> Came:
 
 def main(seconds: float, directory: Path, connections: int, homes: list[Home]) -> None:
     """Ask over so many connections, the homes by turns, and print what came of it."""
-    opened = [_opened(homes[each % len(homes)], directory) for each in range(connections)]
+    opened = [
+        _opened(homes[each % len(homes)], directory, first=each < len(homes))
+        for each in range(connections)
+    ]
     print("ready", flush=True)
     sys.stdin.readline()
     print(json.dumps(asdict(_generate(seconds, opened))), flush=True)

@@ -24,7 +24,7 @@ _SECONDS = float(os.environ.get("PAIR_SECONDS", "10"))
 _CONNECTIONS = 16
 _NOTE = (
     f"`augment_query` over {_CONNECTIONS} connections to the coordinators' sockets, ten questions "
-    "in turn, about this repository's package; the generator is a process of its own that sends "
+    "in turn, about a part of this repository; the generator is a process of its own that sends "
     "what was encoded beforehand. Both coordinators have one Postgres, over TCP, and one Qdrant, "
     "whose answers to these questions are kept by a process that stands for it: an engine that is "
     "not the limit. One and two are measured by turns, "
@@ -60,7 +60,7 @@ def measure() -> Table:
     ):
         with bridge(first) as opened:
             opened.initialize()
-            opened.tool("index_codebase", path=str(CHECKOUT / "hybrid_coordinator"))
+            opened.tool("index_codebase", path=str(CHECKOUT / "hybrid_coordinator" / "domain"))
         postgres = _server_of(Path(folder) / "postgres")
         beside = {"Postgres": postgres, "Qdrant": qdrant}
         rounds: dict[int, list[Round]] = {1: [], 2: []}

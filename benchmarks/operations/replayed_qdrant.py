@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from contextlib import suppress
 
@@ -61,6 +62,7 @@ async def _serve() -> None:
     server = await asyncio.start_server(ReplayedQdrant().connected, "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await asyncio.to_thread(sys.stdin.read)
+    os._exit(0)  # clients keep their connections open; nothing is left to be done
 
 
 if __name__ == "__main__":

@@ -125,6 +125,13 @@ class QdrantServer:
     async def retrieve(self, name: str, body: Json) -> Json:
         return [_plain(each) for each in await self.engine.retrieve(name, body["ids"])]
 
+    async def scroll(self, name: str, body: Json) -> Json:
+        asked = models.ScrollRequest.model_validate(body)
+        points, after = await self.engine.scroll(
+            name, asked.filter, asked.limit or 10, offset=asked.offset
+        )
+        return {"points": [_plain(each) for each in points], "next_page_offset": after}
+
     async def count(self, name: str, body: Json) -> Json:
         asked = models.CountRequest.model_validate(body)
         return _plain(await self.engine.count(name, asked.filter))
@@ -140,6 +147,7 @@ _CALLS: Mapping[tuple[str, str], Callable[[QdrantServer, str, Json], Awaitable[J
     ("PUT", "points"): QdrantServer.upsert,
     ("POST", "points"): QdrantServer.retrieve,
     ("POST", "points/query"): QdrantServer.query,
+    ("POST", "points/scroll"): QdrantServer.scroll,
     ("POST", "points/count"): QdrantServer.count,
     ("POST", "points/delete"): QdrantServer.delete,
 }
