@@ -21,6 +21,14 @@ class Jobs:
         """The jobs that are not done, oldest first; 1,000 at most."""
         return await self._records.all(project)
 
+    async def project_of(self, job_id: int) -> str:
+        """The project that a job is about.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        return await self._records.project_of(job_id)
+
     async def counts(self, project: str | None = None) -> JobCounts:
         """How many there are, and why they wait."""
         counts = await self._records.counts(project)

@@ -25,6 +25,7 @@ class _Queries:
     give_back: str
     due: str
     all: str
+    project_of: str
     counts: str
     open: str
     retry: str
@@ -109,6 +110,17 @@ class JobRecords:
             )
             for row in rows
         ]
+
+    async def project_of(self, job_id: int) -> str:
+        """The project that a job is about.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        rows = await self._database.fetch(self._queries.project_of, job_id)
+        if not rows:
+            raise _unknown(job_id)
+        return str(rows[0]["project"])
 
     async def counts(self, project: str | None = None) -> dict[tuple[str, JobState], int]:
         """How many jobs there are of each kind and state."""

@@ -263,6 +263,28 @@ async def test_a_token_for_projects_is_for_no_other(served: Team) -> None:
     assert (refused_last.action, refused_last.allowed) == ("tool generate_training_data", False)
 
 
+async def test_a_job_is_found_however_many_wait_before_it(served: Team, dsn: str) -> None:
+    _, secret = await served.token("alice", projects=["shop"])
+    database = await Database.connect(dsn, timeout=10)
+    try:
+        ids = await database.fetch(
+            "INSERT INTO jobs (kind, subject, project, payload) "
+            "SELECT 'nobodys', n::text, CASE WHEN n < 1001 THEN 'inn' ELSE 'shop' END, '{}' "
+            "FROM generate_series(0, 1001) AS n RETURNING id"
+        )
+    finally:
+        await database.close()
+    of_inn, of_shop = min(each["id"] for each in ids), max(each["id"] for each in ids)
+    async with served.client(secret) as client:
+        for action in ("retry", "drop"):
+            refused = await client.post(f"/api/jobs/{action}", json={"id": of_inn})
+            assert refused.status_code == 403
+            done = await client.post(f"/api/jobs/{action}", json={"id": of_shop})
+            assert done.status_code == 200
+        gone = await client.post("/api/jobs/drop", json={"id": of_shop})
+        assert gone.status_code == 404
+
+
 async def test_the_audit_says_who_did_what_and_what_was_refused(served: Team) -> None:
     token_id, secret = await served.token("alice", projects=["shop"])
     interaction = await tracked(served, secret, "shop")

@@ -19,9 +19,7 @@ from hybrid_coordinator.domain.insights import (
     PageRequest,
 )
 from hybrid_coordinator.domain.items import CollectionName
-from hybrid_coordinator.domain.jobs import JobReport
 from hybrid_coordinator.domain.knowledge import Origin
-from hybrid_coordinator.errors import NotFoundError
 from hybrid_coordinator.serving.http.requests import Asked, Query, get, post
 from hybrid_coordinator.serving.mcp.arguments import Text
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS
@@ -183,14 +181,6 @@ async def _drop(asked: Asked) -> object:
     return {"dropped": given.id}
 
 
-async def _own(asked: Asked, coordinator: Coordinator, job: int) -> JobReport:
-    """A job that may be touched by who asks.
-
-    Raises:
-        NotFoundError: there is none of this id.
-    """
-    for each in await coordinator.learning.jobs.all(None):
-        if each.id == job:
-            asked.identity.own(each.project)
-            return each
-    raise NotFoundError(f"there is no job {job}; it may have been done meanwhile")
+async def _own(asked: Asked, coordinator: Coordinator, job: int) -> None:
+    """Return if the job may be touched by who asks."""
+    asked.identity.own(await coordinator.learning.jobs.project_of(job))

@@ -35,6 +35,9 @@ SELECT EXISTS (
 -- name: all
 SELECT * FROM job_states WHERE $1::text IS NULL OR project = $1 ORDER BY id LIMIT $2;
 
+-- name: project_of
+SELECT project FROM jobs WHERE id = $1;
+
 -- name: counts
 SELECT kind, state, count(*) AS count
 FROM job_states
