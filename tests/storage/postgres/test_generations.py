@@ -7,8 +7,9 @@ import pytest
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import NewKnowledge
-from hybrid_coordinator.errors import StorageError
+from hybrid_coordinator.errors import NotFoundError, StorageError
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.forgotten import Tombstones
 from hybrid_coordinator.storage.postgres.generations import (
     EmbedderRecord,
     Generations,
@@ -87,3 +88,51 @@ async def test_what_is_not_being_built_any_more_cannot_take_over(database: Datab
         with pytest.raises(StorageError, match="no longer being built"):
             await generations.switch(number, [], await generations.manifest_mark())
     assert (await generations.serving()).number == number
+
+
+async def test_files_that_another_coordinator_wrote_since_give_the_switch_up(
+    database: Database,
+) -> None:
+    generations, serving = Generations(database), SourceFiles(database)
+    number = await generations.begin("embedded", EMBEDDING, MODEL)
+    mark = await generations.manifest_mark()
+    await serving.put("shop", "/r", [SourceFile("a.py", "1", ())])
+    assert not await generations.switch(number, [], mark)
+    assert (await generations.serving()).number == 1
+    assert await generations.switch(number, [], await generations.manifest_mark())
+    assert (await generations.serving()).number == number
+
+
+async def test_what_is_said_of_a_generation_that_does_not_serve_is_refused(
+    database: Database,
+) -> None:
+    generations, tombstones = Generations(database), Tombstones(database)
+    interactions, knowledge = InteractionRecords(database), KnowledgeRecords(database)
+    tracked = await interactions.add(NewInteraction("p", "q", "r", AgentType.LOCAL, "m"))
+    skills = CollectionName.SKILLS_PATTERNS
+    learned, _ = await knowledge.store(NewKnowledge(skills, "p", "t", "c", {}))
+    number = await generations.begin("embedded", EMBEDDING, MODEL)
+    await generations.switch(number, [], await generations.manifest_mark())
+    for said in (
+        interactions.mark_projected([(tracked, 1)], 1),
+        knowledge.mark_projected([(learned, 1)], 1),
+        tombstones.removed([tracked], 1),
+    ):
+        with pytest.raises(NotFoundError, match="generation 1 of the index does not serve"):
+            await said
+    assert len(await interactions.unprojected(9)) == len(await knowledge.unprojected(9)) == 1
+    await interactions.mark_projected([(tracked, 1)], number)
+    await knowledge.mark_projected([(learned, 1)], number)
+    assert await interactions.unprojected(9) == []
+    assert await knowledge.unprojected(9) == []
+
+
+async def test_one_coordinator_builds_at_a_time(database: Database) -> None:
+    generations = Generations(database)
+    async with generations.turn() as ours:
+        async with generations.turn() as anothers:
+            assert (ours, anothers) == (True, False)
+        async with generations.turn() as anothers:
+            assert not anothers
+    async with generations.turn() as ours:
+        assert ours
