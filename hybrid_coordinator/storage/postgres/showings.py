@@ -54,17 +54,23 @@ class Showings:
         return _showing(await self._database.fetch(self._queries.get, wanted))
 
     async def of_items(
-        self, project: str, sessions: Sequence[str], items: Sequence[str]
+        self,
+        project: str,
+        sessions: Sequence[str],
+        items: Sequence[str],
+        *,
+        to_others: bool = True,
     ) -> Showing | None:
         """The showing of the last day in ``project`` that ``items`` were named from: one to these
-        sessions before others, one that nothing came of yet before others, the one that has most of
-        the items, the latest. None where none has any of them."""
+        sessions before others, if ``to_others`` may be; one that nothing came of yet before others,
+        the one that has most of the items, the latest. None where none has any of them."""
         rows = await self._database.fetch(
             self._queries.of_items,
             project,
             list(sessions),
             parse_ids("context_ids", items),
             id_at(datetime.now(UTC) - _A_DAY),
+            to_others,
         )
         return _showing(rows)
 

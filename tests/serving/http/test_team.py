@@ -205,6 +205,22 @@ async def test_what_was_not_shown_cannot_be_claimed_to_have_been(served: Team) -
         assert (await client.get("/api/interactions")).json()["total"] == 1
 
 
+async def test_what_was_shown_to_one_user_is_told_to_no_other(served: Team) -> None:
+    _, alice = await served.token("alice")
+    _, bob = await served.token("bob")
+    of_alice = await tracked(served, alice, "shop")
+    entry = {"collection": "best-practices", "title": SECRET_TASK, "content": SECRET_TASK}
+    async with served.agent(alice, "shop") as agent:
+        shared = (await called(agent, "store_knowledge", **entry))["id"]
+    assert await found(served, alice, "shop") == sorted([of_alice, shared])
+    async with served.agent(bob, "shop") as agent:
+        given = {"query": "q", "response": "r", "context_ids": [shared], **WORK}
+        of_bob = (await called(agent, "track_interaction", **given))["interaction_id"]
+    async with served.client(bob) as client:
+        told = (await client.get(f"/api/interactions/{of_bob}")).json()
+    assert [each["item_id"] for each in told["shown"]] == [shared]
+
+
 async def test_what_was_learned_is_the_projects(served: Team) -> None:
     _, alice = await served.token("alice")
     _, bob = await served.token("bob")

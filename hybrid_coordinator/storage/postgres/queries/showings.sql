@@ -35,7 +35,7 @@ WITH named AS (
     SELECT showings.*
     FROM named
     JOIN showings ON showings.id = showing_id
-    WHERE project = $1
+    WHERE project = $1 AND ($5 OR session_id = ANY ($2::text[]))
     ORDER BY session_id = ANY ($2::text[]) DESC NULLS LAST, interaction_id IS NULL DESC,
         items DESC, created_at DESC
     LIMIT 1
