@@ -271,6 +271,12 @@ async def test_a_token_for_projects_is_for_no_other(served: Team) -> None:
         assert (await client.get(f"/api/interactions/{of_bakery}")).status_code == 404
         assert (await client.get("/api/datasets")).status_code == 403
         assert (await client.get("/metrics")).status_code == 403
+        parts = (await client.get("/api/health")).json()["parts"]
+        assert "postgres" in {each["name"] for each in parts}
+        assert "watching" not in {each["name"] for each in parts}
+    async with served.client(everywhere) as client:
+        parts = (await client.get("/api/health")).json()["parts"]
+        assert "watching" in {each["name"] for each in parts}
     _, admin = await served.token("root", Scope.ADMIN, projects=["shop"])
     async with served.agent(admin) as agent:  # a dataset holds every project's work
         with pytest.raises(ToolError, match="concerns every project, and this token is for some"):

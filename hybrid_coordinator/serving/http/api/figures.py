@@ -11,6 +11,8 @@ from hybrid_coordinator.serving.http.requests import Asked, Query, get
 from hybrid_coordinator.serving.mcp.arguments import Name
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS
 
+_WATCHING = "watching"
+
 
 class OfProject(Query):
     """One project, or all of them."""
@@ -56,7 +58,10 @@ async def _routing(asked: Asked) -> object:
 
 async def _health(asked: Asked) -> object:
     coordinator = await asked.coordinator()
-    return {"parts": await coordinator.insights.health()}
+    parts = await coordinator.insights.health()
+    if asked.identity.projects is not None:  # it names the directories of every project
+        parts = [part for part in parts if part.name != _WATCHING]
+    return {"parts": parts}
 
 
 async def _projects(asked: Asked) -> object:
