@@ -7,6 +7,7 @@ So one pass over the file tells whether any of it was lost or changed, and `unzi
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -94,15 +95,19 @@ def writing(file: Path) -> Iterator[Writer]:
     """Make the archive under ``file``, for this user alone: whole and checked, or not at all.
 
     Raises:
-        InvalidArgumentError: the file is there already.
+        InvalidArgumentError: the file is there already, or another backup is writing it.
         StorageError: it cannot be written, or does not come out as it was written.
     """
     if file.exists():
         raise InvalidArgumentError("FILE", f"{file} is there already; name another one")
     partial = file.with_name(f".{file.name}{_PARTIAL}")
     try:
-        partial.unlink(missing_ok=True)  # of one that was killed
-        handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        _remove(partial)  # of one that was killed
+        try:
+            handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError as error:
+            raise InvalidArgumentError("FILE", f"another backup writes {file} now") from error
+        fcntl.flock(handle, fcntl.LOCK_EX)  # says that somebody writes it, for as long as he lives
         writer = Writer(file, partial, os.fdopen(handle, "r+b"))
         try:
             yield writer
@@ -166,6 +171,13 @@ def verify(file: Path, told: Callable[[int, int], None] | None = None) -> None:
 def remove_partial(folder: Path) -> None:
     """Delete what backups that were killed have left in a folder."""
     for partial in folder.glob(f".*{_PARTIAL}"):
+        _remove(partial)
+
+
+def _remove(partial: Path) -> None:
+    """Delete what a backup has left; not what one is writing."""
+    with suppress(FileNotFoundError, BlockingIOError), partial.open("rb") as left:
+        fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
         partial.unlink(missing_ok=True)
 
 

@@ -44,6 +44,20 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert zipfile.ZipFile(file).testzip() is None
 
 
+def test_backups_that_are_made_at_once_leave_each_other_alone(tmp_path: Path) -> None:
+    with archive.writing(tmp_path / "a.zip") as writer:
+        archive.remove_partial(tmp_path)  # another one, which tidies up first
+        with (
+            pytest.raises(InvalidArgumentError, match=r"another backup writes .*a\.zip"),
+            archive.writing(tmp_path / "a.zip"),
+        ):
+            pass
+        with writer.rows("one") as member:
+            member.write(ROWS)
+        writer.finish(manifest())
+    archive.verify(tmp_path / "a.zip")
+
+
 def test_one_changed_byte_anywhere_is_seen(tmp_path: Path) -> None:
     whole = write(tmp_path / "a.zip").read_bytes()
     other = tmp_path / "b.zip"
