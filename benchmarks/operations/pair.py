@@ -52,11 +52,11 @@ def measure() -> Table:
     """One, two, one, two …"""
     with (
         tempfile.TemporaryDirectory(prefix="hc-pair-") as folder,
-        fresh_home() as first,
-        fresh_home() as second,
         postgres_over_tcp(Path(folder) / "postgres") as database,
         _qdrant() as (url, qdrant),
         _settings(database, url),
+        fresh_home() as first,  # last in, first out: Postgres waits for its clients to leave
+        fresh_home() as second,
     ):
         with bridge(first) as opened:
             opened.initialize()
