@@ -123,7 +123,7 @@ async def write(agent: Agent, number: int, told: Told, shown: Sequence[str] = ()
     }
     key = (await agent.tool("track_interaction", **report))["interaction_id"]
     told.interactions.add(key)
-    await agent.tool("update_outcome", interaction_id=key, outcome="success")
+    await agent.tool("update_outcome", interaction_id=key, outcome="success", user_feedback=1)
     told.outcomes.add(key)
 
 
