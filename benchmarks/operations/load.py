@@ -29,7 +29,7 @@ _SESSIONS, _WATCHERS, _WRITERS = 50, 20, 8
 _MINUTES = float(os.environ.get("LOAD_MINUTES", "10"))
 _THINKING = 10.0
 """Seconds between the tasks of a session: six tasks a minute is a fast agent."""
-_WRITING_PAUSE = 0.25
+_WRITING_PAUSE = 1.0
 _QUIET_CALLS, _WARMING_UP = 300, 20
 _WRITING_SECONDS = 60.0
 _SAMPLE_SECONDS = 5.0
