@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hybrid_coordinator.errors import InvalidArgumentError, StorageError
@@ -20,6 +21,7 @@ from hybrid_coordinator.keeping.engines import (
 )
 from hybrid_coordinator.keeping.texts import Text, place_of, settled, values
 from hybrid_coordinator.settings import load_settings
+from hybrid_coordinator.storage.postgres.access import TokenRecords
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.migrate import check_known, migrate
 from hybrid_coordinator.storage.postgres.snapshot import SnapshotRecords, Table
@@ -34,7 +36,8 @@ _UNITS = "rows"
 class Restored:
     """What was restored. ``upgraded`` counts the migrations that brought it to today's schema;
     ``aside`` says where what was there before is kept; ``missing`` names settings that were not
-    in the backup and are not in this home."""
+    in the backup and are not in this home; ``tokens`` counts access tokens that hold again, though
+    they may have been revoked since."""
 
     made_at: str
     rows: int
@@ -42,6 +45,7 @@ class Restored:
     upgraded: int
     aside: tuple[str, ...]
     missing: tuple[str, ...]
+    tokens: int
 
 
 async def restore(home: Home, file: Path, told: Told, *, force: bool = False) -> Restored:
@@ -81,6 +85,7 @@ async def restore(home: Home, file: Path, told: Told, *, force: bool = False) ->
                     contents, _Rows(source, told).of, aside=schema, indexes_taken=taken
                 )
                 upgraded = await migrate(database)
+                tokens = await _holding(database)
         aside = await asyncio.to_thread(swapping.swap, home, names, at)
     kept = (str(aside) if aside else None, f"schema {schema} of the database" if schema else None)
     return Restored(
@@ -90,6 +95,7 @@ async def restore(home: Home, file: Path, told: Told, *, force: bool = False) ->
         upgraded,
         tuple(each for each in kept if each),
         missing,
+        tokens,
     )
 
 
@@ -104,7 +110,7 @@ async def rehearse(file: Path, told: Told) -> Restored:
                 await SnapshotRecords(database).load(contents, _Rows(source, told).of)
                 upgraded = await migrate(database)
         made_at = source.manifest.made_at.isoformat()
-        return Restored(made_at, contents.rows, len(contents.tables), upgraded, (), ())
+        return Restored(made_at, contents.rows, len(contents.tables), upgraded, (), (), 0)
 
 
 class _Rows:
@@ -178,6 +184,14 @@ def _stage_texts(home: Home, staged: Path, source: archive.Reader) -> tuple[str,
     if text:
         swapping.write_whole(staged / home.settings_file.name, text)
     return tuple(_missing(left_out, text))
+
+
+async def _holding(database: Database) -> int:
+    now = datetime.now(UTC)
+    return sum(
+        one.revoked_at is None and (one.expires_at is None or one.expires_at > now)
+        for one in await TokenRecords(database).all()
+    )
 
 
 def _missing(left_out: tuple[str, ...], text: str) -> list[str]:

@@ -87,6 +87,7 @@ def finish(home: Home) -> None:
                     (home.root / source).rename(home.root / target)
             sync(home.root)
             journal.unlink()
+            sync(home.root)  # before what is staged goes: nobody looks for a journal without it
         if staged.exists():
             PostgresServer(staged / home.postgres_dir.name).stop()
             shutil.rmtree(staged)

@@ -107,7 +107,9 @@ def test_a_home_in_use_is_replaced_only_by_force_and_kept_aside(home: Path, tmp_
     file = tmp_path / "kept.zip"
     with session(home) as opened:
         track(opened, "first")
+        token = ran(home, "tokens", "create", "laptop", "--user", "alice")["id"]
         ran(home, "backup", str(file))
+        assert command(home, "tokens", "revoke", token).returncode == 0
         track(opened, "second")
         owned = command(home, "restore", str(file), "--force")
         assert owned.returncode == 1
@@ -121,9 +123,12 @@ def test_a_home_in_use_is_replaced_only_by_force_and_kept_aside(home: Path, tmp_
     assert "--force: is needed" in refused.stderr
     assert asyncio.run(contents(home)) == before
 
-    (aside,) = ran(home, "restore", str(file), "--force")["aside"]
+    restored = command(home, "restore", str(file), "--force")
+    assert restored.returncode == 0
+    assert "hold as they did then: 1; revoke again" in restored.stdout
+    (kept,) = home.glob("replaced-*")
+    assert f"is kept in {kept}" in restored.stdout
     assert tracked(home) == {"first"}
-    kept = Path(aside)
     assert (kept / "hybrid.yaml").read_text() == SETTINGS
     assert (kept / "qdrant").is_dir()
     former = tmp_path / "former"

@@ -109,6 +109,11 @@ def _restore(options: argparse.Namespace) -> int:
         print(f"  what was there before is kept in {place}")
     if found["missing"]:
         print(f"  not in the backup, set them again: {', '.join(found['missing'])}")
+    if found["tokens"]:
+        print(
+            f"  access tokens that hold as they did then: {found['tokens']}; revoke again what was "
+            "revoked since (`hybrid-coordinator tokens`)"
+        )
     if not options.check:
         print("  the index is made anew from the record at the next start")
     return 0
