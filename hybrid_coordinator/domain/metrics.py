@@ -174,8 +174,10 @@ SAVED_30D = _recorded(
 SPENT_30D = _recorded("hybrid_money_spent_usd_30d", "Spent on remote models in the last 30 days.")
 SPENT_TODAY = _recorded("hybrid_money_spent_today_usd", "Spent and set aside today (UTC).")
 BUDGET = _recorded("hybrid_money_daily_budget_usd", "What may be spent on a day.")
-DISK = _recorded("hybrid_disk_bytes", "What the home takes on disk.", "block")
-DISK_FREE = _recorded("hybrid_disk_free_bytes", "What is free beside the home.")
+DISK = _recorded(
+    "hybrid_disk_bytes", "What the home takes on disk: each coordinator tells its own.", "block"
+)
+DISK_FREE = _recorded("hybrid_disk_free_bytes", "What is free beside the home: take `min`.")
 DATABASE = _recorded("hybrid_database_bytes", "What the database takes on its server.")
 
 METRICS: tuple[Metric, ...] = (
