@@ -70,8 +70,7 @@ class Browsing:
         self, chosen: ItemFilter, sort: ItemSort, page: PageRequest
     ) -> tuple[list[tuple[KnowledgeItem, ItemStats]], int]:
         """A page of the chosen entries with what their uses came to, and how many are chosen."""
-        rows = await self._database.fetch(
-            self._queries.items,
+        given = (
             chosen.project,
             chosen.collection,
             chosen.origin,
@@ -79,10 +78,13 @@ class Browsing:
             chosen.retired,
             sort.by,
             sort.descending,
-            page.size,
-            (page.page - 1) * page.size,
         )
-        return [(knowledge_item(row), _stats(row)) for row in rows], _total(rows)
+        async with self._database.session() as session:
+            start = (page.page - 1) * page.size
+            rows = await session.fetch(self._queries.items, *given, page.size, start)
+            # Rows tell how many there are; beyond the last page there are none.
+            told = rows or await session.fetch(self._queries.items, *given, 1, 0)
+        return [(knowledge_item(row), _stats(row)) for row in rows], _total(told)
 
 
 def _pattern(text: str) -> str:

@@ -142,6 +142,9 @@ async def test_a_list_is_sorted_with_what_has_none_last(browsing: Browsing) -> N
 async def test_a_page_beyond_the_last_is_empty_and_has_the_total(browsing: Browsing) -> None:
     page = await browsing.interactions(InteractionFilter(), NEWEST, PageRequest(99, 200), 0.7)
     assert page == ([], ROWS)
+    _, entries = await browsing.items(ItemFilter(), ItemSort(), PageRequest())
+    assert entries > 0
+    assert await browsing.items(ItemFilter(), ItemSort(), PageRequest(99, 200)) == ([], entries)
 
 
 async def test_a_row_says_what_is_on_record_of_it(browsing: Browsing, database: Database) -> None:
