@@ -32,7 +32,8 @@ from hybrid_coordinator.storage.postgres.faults import (
 Row: TypeAlias = "asyncpg.Record"
 Revive = Callable[[], Awaitable[None]]
 
-_MAX_CONNECTIONS = 10
+MAX_CONNECTIONS = 8
+"""Each is a process of the server, of 6 MiB and more."""
 _RETRY_SECONDS = 0.05
 _CLEANUP_SECONDS = 0.5
 """How long a connection has to come to rest after a failure before it is cut."""
@@ -172,7 +173,7 @@ class Database:
                 dsn,
                 # No floor: the pool would try to restore it on its own while the server is gone.
                 min_size=0,
-                max_size=_MAX_CONNECTIONS,
+                max_size=MAX_CONNECTIONS,
                 timeout=timeout,
                 command_timeout=timeout,
                 init=_set_up,

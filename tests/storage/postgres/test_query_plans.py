@@ -158,7 +158,7 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     assert stats.indexes == {"item_stats_pkey", "imported_knowledge_pkey"}
 
     showings = Showings(database)._queries
-    named = await explain(session, showings.of_items, "p", ["s"], one * 3, one[0])
+    named = await explain(session, showings.of_items, "p", ["s"], one * 3, one[0], True)
     assert named.scanned == frozenset()
     assert named.indexes == {"shown_items_item", "showings_pkey", "shown_items_pkey"}
     nothing = await explain(session, showings.of_nothing, "p", ["s"])

@@ -12,7 +12,7 @@ import pytest
 
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.errors import RecordUnavailableError, SettingsError, StorageError
-from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.database import MAX_CONNECTIONS, Database
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from tests.support.wire import Wire
 
@@ -133,7 +133,7 @@ async def test_callers_beyond_the_pool_wait_and_then_are_told(remote: Database) 
             await leave.wait()
 
     ready, leave = asyncio.Semaphore(0), asyncio.Event()
-    holders = [asyncio.ensure_future(hold(ready, leave)) for _ in range(10)]
+    holders = [asyncio.ensure_future(hold(ready, leave)) for _ in range(MAX_CONNECTIONS)]
     for _ in holders:
         await ready.acquire()
     with pytest.raises(RecordUnavailableError, match="no connection within 1 s"):
