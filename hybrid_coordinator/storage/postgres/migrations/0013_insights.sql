@@ -66,17 +66,12 @@ BEGIN
 END
 $$;
 
--- One statement may write to several of the tables, and which trigger comes first is not said. What
--- came of an interaction is noted by that of what came; most have nothing yet.
+-- One statement may write to several of the tables, and which trigger comes first is not said: each
+-- sees all that the statement did.
 CREATE FUNCTION note_interactions() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO interaction_facts
-    SELECT
-        id, project, user_name, session_id, agent_type, model_used, tokens_used, latency_ms,
-        created_at
-    FROM written
-    ON CONFLICT DO NOTHING;
+    PERFORM refresh_interaction_facts(ARRAY(SELECT id FROM written));
     RETURN NULL;
 END
 $$;
