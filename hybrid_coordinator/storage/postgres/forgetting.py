@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from asyncpg.exceptions import DeadlockDetectedError
-
 from hybrid_coordinator.domain.forgetting import Listing, Remembered, Selection
 from hybrid_coordinator.domain.items import CollectionName
-from hybrid_coordinator.errors import StorageError
 from hybrid_coordinator.storage.postgres.database import Database, Session
 from hybrid_coordinator.storage.postgres.ids import parse_id, parse_ids
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
 _WHOLE_TABLE_SECONDS = 600.0
 """For statements that go through whole tables."""
-_DEADLOCKS = 9
-"""In a row, after which the next is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +138,6 @@ class Forgetting:
     async def expire(self, before: datetime, limit: int) -> int:
         """Delete interactions that were made before then, the oldest ``limit`` of them; returns
         how many. What was learned from them stays."""
-        for _ in range(_DEADLOCKS):
-            try:
-                return await self._expire(before, limit)
-            except StorageError as error:
-                # Whoever marks many of them may lock them in another order; then nothing was done.
-                if not isinstance(error.__cause__, DeadlockDetectedError):
-                    raise
-        return await self._expire(before, limit)
-
-    async def _expire(self, before: datetime, limit: int) -> int:
         async with self._database.transaction() as session:
             rows = await session.fetch(self._queries.expired, before, limit)
             gone = [row["id"] for row in rows]

@@ -59,11 +59,17 @@ ORDER BY interactions.created_at, interactions.id;
 -- disk, as `mark_projected` does not.
 WITH commit AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true)
+),
+
+locked AS MATERIALIZED (
+    SELECT id FROM interactions WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 )
+
 UPDATE interactions
 SET examined = mark.revision
-FROM commit, unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
-WHERE interactions.id = mark.id AND interactions.examined < mark.revision;
+FROM commit, locked
+JOIN unnest($1::uuid[], $2::integer[]) AS mark (id, revision) USING (id)
+WHERE interactions.id = locked.id AND interactions.examined < mark.revision;
 
 -- name: sight
 -- Note that an error came up in these interactions of one session; whether it did in another

@@ -20,7 +20,11 @@ RETURNING number;
 
 -- name: forget_interactions
 -- The generation under construction has none of them.
-UPDATE interactions SET built = 0 WHERE built <> 0;
+WITH locked AS MATERIALIZED (
+    SELECT id FROM interactions WHERE built <> 0 ORDER BY id FOR NO KEY UPDATE
+)
+
+UPDATE interactions SET built = 0 FROM locked WHERE interactions.id = locked.id;
 
 -- name: forget_knowledge
 UPDATE knowledge_items SET built = false WHERE built;
@@ -42,7 +46,11 @@ WHERE generation = serving_generation()
 ON CONFLICT DO NOTHING;
 
 -- name: switch_interactions
-UPDATE interactions SET projected = built WHERE projected <> built;
+WITH locked AS MATERIALIZED (
+    SELECT id FROM interactions WHERE projected <> built ORDER BY id FOR NO KEY UPDATE
+)
+
+UPDATE interactions SET projected = built FROM locked WHERE interactions.id = locked.id;
 
 -- name: switch_knowledge
 UPDATE knowledge_items SET projected = built WHERE projected <> built;

@@ -355,11 +355,17 @@ serving AS MATERIALIZED (
     SELECT number FROM index_generations WHERE state = 'serving' AND number = $3 FOR SHARE
 ),
 
+-- Whoever locks many locks them in the order of their ids.
+locked AS MATERIALIZED (
+    SELECT id FROM interactions WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+),
+
 marked AS (
     UPDATE interactions
     SET projected = mark.revision
-    FROM commit, serving, unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
-    WHERE interactions.id = mark.id AND interactions.projected < mark.revision
+    FROM commit, serving, locked
+    JOIN unnest($1::uuid[], $2::integer[]) AS mark (id, revision) USING (id)
+    WHERE interactions.id = locked.id AND interactions.projected < mark.revision
 )
 
 SELECT number FROM serving;
@@ -367,10 +373,16 @@ SELECT number FROM serving;
 -- name: mark_all_unprojected
 -- A new revision: a projection under way marks the old one, which then does not count.
 -- What was looked at for failures stays so: nothing became known.
+WITH locked AS MATERIALIZED (
+    SELECT id FROM interactions ORDER BY id FOR NO KEY UPDATE
+)
+
 UPDATE interactions
 SET
     revision = revision + 1,
-    examined = CASE WHEN examined = revision THEN revision + 1 ELSE examined END;
+    examined = CASE WHEN examined = revision THEN revision + 1 ELSE examined END
+FROM locked
+WHERE interactions.id = locked.id;
 
 -- name: unbuilt
 SELECT * FROM current_interactions
@@ -379,10 +391,15 @@ ORDER BY id
 LIMIT $2;
 
 -- name: mark_built
+WITH locked AS MATERIALIZED (
+    SELECT id FROM interactions WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+)
+
 UPDATE interactions
 SET built = mark.revision
-FROM unnest($1::uuid[], $2::integer[]) AS mark (id, revision)
-WHERE interactions.id = mark.id AND interactions.built < mark.revision;
+FROM locked
+JOIN unnest($1::uuid[], $2::integer[]) AS mark (id, revision) USING (id)
+WHERE interactions.id = locked.id AND interactions.built < mark.revision;
 
 -- name: item_stats
 WITH own AS (
