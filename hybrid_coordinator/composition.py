@@ -30,6 +30,7 @@ from hybrid_coordinator.settings import (
     StorageSettings,
     configured_secrets,
 )
+from hybrid_coordinator.traffic import Traffic
 
 # Loaded by the starting task, behind the handshake; see `_import_rooms`.
 if TYPE_CHECKING:
@@ -331,7 +332,8 @@ async def _build(
     stack.push_async_callback(models.close)
     rows = (store, database, interactions, knowledge, definitions)
     points = (index, bm25, moving.projector)
-    learning = build_learning(Parts(*rows, *points, models, scrubber, shipped, home))
+    traffic = Traffic()
+    learning = build_learning(Parts(*rows, *points, models, scrubber, shipped, home, traffic))
     refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
     memory, retention = build_forgetting(
@@ -359,6 +361,7 @@ async def _build(
         access=build_access(store, database, scrubber),
         rebuild_state=lambda: moving.rebuilder.state,
         datasets_dir=home.datasets_dir,
+        traffic=traffic,
     )
     running = Running(coordinator, database, index, moving.files, setup, moving.rebuilder)
     _begin(

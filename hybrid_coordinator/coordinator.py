@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from hybrid_coordinator.settings import SettingsStore
     from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
     from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+    from hybrid_coordinator.traffic import Traffic
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
 """Told (done, total or None, a few words) while something long goes on."""
@@ -122,6 +123,7 @@ class Coordinator:
     access: Access
     rebuild_state: Callable[[], RebuildState | None]
     datasets_dir: Path
+    traffic: Traffic
 
     async def augment(
         self,

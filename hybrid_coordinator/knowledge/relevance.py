@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from hybrid_coordinator.domain.words import words
@@ -57,6 +57,9 @@ CALIBRATED_MODELS = frozenset({"hybrid-code-static"})
 
 _COVERED_BY_ENTRY = 0.5
 _COVERED_BY_TITLE = 0.2
+_TITLES_KEPT = 2048
+"""The titles that come up are much the same with every question; each takes some 2 kB."""
+
 _SHORT_ENTRY = 400
 """A single entry is similar to a question if it holds half of the question's words; some of them
 in its title, where it has more characters than these: a page holds many words in passing."""
@@ -182,8 +185,13 @@ def is_similar(question: Question, asked: str, title: str, text: str) -> bool:
         len(text) <= _SHORT_ENTRY or question.weigh(title)[0] >= _COVERED_BY_TITLE
     ):
         return True
-    title_covered, _ = Question(title).weigh(asked)
+    title_covered, _ = _title_read(title).weigh(asked)
     return title_covered >= _TITLE_COVERED and covered + title_covered >= _COVERED_BOTH_WAYS
+
+
+@lru_cache(_TITLES_KEPT)
+def _title_read(title: str) -> Question:
+    return Question(title)
 
 
 def _share(terms: Sequence[_Term], held: set[str]) -> float:

@@ -54,6 +54,7 @@ from hybrid_coordinator.storage.postgres.skills import SkillRecords
 from hybrid_coordinator.storage.postgres.training import TrainingRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
+from hybrid_coordinator.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Parts:
     scrubber: Scrubber
     embedder: Embedder
     home: Home
+    traffic: Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def _jobs(parts: Parts, fresh: FreshDatasets) -> tuple[Jobs, JobWorker, OutcomeJ
         _rewording(parts).kind(),
     )
     rules: tuple[OutcomeRule, ...] = (pattern_rule(parts.settings.current), fresh.rule)
-    worker = JobWorker(records, kinds, parts.scrubber.scrub)
+    worker = JobWorker(records, kinds, parts.scrubber.scrub, parts.traffic.lull)
     return Jobs(records, worker), worker, OutcomeJobs(records, kinds, rules, worker.wake)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from hybrid_coordinator.domain.words import split_identifier, words
 from hybrid_coordinator.knowledge.ranking.roles import Role, roles_asked_for
@@ -44,6 +45,9 @@ _MOST_NAMES = 20
 _MAX_TERMS = 40
 """A task of many words names its subject by any of them; more make every path match."""
 
+_TITLES_KEPT = 4096
+"""The titles that come up are much the same with every question; each takes some 500 bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -71,19 +75,28 @@ def read_question(text: str) -> Asked:
     """Take a question apart."""
     stripped = text.strip()
     names = frozenset(_names(stripped)[:_MOST_NAMES])
-    spoken = words(text)
+    return Asked(
+        kind=_kind(stripped, names),
+        names=names,
+        terms=_terms(text),
+        roles=roles_asked_for(words(text)),
+    )
+
+
+@lru_cache(_TITLES_KEPT)
+def read_title(title: str) -> tuple[str, ...]:
+    """The comparable forms of a title's informative words, without repetition, in order."""
+    return _terms(title)
+
+
+def _terms(text: str) -> tuple[str, ...]:
     terms = dict.fromkeys(
         comparable(part.lower())
         for identifier in _IDENTIFIER.findall(text)
         for part in split_identifier(identifier)
         if len(part) > 1 and not is_empty_word(part.lower())
     )
-    return Asked(
-        kind=_kind(stripped, names),
-        names=names,
-        terms=tuple(terms)[:_MAX_TERMS],
-        roles=roles_asked_for(spoken),
-    )
+    return tuple(terms)[:_MAX_TERMS]
 
 
 def _kind(text: str, names: frozenset[str]) -> Kind:

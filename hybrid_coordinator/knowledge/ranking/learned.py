@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from hybrid_coordinator.domain.interactions import ItemStats, OutcomeKind
 from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.knowledge.ranking.asked import Asked, read_question
+from hybrid_coordinator.knowledge.ranking.asked import Asked, read_title
 from hybrid_coordinator.knowledge.ranking.words import share
 from hybrid_coordinator.storage.vectors.protocol import ScoredHit
 
@@ -74,7 +74,7 @@ def rank_learned(
 
 def _title_share(hit: ScoredHit, asked: Asked) -> float:
     title = hit.payload.get("title")
-    return share(asked.terms, read_question(title).terms) if isinstance(title, str) else 0.0
+    return share(asked.terms, read_title(title)) if isinstance(title, str) else 0.0
 
 
 def _proof(payload: Mapping[str, JsonValue]) -> float:

@@ -13,13 +13,12 @@ def share(of: Sequence[str], among: Sequence[str]) -> float:
     others: that are equal, or of which one begins the other. 0 where there are none."""
     if not of:
         return 0.0
-    agreeing = 0
-    for one in of:
-        for other in among:
-            if one == other or (
-                min(len(one), len(other)) >= _SHORTEST_BEGINNING
-                and (one.startswith(other) or other.startswith(one))
-            ):
-                agreeing += 1
-                break
+    beginnings = tuple(word for word in among if len(word) >= _SHORTEST_BEGINNING)
+    spaced = f" {' '.join(among)}"  # in which what begins one of them follows a space
+    agreeing = sum(
+        one in among
+        or one.startswith(beginnings)
+        or (len(one) >= _SHORTEST_BEGINNING and f" {one}" in spaced)
+        for one in of
+    )
     return agreeing / len(of)

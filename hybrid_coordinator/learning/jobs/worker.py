@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from hybrid_coordinator.domain.jobs import Job
@@ -44,14 +44,16 @@ class JobWorker:
         records: JobRecords,
         kinds: Sequence[JobKind],
         clean: Callable[[str], str],
+        lull: Callable[[], Awaitable[None]],
         *,
         rests: Sequence[float] = RESTS,
         look_seconds: float = _LOOK_SECONDS,
         hold_seconds: float = _HOLD_SECONDS,
     ) -> None:
-        """``clean`` takes secrets out of what errors quote."""
+        """``clean`` takes secrets out of what errors quote; a job begins when ``lull`` returns."""
         self._records = records
         self._clean = clean
+        self._lull = lull
         self._kinds = {kind.name: kind for kind in kinds}
         self._rests = rests
         self._look_seconds = look_seconds
@@ -105,6 +107,7 @@ class JobWorker:
         able = [kind.name for kind in kinds if self._obstacles[kind.name] is None]
         if not able:
             return False
+        await self._lull()
         async with self._records.taken(able) as taken:
             if taken is None:
                 return False

@@ -86,7 +86,8 @@ def build_server(
             session, arguments = session_of(context), call.arguments or {}
             coordinator = await source.get()
             await admit(coordinator, session, call.name, arguments)
-            result = await handler(coordinator, session, arguments, progress_of(context))
+            with coordinator.traffic.request():
+                result = await handler(coordinator, session, arguments, progress_of(context))
             outcome = "ok"
         except HybridError as error:
             # The protocol's own form of a raised tool error: the model reads it and can mend

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hybrid_coordinator.knowledge.ranking.words import share
 
@@ -22,3 +24,18 @@ from hybrid_coordinator.knowledge.ranking.words import share
 )
 def test_share(of: list[str], among: list[str], expected: float) -> None:
     assert share(of, among) == expected
+
+
+_words = st.lists(st.text("abcd", min_size=1, max_size=5), max_size=8)
+
+
+@given(_words, _words)
+def test_words_agree_that_are_equal_or_of_which_one_of_three_letters_begins_the_other(
+    of: list[str], among: list[str]
+) -> None:
+    def agree(one: str, other: str) -> bool:
+        shorter, longer = sorted((one, other), key=len)
+        return one == other or (len(shorter) >= 3 and longer.startswith(shorter))
+
+    agreeing = [one for one in of if any(agree(one, other) for other in among)]
+    assert share(of, among) == (len(agreeing) / len(of) if of else 0.0)

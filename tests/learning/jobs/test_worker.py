@@ -21,6 +21,7 @@ from hybrid_coordinator.learning.jobs.queue import Jobs
 from hybrid_coordinator.learning.jobs.worker import JobWorker
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
+from hybrid_coordinator.traffic import Traffic
 from tests.support.postgres import TIMEOUT
 
 NO_RESTS = (0.0, 0.0)
@@ -33,6 +34,7 @@ class Bench:
 
     def __init__(self, database: Database) -> None:
         self.records = JobRecords(database)
+        self.traffic = Traffic()
         self.done: list[tuple[str, int]] = []
         self.steps: list[Step] = []
         self.changed = asyncio.Event()
@@ -46,7 +48,13 @@ class Bench:
     def worker(self, *kinds: JobKind, rests: Sequence[float] = NO_RESTS) -> JobWorker:
         every = kinds or (JobKind("extract", "pattern", self.handle),)
         return JobWorker(
-            self.records, every, Scrubber().scrub, rests=rests, look_seconds=0.02, hold_seconds=0.02
+            self.records,
+            every,
+            Scrubber().scrub,
+            self.traffic.lull,
+            rests=rests,
+            look_seconds=0.02,
+            hold_seconds=0.02,
         )
 
     async def order(self, *subjects: str, kind: str = "extract") -> None:
@@ -119,12 +127,33 @@ async def test_who_is_woken_looks_at_once(bench: Bench) -> None:
         bench.records,
         [JobKind("extract", "pattern", bench.handle)],
         Scrubber().scrub,
+        bench.traffic.lull,
         look_seconds=3600,
     )
     async with at_work(worker):
         await bench.order("a")
         worker.wake()
         await bench.until(none_left)
+
+
+async def test_a_job_begins_once_nobody_waits_for_an_answer(bench: Bench) -> None:
+    bench.steps = [well]
+    async with at_work(bench.worker()):
+        with bench.traffic.request():
+            await bench.order("a")
+            began = asyncio.create_task(bench.changed.wait())
+            # Longer than the pause that it waits for, and much shorter than its patience.
+            done, _ = await asyncio.wait([began], timeout=0.3)
+            assert not done
+        await bench.until(none_left)
+
+
+async def test_a_job_begins_though_requests_never_cease(bench: Bench) -> None:
+    bench.steps = [well]
+    with bench.traffic.request():
+        async with at_work(bench.worker()):
+            await bench.order("a")
+            await bench.until(none_left)
 
 
 async def test_what_fails_is_tried_again_and_then_parked_with_its_reason(bench: Bench) -> None:

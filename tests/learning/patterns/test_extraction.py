@@ -23,6 +23,7 @@ from hybrid_coordinator.learning.patterns.extraction import (
 )
 from hybrid_coordinator.settings import LearningSettings, Settings
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
+from hybrid_coordinator.traffic import Traffic
 from tests.learning.conftest import interaction
 from tests.learning.patterns.conftest import Desk, extract_job, weigh_job
 from tests.routing.servers import claude, remote
@@ -157,7 +158,9 @@ async def parked(desk: Desk, extraction: PatternExtraction, interaction_id: str)
     """Have a job done with three tries; the reason with which it is parked."""
     queue = queue_of(desk)
     await queue.order(JobChanges((JobOrder(EXTRACT, interaction_id, "app"),)))
-    worker = JobWorker(queue, extraction.kinds(), str, rests=(0.0, 0.0), look_seconds=0.02)
+    worker = JobWorker(
+        queue, extraction.kinds(), str, Traffic().lull, rests=(0.0, 0.0), look_seconds=0.02
+    )
     task = asyncio.create_task(worker.run())
     try:
         async with asyncio.timeout(120):

@@ -18,6 +18,7 @@ from hybrid_coordinator.settings import LearningSettings, Settings
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
+from hybrid_coordinator.traffic import Traffic
 from tests.learning.training.conftest import Row, fill
 
 ON = Settings(learning=LearningSettings(auto_finetune=True, high_value_threshold=0.8))
@@ -42,7 +43,8 @@ class Room:
 
     async def work(self) -> None:
         """Have all jobs done that wait."""
-        worker = JobWorker(self.jobs, [self.fresh.kind()], Scrubber().scrub, look_seconds=0.02)
+        clean, lull = Scrubber().scrub, Traffic().lull
+        worker = JobWorker(self.jobs, [self.fresh.kind()], clean, lull, look_seconds=0.02)
         running = asyncio.create_task(worker.run())
         async with asyncio.timeout(60):
             while await self.jobs.all():
