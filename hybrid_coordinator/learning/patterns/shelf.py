@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from hybrid_coordinator.domain.interactions import Interaction, OutcomeKind
+from hybrid_coordinator.domain.interactions import Interaction, OutcomeKind, Worth
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue, KnowledgeItem, NewKnowledge, Origin
 from hybrid_coordinator.learning.patterns.pattern import Pattern
@@ -43,10 +43,9 @@ class PatternShelf:
         self._high_value = high_value
         self._wake = wake
 
-    def worth(self, interaction: Interaction) -> bool:
+    def worth(self, one: Interaction | Worth) -> bool:
         """Whether an interaction is worth learning from, as its outcome is now."""
-        value = interaction.value_score
-        return value is not None and value >= self._high_value()
+        return one.value_score is not None and one.value_score >= self._high_value()
 
     async def known_from(self, interaction_id: str) -> bool:
         """Whether a pattern rests on this interaction already."""
@@ -83,7 +82,7 @@ class PatternShelf:
         """Bring an entry's evidence, and what follows from it, to how its interactions stand."""
         (item,) = await self._knowledge.get_many([entry])
         noted = dict(await self._knowledge.evidence(entry))
-        rows = await self._interactions.get_many(list(noted))
+        rows = await self._interactions.worths(list(noted))
         for row in rows:
             if noted[row.id] != self.worth(row):
                 await self._knowledge.support(entry, [row.id], supports=self.worth(row))
@@ -98,10 +97,23 @@ class PatternShelf:
             await self._knowledge.restore(entry, "what it was learned from stands again")
         elif item.deprecated:
             return
-        fields = {**item.fields, **_standing(support, rows)}
+        failed = [row for row in rows if row.outcome is OutcomeKind.FAILURE]
+        values = [row.value_score for row in support if row.value_score is not None]
+        fields: dict[str, JsonValue] = {
+            **item.fields,
+            "success_examples": await self._examples(support),
+            "failure_examples": await self._examples(failed),
+            "value_score": round(sum(values) / len(values), 4),
+        }
         if fields != item.fields:
             fields["last_updated"] = datetime.now(tz=UTC).isoformat()
             await self._knowledge.change(entry, fields=fields, reason="its evidence has changed")
+
+    async def _examples(self, rows: Sequence[Worth]) -> list[JsonValue]:
+        """The latest tasks, newest first."""
+        latest = sorted((row.id for row in rows), reverse=True)[:_EXAMPLES]
+        found = await self._interactions.get_many(latest)
+        return [_cut(interaction.query, _LONGEST_EXAMPLE) for interaction in found]
 
 
 def _turn(project: str) -> str:
@@ -139,24 +151,6 @@ def _joined(item: KnowledgeItem, pattern: Pattern) -> NewKnowledge:
     named += [each for each in pattern.skills_used if each.casefold() not in known]
     fields: dict[str, JsonValue] = {"related_skills": list(named[:_SKILLS])}
     return NewKnowledge(item.collection, item.project, item.title, item.content, fields)
-
-
-def _standing(
-    support: Sequence[Interaction], rows: Sequence[Interaction]
-) -> Mapping[str, JsonValue]:
-    values = [row.value_score for row in support if row.value_score is not None]
-    failed = [row for row in rows if row.outcome and row.outcome.kind is OutcomeKind.FAILURE]
-    return {
-        "success_examples": _examples(support),
-        "failure_examples": _examples(failed),
-        "value_score": round(sum(values) / len(values), 4),
-    }
-
-
-def _examples(rows: Sequence[Interaction]) -> list[JsonValue]:
-    """The latest tasks, newest first."""
-    latest = sorted(rows, key=lambda row: row.id, reverse=True)[:_EXAMPLES]
-    return [_cut(row.query, _LONGEST_EXAMPLE) for row in latest]
 
 
 def _cut(text: str, longest: int) -> str:

@@ -175,6 +175,9 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     found = await explain(session, interactions.get_many, one)
     assert (found.scanned, "interactions_pkey" in found.indexes) == (frozenset(), True)
 
+    worths = await explain(session, interactions.worths, one)
+    assert (worths.scanned, worths.indexes) == (frozenset(), {"interaction_facts_pkey"})
+
     page = await explain(session, interactions.page, one[0], 100)
     assert (page.scanned, page.sorts) == (frozenset(), 0)
 
