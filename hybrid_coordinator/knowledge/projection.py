@@ -71,6 +71,7 @@ class Projector:
         self._woken = asyncio.Event()
         self._awaited = asyncio.Event()
         self._wakes = 1  # whatever waits since the last run of the process
+        self._everything = True
         self._answered = 0
         self._pass_ended = asyncio.Condition()
         self._without_vector: set[tuple[str, int]] = set()
@@ -94,7 +95,12 @@ class Projector:
         )
 
     def wake(self) -> None:
-        """Say that there may be new rows. Costs nothing."""
+        """Say that there may be new rows, or fewer. Costs nothing."""
+        self._everything = True
+        self.wake_for_interactions()
+
+    def wake_for_interactions(self) -> None:
+        """Say that there may be new interactions, and nothing else. Costs nothing."""
         self._wakes += 1
         self._woken.set()
 
@@ -118,9 +124,11 @@ class Projector:
                 self._pass_ended.notify_all()
             if complete:
                 pause = _FIRST_RETRY_SECONDS
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(_LOOK_SECONDS if complete else pause):
                     await self._woken.wait()
+            except TimeoutError:
+                self._everything = True  # another process wakes nobody here
             if not complete:
                 pause = min(2 * pause, _LAST_RETRY_SECONDS)
 
@@ -138,11 +146,13 @@ class Projector:
     async def _attempt(self) -> bool:
         """One pass; whether everything is in the index, with its vector."""
         problem = None
+        everything, self._everything = self._everything, False
         try:
             async with self._setup.writing() as generation:
-                await self._project_all(generation)
+                await self._project_all(generation, everything)
         except HybridError as error:
             problem = str(error)
+            self._everything = True
             if isinstance(error, NotFoundError):
                 self._setup.doubt()
         self._stored = 0
@@ -151,14 +161,15 @@ class Projector:
         self._problem = problem
         return problem is None
 
-    async def _project_all(self, generation: int) -> None:
+    async def _project_all(self, generation: int, everything: bool) -> None:
         failure = await self._still_gone() if self._without_vector else None
-        for read, mark in (
-            (self._read_knowledge, self._knowledge.mark_projected),
-            (self._read_interactions, self._interactions.mark_projected),
-        ):
-            failure = await self._project(read, partial(mark, generation=generation)) or failure
-        await self._remove_deleted(generation)
+        if everything:
+            mark = partial(self._knowledge.mark_projected, generation=generation)
+            failure = await self._project(self._read_knowledge, mark) or failure
+        mark = partial(self._interactions.mark_projected, generation=generation)
+        failure = await self._project(self._read_interactions, mark) or failure
+        if everything:
+            await self._remove_deleted(generation)
         if failure is not None:
             raise failure
 

@@ -99,7 +99,7 @@ def build_learning(parts: Parts) -> Learning:
     settings, scrubber, interactions = parts.settings, parts.scrubber, parts.interactions
 
     def recorded() -> None:
-        parts.projector.wake()
+        parts.projector.wake_for_interactions()
         parts.models.news()
         discovery.wake()
         failures.wake()

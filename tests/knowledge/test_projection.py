@@ -332,6 +332,24 @@ async def test_an_embedder_that_comes_back_is_noticed_in_the_same_process(
             assert parts.projector.problem is None
 
 
+async def test_an_entry_that_a_pass_could_not_finish_is_taken_up_by_the_next_of_any_kind(
+    database: Database, tmp_path: Path
+) -> None:
+    async with EmbeddingServer() as server:
+        embedder = OllamaEmbedder(server.url, server.model, timeout=5)
+        async with projecting(database, tmp_path, embedder) as parts:
+            await parts.projector.drain(PATIENCE)
+            server.faults.append(REFUSED)
+            await parts.learn("Rotate keys", "Rotate them monthly.")
+            await parts.projector.drain(PATIENCE)
+            assert await parts.knowledge.count_unprojected() == 1
+
+            parts.projector.wake_for_interactions()
+            await parts.projector.drain(PATIENCE)
+
+            assert await parts.knowledge.count_unprojected() == 0
+
+
 async def test_a_gone_embedder_is_not_asked_again_and_again(
     database: Database, tmp_path: Path
 ) -> None:

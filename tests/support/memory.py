@@ -62,7 +62,7 @@ class Memory:
         """Record an interaction and wake the projector, as tracking does."""
         new = NewInteraction(project, query, response, AgentType.REMOTE, "claude-opus")
         interaction_id = await self.interactions.add(new)
-        self.projector.wake()
+        self.projector.wake_for_interactions()
         return interaction_id
 
     async def learn(
