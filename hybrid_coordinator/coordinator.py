@@ -149,7 +149,7 @@ class Coordinator:
         packed = shown.packed
         route, (showing_id, unnoted) = await asyncio.gather(
             models.route(query, agent_type=agent_type, context_tokens=packed.tokens),
-            self.learning.shower.note(shown, project, session_id),
+            self.learning.shower.note(shown, project, session_id, user),
         )
         notices = (*found.notices, *unnoted)
         if found.items and not shown.noted:
@@ -303,7 +303,7 @@ class Coordinator:
             found = replace(found, items=items)
             shown = self.learning.shower.show(found, _ASK_CONTEXT_TOKENS)
             context, context_ids = shown.packed.text, shown_ids(shown.packed.items)
-            showing_id, _ = await self.learning.shower.note(shown, project, session.id)
+            showing_id, _ = await self.learning.shower.note(shown, project, session.id, user)
 
         async def waiting(elapsed: float, words: str) -> None:
             await progress(elapsed, None, words)

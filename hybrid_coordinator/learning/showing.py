@@ -58,14 +58,14 @@ class Shower:
         return Shown(packed, held, tuple(noted.values()))
 
     async def note(
-        self, shown: Shown, project: str, session_id: str | None
+        self, shown: Shown, project: str, session_id: str | None, user: str
     ) -> tuple[str | None, tuple[str, ...]]:
-        """Tell the record what was shown; returns the showing's id, None where there is none, and
-        what the reader should know."""
+        """Tell the record what was shown to ``user``; returns the showing's id, None where there is
+        none, and what the reader should know."""
         if not shown.noted:
             return None, ()
         try:
-            return await self._showings.add(project, session_id, shown.noted), ()
+            return await self._showings.add(project, session_id, shown.noted, user=user), ()
         except (RecordUnavailableError, StorageError) as error:
             return None, (f"What was shown is not on record: {error}",)
 

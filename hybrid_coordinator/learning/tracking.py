@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from hybrid_coordinator.domain.access import OWNER
 from hybrid_coordinator.domain.citations import Citable, cited
 from hybrid_coordinator.domain.clipping import clipped
 from hybrid_coordinator.domain.injected import without_injected
@@ -152,14 +151,11 @@ class Tracker:
 
     async def _showing(self, new: NewInteraction, connection: str | None) -> Showing | None:
         if new.showing_id is not None:
-            return await self._showings.get(new.showing_id)
+            return await self._showings.get(new.showing_id, user=new.user)
         sessions = [each for each in (new.session_id, connection) if each is not None]
         if not new.context_ids:
-            return await self._showings.of_nothing(new.project, sessions)
-        # A showing to somebody else's session may have had work of theirs among it.
-        return await self._showings.of_items(
-            new.project, sessions, new.context_ids, to_others=new.user == OWNER
-        )
+            return await self._showings.of_nothing(new.project, sessions, user=new.user)
+        return await self._showings.of_items(new.project, sessions, new.context_ids, user=new.user)
 
     def _scrubbed(self, new: NewInteraction) -> NewInteraction:
         scrub = self._scrubber.scrub

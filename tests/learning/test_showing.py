@@ -88,20 +88,21 @@ async def test_items_that_became_one_are_noted_each(database: Database) -> None:
 async def test_the_record_is_told(database: Database) -> None:
     showing = shower(database)
     shown = showing.show(Retrieved(ITEMS), 1500)
-    noted, notices = await showing.note(shown, "shop", "session")
+    noted, notices = await showing.note(shown, "shop", "session", "ada")
     assert notices == ()
     assert noted is not None
-    stored = await Showings(database).get(noted)
+    stored = await Showings(database).get(noted, user="ada")
     assert stored is not None
     assert set(stored.items) == set(shown.noted)
-    assert await showing.note(showing.show(Retrieved(()), 1500), "shop", None) == (None, ())
+    assert await showing.note(showing.show(Retrieved(()), 1500), "shop", None, "ada") == (None, ())
 
 
 async def test_a_record_that_is_gone_is_told_of_and_stops_nobody(dsn: str) -> None:
     database = await Database.connect(dsn, timeout=10)
     await database.execute("DROP TABLE shown_items")
     showing = shower(database)
-    noted, (notice,) = await showing.note(showing.show(Retrieved(ITEMS), 1500), "shop", None)
+    shown = showing.show(Retrieved(ITEMS), 1500)
+    noted, (notice,) = await showing.note(shown, "shop", None, "ada")
     assert noted is None
     assert notice.startswith("What was shown is not on record: ")
     await database.close()

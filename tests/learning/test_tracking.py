@@ -152,6 +152,23 @@ async def test_an_answer_without_what_was_held_back_counts(desk: Desk) -> None:
     assert await desk.track("done", connection="session") == []
 
 
+async def test_what_was_shown_to_another_user_is_taken_by_nobody(desk: Desk) -> None:
+    items = [shown(A, 1), shown(B, 2, withheld=True)]
+    adas = await desk.showings.add("app", "session", items, user="ada")
+    named = [Exposure(A, 1)]
+    assert await desk.track("done", A, connection="session") == named, "nor by the owner"
+    assert await desk.track("done", A, connection="session", user="bert") == named
+    assert await desk.track("done", A, showing_id=adas) == named
+    left = await desk.showings.get(adas, user="ada")
+    assert left is not None
+    assert not left.spent
+    found = await desk.track("done", A, connection="elsewhere", user="ada")
+    assert [(each.item_id, each.propensity, each.used) for each in found] == [
+        (A, 0.9, True),
+        (B, 0.9, False),
+    ]
+
+
 async def test_a_long_answer_is_read_too(desk: Desk) -> None:
     await desk.showings.add("app", "session", [shown(A, 1)])
     (found,) = await desk.track(f"{'word ' * 3000}{A}", A, connection="session")

@@ -64,9 +64,11 @@ async def counted(database: Database) -> dict[str, int]:
     }
 
 
-async def now(home: Path) -> dict[str, int]:
+async def now(home: Path) -> tuple[dict[str, int], set[str]]:
+    """How many rows each table holds, and whom anything was shown to."""
     async with embedded(home / "postgres") as database:
-        return await counted(database)
+        rows = await database.fetch("SELECT DISTINCT user_name FROM showings")
+        return await counted(database), {row["user_name"] for row in rows}
 
 
 @pytest.mark.parametrize("last", ["0004", "0011"])
@@ -107,6 +109,7 @@ def test_a_record_of_an_earlier_version_is_taken_up_whole(
         assert opened.tool("update_outcome", **told)["value_score"] > 0.4
     assert command(home, "stop").returncode == 0
 
-    after = asyncio.run(now(home))
+    after, shown_to = asyncio.run(now(home))
     lost = {name: count for name, count in before.items() if after.get(name, count) < count}
     assert lost == {}
+    assert shown_to <= {"local"}

@@ -189,8 +189,8 @@ class InteractionRecords:
         self, interaction_id: str, new: NewInteraction, exposures: Sequence[Exposure] = ()
     ) -> bool:
         """Make the turn ``new`` an interaction that its agent has tracked, and count what of its
-        ``exposures`` the agent did not name. False if there is no interaction of this id in its
-        project, or if either is known as another one already."""
+        ``exposures`` the agent did not name. False if there is no interaction of this id of its
+        user in its project, or if either is known as another one already."""
         wanted = parse_id("interaction_id", interaction_id)
         try:
             async with self._database.transaction() as session:
@@ -211,6 +211,7 @@ class InteractionRecords:
             new.interrupted,
             new.project,
             action_rows(new.actions),
+            new.user,
         )
         if adopted is not None and exposures:
             await session.execute(

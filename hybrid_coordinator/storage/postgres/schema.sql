@@ -64,7 +64,9 @@ CREATE TABLE showings (
     session_id text,
     created_at timestamptz NOT NULL DEFAULT now(),
     -- The first interaction that it was for.
-    interaction_id uuid REFERENCES interactions (id) ON DELETE CASCADE
+    interaction_id uuid REFERENCES interactions (id) ON DELETE CASCADE,
+    -- Whom it was shown to.
+    user_name text NOT NULL DEFAULT 'local'
 );
 CREATE INDEX showings_created ON showings (created_at);
 CREATE INDEX showings_interaction ON showings (interaction_id);

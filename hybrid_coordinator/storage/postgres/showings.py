@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from hybrid_coordinator.domain.access import OWNER
 from hybrid_coordinator.domain.showings import Showing, ShownItem
 from hybrid_coordinator.storage.postgres.database import Database, Row
 from hybrid_coordinator.storage.postgres.ids import id_at, new_id, parse_id, parse_ids
@@ -24,13 +25,21 @@ class _Queries:
 
 
 class Showings:
-    """Contexts that were shown. Ids are UUID strings."""
+    """Contexts that were shown. Ids are UUID strings. Each is its user's, whom it was shown to:
+    what another user does is never put down to it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._queries = load_queries("showings", _Queries)
 
-    async def add(self, project: str, session_id: str | None, items: Sequence[ShownItem]) -> str:
+    async def add(
+        self,
+        project: str,
+        session_id: str | None,
+        items: Sequence[ShownItem],
+        *,
+        user: str = OWNER,
+    ) -> str:
         """Note what was shown; returns the showing's id. A crash may lose the last moment's."""
         showing_id = new_id()
         await self._database.execute(
@@ -45,13 +54,14 @@ class Showings:
             [item.score for item in items],
             [item.propensity for item in items],
             [item.withheld for item in items],
+            user,
         )
         return str(showing_id)
 
-    async def get(self, showing_id: str) -> Showing | None:
-        """The showing of this id; None if it was never noted, or is too long ago."""
+    async def get(self, showing_id: str, *, user: str = OWNER) -> Showing | None:
+        """The showing of this id; None if it was never noted for ``user``, or is too long ago."""
         wanted = parse_id("showing_id", showing_id)
-        return _showing(await self._database.fetch(self._queries.get, wanted))
+        return _showing(await self._database.fetch(self._queries.get, wanted, user))
 
     async def of_items(
         self,
@@ -59,26 +69,28 @@ class Showings:
         sessions: Sequence[str],
         items: Sequence[str],
         *,
-        to_others: bool = True,
+        user: str = OWNER,
     ) -> Showing | None:
-        """The showing of the last day in ``project`` that ``items`` were named from: one to these
-        sessions before others, if ``to_others`` may be; one that nothing came of yet before others,
-        the one that has most of the items, the latest. None where none has any of them."""
+        """The showing of the last day to ``user`` in ``project`` that ``items`` were named from:
+        one to these sessions before others, one that nothing came of yet before others, the one
+        that has most of the items, the latest. None where none has any of them."""
         rows = await self._database.fetch(
             self._queries.of_items,
             project,
             list(sessions),
             parse_ids("context_ids", items),
             id_at(datetime.now(UTC) - _A_DAY),
-            to_others,
+            user,
         )
         return _showing(rows)
 
-    async def of_nothing(self, project: str, sessions: Sequence[str]) -> Showing | None:
-        """What was last shown to these sessions in ``project``, if that was nothing since all of
-        it was held back, and nothing came of it yet."""
+    async def of_nothing(
+        self, project: str, sessions: Sequence[str], *, user: str = OWNER
+    ) -> Showing | None:
+        """What was last shown to these sessions of ``user`` in ``project``, if that was nothing
+        since all of it was held back, and nothing came of it yet."""
         return _showing(
-            await self._database.fetch(self._queries.of_nothing, project, list(sessions))
+            await self._database.fetch(self._queries.of_nothing, project, list(sessions), user)
         )
 
     async def delete_older(self, age: timedelta) -> None:

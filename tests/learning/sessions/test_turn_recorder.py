@@ -302,9 +302,14 @@ async def test_a_turn_that_its_agent_tracked_is_that_interaction(learning: Learn
     assert (found.query, found.session_id) == ("Mend the login", seen.session_id)
     assert found.outcome is not None
     assert found.outcome.kind is OutcomeKind.SUCCESS
-    # Another turn that names it, or one of another project, is an interaction of its own.
+    # Another turn that names it, or one of another project or user, is an interaction of its own.
     for other in (turn("Once more", edited(), call), replace(seen, project="other", key="k")):
         assert await learning.recorder.record(other) != tracked
+    adas = NewInteraction("app", "Mend it", "Done.", AgentType.REMOTE, "m", user="ada")
+    hers = await learning.tracker.track(adas)
+    call = replace(call, detail=json.dumps({"interaction_id": hers}))
+    assert await learning.recorder.record(turn("Mend it for her", edited(), call)) != hers
+    assert await learning.records.actions(hers) == []
 
 
 async def test_a_copy_of_a_turn_that_its_agent_tracked_is_known_for_one(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_coordinator.domain.access import Scope
+from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
 from hybrid_coordinator.storage.postgres.database import Database
 from tests.support.stdio import ToolError
 from tests.support.team import Team, called, team
@@ -219,6 +220,14 @@ async def test_what_was_shown_to_one_user_is_told_to_no_other(served: Team) -> N
     async with served.client(bob) as client:
         told = (await client.get(f"/api/interactions/{of_bob}")).json()
     assert [each["item_id"] for each in told["shown"]] == [shared]
+    # Nor to the owner, whose agents never got it; in another session of hers it is still known.
+    given = {"query": "q", "response": "r", "context_ids": (shared,)}
+    for user, known in (("local", {shared}), ("alice", {shared, of_alice})):
+        new = NewInteraction(
+            "shop", agent_type=AgentType.REMOTE, model_used="m", user=user, **given
+        )
+        seen = await served.coordinator.insights.interaction(await served.coordinator.track(new))
+        assert {each.item_id for each in seen.shown} == known
 
 
 async def test_what_was_learned_is_the_projects(served: Team) -> None:

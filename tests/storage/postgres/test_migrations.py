@@ -171,3 +171,46 @@ async def test_the_model_that_was_shipped_before_there_were_generations_is_known
     await migrate(empty)
 
     assert (await Generations(empty).serving()).embedding == {"provider": "static"}
+
+
+async def test_what_was_shown_before_showings_had_users_is_known_by_what_came_of_it(
+    empty: Database, tmp_path: Path
+) -> None:
+    for file in MIGRATIONS_DIRECTORY.glob("*.sql"):
+        if file.name < "0016":
+            shutil.copy(file, tmp_path)
+    await migrate(empty, tmp_path)
+    await empty.execute(
+        "INSERT INTO interactions (id, project, session_id, query, response, agent_type,"
+        " model_used, tokens_used, latency_ms, user_name)"
+        " SELECT md5(name)::uuid, 'shop', session, name, 'r', 'remote', 'm', 0, 0, user_name"
+        " FROM (VALUES ('1', 'hers', 'ada'), ('2', 'shared', 'ada'), ('3', 'shared', 'local'),"
+        " ('4', NULL, 'bert'), ('5', 'mine', 'local'))"
+        " AS given (name, session, user_name)"
+    )
+    await empty.execute(
+        "INSERT INTO showings (id, project, session_id, interaction_id)"
+        " SELECT md5(name)::uuid, project, session, md5(led)::uuid"
+        " FROM (VALUES ('led', 'shop', NULL, '4'), ('session', 'shop', 'hers', NULL),"
+        " ('taken', 'shop', 'hers', '5'), ('unclear', 'shop', 'shared', NULL),"
+        " ('elsewhere', 'other', 'hers', NULL), ('mine', 'shop', 'mine', '5'),"
+        " ('alone', 'shop', NULL, NULL))"
+        " AS given (name, project, session, led)"
+    )
+
+    await migrate(empty)
+
+    rows = await empty.fetch(
+        "SELECT name, user_name FROM showings JOIN unnest(ARRAY["
+        "'led', 'session', 'taken', 'unclear', 'elsewhere', 'mine', 'alone'"
+        "]) AS name ON id = md5(name)::uuid"
+    )
+    assert {row["name"]: row["user_name"] for row in rows} == {
+        "led": "bert",
+        "session": "ada",
+        "taken": "ada",
+        "unclear": "local",
+        "elsewhere": "local",
+        "mine": "local",
+        "alone": "local",
+    }

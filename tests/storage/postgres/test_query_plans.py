@@ -158,13 +158,13 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     assert stats.indexes == {"item_stats_pkey", "imported_knowledge_pkey"}
 
     showings = Showings(database)._queries
-    named = await explain(session, showings.of_items, "p", ["s"], one * 3, one[0], True)
+    named = await explain(session, showings.of_items, "p", ["s"], one * 3, one[0], "u")
     assert named.scanned == frozenset()
     assert named.indexes == {"shown_items_item", "showings_pkey", "shown_items_pkey"}
-    nothing = await explain(session, showings.of_nothing, "p", ["s"])
+    nothing = await explain(session, showings.of_nothing, "p", ["s"], "u")
     assert nothing.scanned == frozenset()
     assert nothing.indexes == {"showings_session", "shown_items_pkey"}
-    shown = await explain(session, showings.get, one[0])
+    shown = await explain(session, showings.get, one[0], "u")
     assert (shown.scanned, shown.indexes) == (frozenset(), {"showings_pkey", "shown_items_pkey"})
 
     waiting = await explain(session, interactions.unprojected, 64)

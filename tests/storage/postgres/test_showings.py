@@ -64,6 +64,21 @@ async def test_the_most_likely_one_is_found(showings: Showings, database: Databa
     assert await found(A) is None, "of the last day"
 
 
+async def test_a_showing_is_found_for_the_user_whom_it_was_shown_to(showings: Showings) -> None:
+    adas = await showings.add("shop", "session", [shown(A)], user="ada")
+    held = await showings.add("shop", "other", [shown(B, withheld=True)], user="ada")
+    for user in ("local", "bert"):
+        assert await showings.get(adas, user=user) is None
+        assert await showings.of_items("shop", ["session"], [A], user=user) is None
+        assert await showings.of_nothing("shop", ["other"], user=user) is None
+    found = [
+        await showings.get(adas, user="ada"),
+        await showings.of_items("shop", ["elsewhere"], [A], user="ada"),
+        await showings.of_nothing("shop", ["other"], user="ada"),
+    ]
+    assert [each and each.id for each in found] == [adas, adas, held]
+
+
 async def test_nothing_shown_is_found_where_all_of_it_was_held_back(showings: Showings) -> None:
     async def found() -> Showing | None:
         return await showings.of_nothing("shop", ["mine"])

@@ -133,6 +133,7 @@ WITH adopted AS (
     SET turn_key = $2, session_id = $3, agent = $4, interrupted = $5, revision = revision + 1
     WHERE id = $1
         AND project = $6
+        AND user_name = $8
         AND turn_key IS NULL
         AND NOT EXISTS (SELECT FROM interactions WHERE turn_key = $2)
     RETURNING id

@@ -4,8 +4,8 @@
 -- Nobody waits for the disk: a showing that is lost in a crash loses what was randomised in it, and
 -- the interaction still names the items.
 WITH showing AS (
-    INSERT INTO showings (id, project, session_id)
-    SELECT $1, $2, $3 FROM set_config('synchronous_commit', 'off', true)
+    INSERT INTO showings (id, project, session_id, user_name)
+    SELECT $1, $2, $3, $11 FROM set_config('synchronous_commit', 'off', true)
     RETURNING id
 )
 INSERT INTO shown_items (showing_id, item_id, rank, title, source, score, propensity, withheld)
@@ -20,7 +20,7 @@ FROM
 -- name: get
 SELECT * FROM shown_items
 JOIN showings ON showings.id = showing_id
-WHERE showing_id = $1
+WHERE showing_id = $1 AND user_name = $2
 ORDER BY rank, item_id;
 
 -- name: of_items
@@ -35,7 +35,7 @@ WITH named AS (
     SELECT showings.*
     FROM named
     JOIN showings ON showings.id = showing_id
-    WHERE project = $1 AND ($5 OR session_id = ANY ($2::text[]))
+    WHERE project = $1 AND user_name = $5
     ORDER BY session_id = ANY ($2::text[]) DESC NULLS LAST, interaction_id IS NULL DESC,
         items DESC, created_at DESC
     LIMIT 1
@@ -49,7 +49,10 @@ ORDER BY rank, item_id;
 -- The one that was last shown to these sessions, if all of it was held back.
 WITH latest AS (
     SELECT * FROM showings
-    WHERE project = $1 AND session_id = ANY ($2::text[]) AND created_at > now() - interval '1 day'
+    WHERE project = $1
+        AND session_id = ANY ($2::text[])
+        AND created_at > now() - interval '1 day'
+        AND user_name = $3
     ORDER BY created_at DESC
     LIMIT 1
 )
