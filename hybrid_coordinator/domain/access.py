@@ -120,6 +120,16 @@ class Deed:
     reason: str = ""
 
 
+_LONGEST_NAME = 512
+"""Of what is named as a target. Whoever takes it refuses a longer one, and no id or path is one."""
+
+
+def target(*named: object) -> str:
+    """What a deed is done to, by what its request names: those that are ids or short texts."""
+    texts = (str(each) for each in named if isinstance(each, str) or type(each) is int)
+    return " ".join(each for each in texts if 0 < len(each) <= _LONGEST_NAME)
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """A deed as the audit log has it."""

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hybrid_coordinator.coordinator import Coordinator
-from hybrid_coordinator.domain.access import Identity, Scope
+from hybrid_coordinator.domain.access import Identity, Scope, target
 from hybrid_coordinator.errors import AccessDeniedError, HybridError, InvalidArgumentError
 from hybrid_coordinator.serving.http.identifying import deed
 from hybrid_coordinator.serving.http.refusals import RefusedError, refused
@@ -22,6 +22,8 @@ from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.arguments import validated
 
 _JSON = "application/json"
+_TARGETS = ("id", "root")
+"""Fields of a body that say what is changed, beside its project."""
 
 
 class Query(BaseModel):
@@ -39,6 +41,7 @@ class Asked:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.identity: Identity = request.state.identity
+        self._content: object = None
         self.site: Site = request.app.state.site
 
     async def coordinator(self) -> Coordinator:
@@ -67,11 +70,29 @@ class Asked:
         Raises:
             InvalidArgumentError: it is not JSON, or a field is off.
         """
+        return validated(model, await self._json())
+
+    async def target(self) -> str:
+        """What is read or changed, by what names it in the path, the query string or the body;
+        never what is said of it."""
         try:
-            content = json.loads(await self.request.body())
-        except (ValueError, RecursionError) as error:
-            raise InvalidArgumentError("body", f"is not JSON: {error}") from error
-        return validated(model, content)
+            content = await self._json() if self.request.method == "POST" else {}
+        except InvalidArgumentError:
+            content = {}  # the handler refuses it
+        given = content if isinstance(content, dict) else {}
+        return target(
+            self.request.query_params.get("project", given.get("project")),
+            *self.request.path_params.values(),
+            *(given.get(each) for each in _TARGETS),
+        )
+
+    async def _json(self) -> object:
+        if self._content is None:
+            try:
+                self._content = json.loads(await self.request.body())
+            except (ValueError, RecursionError) as error:
+                raise InvalidArgumentError("body", f"is not JSON: {error}") from error
+        return self._content
 
     def path(self, name: str) -> str:
         """A part of the path, as ``{name}`` in it."""
@@ -127,7 +148,7 @@ async def _note(asked: Asked, refusal: AccessDeniedError | None = None) -> None:
     if asked.identity.token_id is None:
         return
     audit = (await asked.coordinator()).access.audit
-    done = deed(asked.request, asked.identity, asked.request.query_params.get("project", ""))
+    done = deed(asked.request, asked.identity, await asked.target())
     if refusal is None:
         await audit.allow(done)
     else:

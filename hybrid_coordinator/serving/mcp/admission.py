@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from hybrid_coordinator.coordinator import Coordinator
-from hybrid_coordinator.domain.access import Deed
+from hybrid_coordinator.domain.access import Deed, target
 from hybrid_coordinator.errors import AccessDeniedError
 from hybrid_coordinator.serving.mcp.contract import TOOLS
 from hybrid_coordinator.session import Session
 
 _TARGETS = ("interaction_id", "collection", "path", "output_dir")
 """Arguments that say what a call is done to; never what is said in it."""
-_LONGEST = 512
-"""Of such an argument. The tool itself refuses a longer one, which is not looked through before."""
 _OF_EVERY_PROJECT = frozenset({"generate_training_data"})
 
 
@@ -35,11 +33,9 @@ async def admit(
     project = arguments.get("project") or session.named
     if project is None and identity.projects is not None and len(identity.projects) == 1:
         (project,) = identity.projects
-    given = [project, *(arguments.get(each) for each in _TARGETS)]
-    done = [each for each in given if isinstance(each, str) and 0 < len(each) <= _LONGEST]
     deed = Deed(
         f"tool {name}",
-        " ".join(done),
+        target(project, *(arguments.get(each) for each in _TARGETS)),
         session.place,
         identity.user,
         identity.token_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -336,7 +337,7 @@ async def test_the_audit_says_who_did_what_and_what_was_refused(served: Team) ->
         ("tool update_outcome", f"shop {interaction}", True),
         ("tool search_knowledge", "bakery", False),
         ("tool index_codebase", "shop /srv/code", False),
-        ("POST /api/jobs/drop", "", True),
+        ("POST /api/jobs/drop", "1", True),
         ("GET /api/overview", "bakery", False),
         ("GET /api/overview", "", False),
     ]
@@ -365,6 +366,46 @@ async def test_no_character_of_an_address_keeps_it_out_of_the_audit(served: Team
         ("GET /log%0Ain", ""),
         ("GET /api/jobs", "\N{REPLACEMENT CHARACTER}"),
         ("tool index_codebase", "shop"),
+    ]
+
+
+async def test_the_audit_names_what_the_body_of_a_request_is_about(served: Team) -> None:
+    _, secret = await served.token("root", Scope.ADMIN, ["shop"])
+    _, reader = await served.token("alice", Scope.READ)
+    entry = str(uuid.uuid4())
+    leaked = "ghp_" + "a1B2" * 9
+    async with served.client(secret) as client:
+        for path, body in (
+            (f"/api/entries/{entry}/retire", {"reason": SECRET_TASK}),
+            (f"/api/interactions/{entry}/outcome", {"outcome": "success", "evidence": "pytest"}),
+            ("/api/index/update", {"project": "shop", "root": "/srv/shop"}),
+            ("/api/index/watch", {"project": "bakery", "root": f"/srv/{leaked}", "watch": True}),
+            ("/api/index/watch", {"project": "p" * 600, "root": "r" * 510, "watch": True}),
+            ("/api/ask", {"project": ["shop"], "prompt": SECRET_TASK}),
+            ("/api/jobs/drop", [{"id": 7}]),
+            ("/api/jobs/retry", {"id": True}),
+        ):
+            await client.post(path, json=body)
+        broken = await client.post(
+            "/api/jobs/drop", content=b"{", headers={"content-type": "application/json"}
+        )
+        assert broken.status_code == 400
+    async with served.client(reader) as client:
+        refused = await client.post("/api/jobs/drop", json={"id": 8})
+        assert refused.status_code == 403
+    deeds = await served.deeds()
+    assert [(each.action.rpartition("/")[2], each.target, each.allowed) for each in deeds] == [
+        ("retire", entry, True),
+        ("outcome", entry, True),
+        ("update", "shop /srv/shop", True),
+        ("watch", "bakery /srv/<SECRET:github-token>", True),
+        ("watch", "bakery /srv/<SECRET:github-token>", False),
+        ("watch", "r" * 500, True),
+        ("ask", "", True),
+        ("drop", "", True),
+        ("retry", "", True),
+        ("drop", "", True),
+        ("drop", "8", False),
     ]
 
 
