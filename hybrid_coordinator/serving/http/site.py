@@ -12,11 +12,13 @@ from hybrid_coordinator.settings import SettingsStore
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds in which a client sends a request's head and its body, and reads what it is sent."""
+    """Seconds in which a client sends a request's head and its body, and reads what it is sent, and
+    after which an MCP session that it leaves unused ends."""
 
     head: float = 10.0
     body: float = 30.0
     answer: float = 30.0
+    session: float = 1800.0
 
 
 USUAL = Patience()
