@@ -39,12 +39,15 @@ class Figures:
 
     async def overview(self, project: str | None, days: int) -> Overview:
         """What came of everything."""
-        high_value = self.high_value()
+        return await self.overview_around(await self.routing(project, days), project)
+
+    async def overview_around(self, routing: Routing, project: str | None) -> Overview:
+        """What came of everything in the days of ``routing``, which is of the same project."""
+        high_value, days = self.high_value(), routing.days
         totals = await self.totals(project)
         tallies = await self.records.tallies(
             project, self.reports.since(days), high_value=high_value
         )
-        routing = await self.routing(project, days)
         return Overview(
             project=project,
             days=days,

@@ -122,15 +122,23 @@ def build_insights(parts: Looked) -> Insights:
 
 def _measuring(parts: Looked, figures: Figures, stock: Stock, record: SnapshotRecords) -> Measuring:
     async def look() -> list[MetricValues]:
-        return record_values(
-            await figures.overview(None, _DAYS),
-            await figures.routing(None, _DAYS),
-            await stock.collections(),
-            await asyncio.to_thread(disk, parts.home),
-            await record.size(),
-        )
+        return await figures_of_record(figures, stock, record, parts.home)
 
     async def at_endpoints() -> Sequence[EndpointInsight]:
         return await endpoints(parts.models().gateway)
 
     return Measuring(parts.instruments.recorder, look, at_endpoints)
+
+
+async def figures_of_record(
+    figures: Figures, stock: Stock, record: SnapshotRecords, home: Home
+) -> list[MetricValues]:
+    """What `/metrics` tells of the record, read now; where calls went, once for all of it."""
+    routing = await figures.routing(None, _DAYS)
+    return record_values(
+        await figures.overview_around(routing, None),
+        routing,
+        await stock.collections(),
+        await asyncio.to_thread(disk, home),
+        await record.size(),
+    )

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hybrid_coordinator.coordinator import Coordinator
+from hybrid_coordinator.domain import metrics
 from hybrid_coordinator.domain.insights import InteractionFilter, OutcomeFilter
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction, Outcome, OutcomeKind
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import NewKnowledge
+from hybrid_coordinator.domain.usage import UsageReport
+from hybrid_coordinator.insights.wiring import figures_of_record
+from hybrid_coordinator.routing.reporting import Reports
 from tests.support.coordinators import engines_on
 
 PROJECT = "shop-1f3a9c2e"
@@ -50,6 +55,30 @@ async def test_a_new_record_shows_nothing_and_fails_nowhere(coordinator: Coordin
     assert {one.name for one in index.collections} == {name.value for name in CollectionName}
     assert (await look.disk()).total_bytes > 0
     assert {part.name for part in await look.health()} >= {"postgres", "qdrant", "jobs"}
+
+
+class CountedReports(Reports):
+    """Reports that know how often they were asked where calls went."""
+
+    asked = 0
+
+    async def usage(self, project: str | None, days: int) -> UsageReport:
+        self.asked += 1
+        return await super().usage(project, days)
+
+
+async def test_a_look_for_metrics_finds_out_once_where_calls_went(coordinator: Coordinator) -> None:
+    look = coordinator.insights
+    await worked(coordinator, "What is a mutex?")
+    told = look._figures.reports
+    reports = CountedReports(told._usage, told._spend, told._settings)
+    found = await figures_of_record(
+        replace(look._figures, reports=reports), look._stock, look._record, look._home
+    )
+    values = {one.metric: one.values for one in found}
+    assert values[metrics.INTERACTIONS]["none",] == 1
+    assert values[metrics.CALLS_30D]["local",] == 0
+    assert reports.asked == 1
 
 
 async def test_what_was_done_is_seen(coordinator: Coordinator) -> None:
