@@ -107,8 +107,9 @@ class Forgetting:
             await session.execute(self._queries.lock_credit)
             # Who learns locks what he learns before what that rests on: so is it done here.
             taught = await session.fetch(self._queries.taught, gone)
-            await self._lock_knowledge(session, {row["item_id"] for row in taught} | entries)
-            await session.execute(self._queries.lock_interactions, gone)
+            going = {row["item_id"] for row in taught} | entries
+            await self._lock_knowledge(session, going)
+            await session.execute(self._queries.lock_interactions, gone, [*gone, *going])
             taught = await session.fetch(self._queries.taught, gone)
             learned = {row["item_id"] for row in taught if not row["otherwise"]} - entries
             kept = [row["item_id"] for row in taught if row["item_id"] not in entries | learned]
@@ -142,7 +143,7 @@ class Forgetting:
             rows = await session.fetch(self._queries.expired, before, limit)
             gone = [row["id"] for row in rows]
             await session.execute(self._queries.lock_credit)
-            await session.execute(self._queries.lock_interactions, gone)
+            await session.execute(self._queries.lock_interactions, gone, gone)
             await self._delete_interactions(session, gone)
             await session.execute(self._queries.delete_showings, gone)
             if len(gone) < limit:

@@ -80,7 +80,7 @@ WITH asked AS (
     WHERE id = ANY ($2::uuid[])
 ), added AS (
     INSERT INTO error_sightings (signature, interaction_id)
-    SELECT $1, id FROM asked
+    SELECT $1, id FROM asked ORDER BY id
     ON CONFLICT DO NOTHING
     RETURNING interaction_id
 ), elsewhere AS (
@@ -91,12 +91,20 @@ WITH asked AS (
         signature = $1
         AND others.project IN (SELECT project FROM asked)
         AND coalesce(others.session_id, others.id::text) NOT IN (SELECT session FROM asked)
+), locked AS MATERIALIZED (
+    -- Those that refer to the error, too: whoever locks many locks them in the order of their ids.
+    SELECT interactions.id
+    FROM (SELECT id FROM asked UNION SELECT id FROM elsewhere) AS touched
+    JOIN interactions USING (id)
+    ORDER BY interactions.id
+    FOR NO KEY UPDATE OF interactions
 ), again AS (
     UPDATE interactions
     SET examined = 0
-    FROM elsewhere
+    FROM locked
     WHERE
-        interactions.id = elsewhere.id
+        interactions.id = locked.id
+        AND locked.id IN (SELECT id FROM elsewhere)
         AND EXISTS (SELECT FROM added)
         AND (SELECT count(DISTINCT session) FROM elsewhere) = 1
 )

@@ -65,7 +65,17 @@ LOCK TABLE item_stats IN SHARE ROW EXCLUSIVE MODE;
 -- name: lock_interactions
 -- Before anything is looked up: who is about to learn from one of them is waited for, and then
 -- refused.
-SELECT id FROM interactions WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE;
+-- With those that were shown what goes ($2), which change: whoever locks many locks them in the order
+-- of their ids.
+SELECT interactions.id
+FROM (
+    SELECT unnest($1::uuid[]) AS id
+    UNION
+    SELECT interaction_id FROM exposures WHERE item_id = ANY ($2::uuid[])
+) AS touched
+JOIN interactions USING (id)
+ORDER BY interactions.id
+FOR UPDATE OF interactions;
 
 -- name: lock_knowledge
 SELECT pg_advisory_xact_lock(hashtextextended('knowledge ' || id, 0))

@@ -54,6 +54,7 @@ RETURNING NOT EXISTS (SELECT FROM known) AS created;
 -- What an entry rests on; the latest word of an interaction counts.
 INSERT INTO knowledge_evidence (item_id, interaction_id, supports)
 SELECT $1, interaction_id, $3 FROM unnest($2::uuid[]) AS given (interaction_id)
+ORDER BY interaction_id
 ON CONFLICT (item_id, interaction_id) DO UPDATE SET supports = excluded.supports;
 
 -- name: evidence

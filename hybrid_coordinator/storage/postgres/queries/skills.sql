@@ -88,7 +88,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 INSERT INTO skill_members (proposal_id, interaction_id, held_out, quoted)
 SELECT $1, interaction_id, held_out, quoted
 FROM unnest($2::uuid[], $3::boolean[], $4::boolean[])
-    AS member (interaction_id, held_out, quoted);
+    AS member (interaction_id, held_out, quoted)
+ORDER BY interaction_id;
 
 -- name: page
 -- Proposals, latest first.

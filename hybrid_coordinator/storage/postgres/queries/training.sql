@@ -21,6 +21,7 @@ FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::bytea[])
     AS given (id, split, task_group, signature)
 -- What was deleted meanwhile is gone.
 WHERE EXISTS (SELECT FROM interactions WHERE interactions.id = given.id)
+ORDER BY id
 ON CONFLICT (interaction_id) DO NOTHING;
 
 -- name: candidates
