@@ -95,8 +95,16 @@ async def test_loading_is_told_from_down(
 async def test_a_frozen_llama_server_is_down_within_the_bound(http_to: Http, tiny_model: Path):
     with running(tiny_model) as server:
         server.freeze()
-        report = await look(http_to, EndpointKind.LLAMA_CPP, server.url, timeout=0.2)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            patient = group.create_task(
+                look(http_to, EndpointKind.LLAMA_CPP, server.url, timeout=30.0)
+            )
+            report = await look(http_to, EndpointKind.LLAMA_CPP, server.url, timeout=0.2)
+            assert not patient.done()
+            server.thaw()
     assert (report.state, report.reason) == (EndpointState.DOWN, "no answer within 0.2 s")
+    # It would have answered whoever waited for it.
+    assert patient.result().state is EndpointState.READY
 
 
 async def test_a_llama_server_with_several_models_says_which_are_loaded(http_to: Http):
