@@ -136,6 +136,21 @@ def test_a_theme_that_is_chosen_stays(large: Dashboard, visit: Visit) -> None:
     assert page.evaluate("getComputedStyle(document.body.parentElement).backgroundColor") == dark
 
 
+def test_charts_have_the_colours_of_the_theme(large: Dashboard, visit: Visit) -> None:
+    seen = visit(large.at("/routing?days=365"))
+    for theme, local in (("light", "29,95,191"), ("dark", "127,176,245")):
+        seen.page.get_by_role("combobox", name="Theme").select_option(theme)
+        seen.ready()
+        drawn = """local => [...document.querySelectorAll("canvas")].some(canvas => {
+            const { data } = canvas.getContext("2d")
+                .getImageData(0, 0, canvas.width, canvas.height);
+            for (let at = 0; at < data.length; at += 4)
+                if (`${data[at]},${data[at + 1]},${data[at + 2]}` === local) return true;
+            return false;
+        })"""
+        seen.page.wait_for_function(drawn, arg=local)
+
+
 def test_nothing_but_this_coordinator_is_asked(large: Dashboard, visit: Visit) -> None:
     seen = visit(large.at("/"))
     for name in ("Routing", "Learning", "Knowledge", "Interactions", "Models", "Datasets"):

@@ -186,7 +186,15 @@ class Chart extends HTMLElement {
 const HATCHED = new Set(["remote", "failure", "withheld"]);
 const DAYS = [1, 2, 7, 14, 30, 61, 91, 182, 365].map((days) => days * 86_400);
 
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** The colour of the theme by that name, as a canvas takes it: the property itself says both. */
+function color(name) {
+  const shown = document.createElement("span");
+  shown.style.color = `var(${name})`;
+  document.body.append(shown);
+  const resolved = getComputedStyle(shown).color;
+  shown.remove();
+  return resolved;
+}
 
 /** As many places as have room for their words. */
 function spaced(places, labels, width) {
