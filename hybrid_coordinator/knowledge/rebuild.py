@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from hybrid_coordinator.domain.indexing import RebuildState
@@ -30,6 +29,7 @@ from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.engines import EMBEDDED
 from hybrid_coordinator.storage.vectors.generation import GenerationIndex, stored_name
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
+from hybrid_coordinator.waiting import came_within
 
 _ROWS_A_BATCH = 256
 _FIRST_RETRY_SECONDS = 1.0
@@ -135,15 +135,11 @@ class Rebuilder:
             self._idle = False
             try:
                 if not await self._work():
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_ANOTHERS_SECONDS):
-                            await self._locator.work.wait()
+                    await came_within(_ANOTHERS_SECONDS, self._locator.work)
                     continue
             except HybridError as error:
                 await self._fail(error)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await self._locator.work.wait()
+                await came_within(pause, self._locator.work)
                 pause = min(2 * pause, _LAST_RETRY_SECONDS)
             else:
                 pause = _FIRST_RETRY_SECONDS

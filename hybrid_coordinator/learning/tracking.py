@@ -120,6 +120,9 @@ class Tracker:
         if not done and last.turn.response.endswith(clean.response):
             return TrackedTurn(last.id, TurnReport.KNOWN)
         words = (last.turn.response, clean.response)
+        asked = f"{last.turn.prompt}\n{clean.query}"
+        shown = await self._records.citable(last.id)
+        made_use_of = await asyncio.to_thread(cited, clean.response, shown, asked)
         added = await self._records.complete(
             replace(
                 clean,
@@ -128,7 +131,8 @@ class Tracker:
                 actions=(*last.turn.actions, *done),
                 tokens_used=last.turn.tokens_used + clean.tokens_used,
                 latency_ms=last.turn.latency_ms + clean.latency_ms,
-            )
+            ),
+            sorted(made_use_of),
         )
         if not added:
             return TrackedTurn(last.id, TurnReport.KNOWN)

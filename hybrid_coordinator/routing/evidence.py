@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from hybrid_coordinator.domain.evidence import Observation
 from hybrid_coordinator.domain.route import Complexity, TaskType
 from hybrid_coordinator.errors import HybridError
+from hybrid_coordinator.waiting import came_within
 
 _log = logging.getLogger(__name__)
 
@@ -134,10 +134,8 @@ class Evidence:
             except HybridError as error:
                 _log.warning("What models did cannot be read now; routing goes on. %s", error)
                 pause = _RETRY_SECONDS
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._stale.wait()
-                    await asyncio.sleep(_GATHER_SECONDS)
+            if await came_within(pause, self._stale):
+                await asyncio.sleep(_GATHER_SECONDS)
 
 
 def _sum(one: _Counts, other: _Counts) -> _Counts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,7 +14,7 @@ from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.domain.showings import ShownItem
 from hybrid_coordinator.errors import InvalidArgumentError
-from hybrid_coordinator.learning.tracking import Tracker
+from hybrid_coordinator.learning.tracking import TrackedTurn, Tracker, TurnReport
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.showings import Showings
@@ -136,6 +137,46 @@ async def test_the_rest_of_an_answer_is_read_for_what_it_cites(desk: Desk) -> No
     assert turn.id is not None
     found = await desk.records.exposures(turn.id)
     assert [(each.item_id, each.cited) for each in found] == [(A, True), (B, False)]
+
+
+async def test_what_was_done_when_told_to_go_on_is_read_for_what_it_cites(desk: Desk) -> None:
+    named, asked = "Rotate the cookies after a login", "Keep the sessions in the database"
+    showing = await desk.showings.add(
+        "app",
+        None,
+        [
+            shown(A, 1, title=named),
+            shown(B, 2, title=asked),
+            shown(C, 3),
+            shown(D, 4, withheld=True),
+        ],
+    )
+    begun = datetime(2026, 11, 1, tzinfo=UTC)
+    first = replace(
+        interaction(f"{asked}?", "First"),
+        showing_id=showing,
+        turn_key="t",
+        session_id="s",
+        created_at=begun,
+    )
+    turn = await desk.tracker.track_turn(first)
+    assert turn.id is not None
+    said = f"I do as {named} has it, and {asked}; {D} I do not know."
+    more = replace(
+        interaction("go on", said),
+        turn_key="u",
+        session_id="s",
+        created_at=begun + timedelta(minutes=1),
+    )
+    continued = await desk.tracker.continue_turn(more)
+    assert continued == TrackedTurn(turn.id, TurnReport.COMPLETED)
+    found = await desk.records.exposures(turn.id)
+    assert [(each.item_id, each.cited) for each in found] == [
+        (A, True),
+        (B, False),
+        (C, False),
+        (D, False),
+    ]
 
 
 async def test_a_showing_is_one_throw_of_the_dice(desk: Desk) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from hybrid_coordinator.domain.episodes import Episode
@@ -28,6 +27,7 @@ from hybrid_coordinator.learning.failures.wording import (
 from hybrid_coordinator.storage.postgres.failures import FailureRecords
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
+from hybrid_coordinator.waiting import came_within
 
 _BEFORE, _AFTER = 20, 100
 """Interactions of a session that are looked at with one: a failure that was left alone for longer
@@ -90,9 +90,7 @@ class FailureLessons:
             self._woken.clear()
             complete = await self._attempt()
             pause = _FIRST_RETRY_SECONDS if complete else min(2 * pause, _LAST_RETRY_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS if complete else pause):
-                    await self._woken.wait()
+            await came_within(_LOOK_SECONDS if complete else pause, self._woken)
             await asyncio.sleep(_GATHER_SECONDS)
 
     async def _attempt(self) -> bool:

@@ -31,6 +31,7 @@ from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.postgres.skills import Due, SkillRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
+from hybrid_coordinator.waiting import came_within
 
 _WAITING = 5
 """Undecided proposals of a project at which no more are made: a person should get to read them."""
@@ -109,9 +110,7 @@ class SkillDiscovery:
             async with asyncio.timeout(_LATEST_SECONDS):
                 while self._woken.is_set():
                     self._woken.clear()
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(self._quiet_seconds):
-                            await self._woken.wait()
+                    await came_within(self._quiet_seconds, self._woken)
 
     async def discover(self) -> list[str]:
         """Search every project with news; returns the ids of what was proposed. A project that

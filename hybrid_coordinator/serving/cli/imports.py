@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.cli.ages import age
 from hybrid_coordinator.serving.cli.knowledge_files import add_knowledge_command
 from hybrid_coordinator.serving.cli.output import (
     add_json_flag,
@@ -18,9 +18,6 @@ from hybrid_coordinator.serving.cli.output import (
     progress_bar,
 )
 from hybrid_coordinator.serving.client import Json, connected
-
-_AGE = re.compile(r"(?P<number>\d{1,5})(?P<unit>[hdw])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -82,14 +79,14 @@ def since_when(text: str, now: datetime) -> datetime:
     Raises:
         InvalidArgumentError: it names none.
     """
-    age = _AGE.fullmatch(text)
-    if age:
-        return now - int(age["number"]) * _UNITS[age["unit"]]
+    since = age(text)
+    if since is not None:
+        return now - since
     try:
         given = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidArgumentError(
-            "--since", f"{text} is neither a day (2026-11-21) nor an age (12h, 7d, 4w)"
+            "--since", f"{text} is neither a day (2026-11-21) nor an age (12h, 7d, 4w, 1y)"
         ) from error
     return given if given.tzinfo else given.astimezone()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import InvalidArgumentError
 from hybrid_coordinator.home import Home
+from hybrid_coordinator.serving.cli.ages import age
 from hybrid_coordinator.serving.cli.live import printable
 from hybrid_coordinator.serving.cli.output import (
     add_json_flag,
@@ -23,15 +23,7 @@ from hybrid_coordinator.serving.cli.output import (
 from hybrid_coordinator.serving.client import Json, connected
 
 _COLLECTIONS = [name.value for name in CollectionName if name != CollectionName.CODEBASE_CONTEXT]
-_AGE = re.compile(r"(\d+)([hdwy])")
-_UNITS = {
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-    "y": timedelta(days=365),
-}
 _TITLE = 60
-_MOST_DAYS = 36_500
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -109,11 +101,11 @@ def _selection(options: argparse.Namespace) -> Json:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _before(age: str) -> str:
-    match = _AGE.fullmatch(age)
-    if match is None or int(match[1]) * _UNITS[match[2]] > timedelta(days=_MOST_DAYS):
-        raise InvalidArgumentError("--older-than", f"{age!r} is no age; write 12h, 90d, 2w or 1y")
-    return (datetime.now(UTC) - int(match[1]) * _UNITS[match[2]]).isoformat()
+def _before(text: str) -> str:
+    older = age(text)
+    if older is None:
+        raise InvalidArgumentError("--older-than", f"{text!r} is no age; write 12h, 90d, 2w or 1y")
+    return (datetime.now(UTC) - older).isoformat()
 
 
 def _list(options: argparse.Namespace) -> int:

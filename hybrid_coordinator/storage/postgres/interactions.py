@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from hybrid_coordinator.domain.citations import Citable
 from hybrid_coordinator.domain.interactions import (
     AgentType,
     Exposure,
@@ -62,6 +63,7 @@ class _Queries:
     lock_item_stats: str
     expose: str
     uncited: str
+    citable: str
     take_back_credit: str
     cite: str
     give_credit: str
@@ -315,6 +317,12 @@ class InteractionRecords:
             )
             for row in rows
         ]
+
+    async def citable(self, interaction_id: str) -> list[Citable]:
+        """What an interaction was shown and is not known to have made use of, best first."""
+        wanted = parse_id("interaction_id", interaction_id)
+        rows = await self._database.fetch(self._queries.citable, wanted)
+        return [Citable(str(row["item_id"]), row["title"], row["source"]) for row in rows]
 
     async def standing(self, interaction_id: str, recent: int) -> Standing:
         """The interaction, with its value and at most ``recent`` queries from before it.

@@ -214,6 +214,21 @@ UPDATE showings SET interaction_id = $1 WHERE id = $9 AND interaction_id IS NULL
 SELECT item_id FROM exposures
 WHERE interaction_id = $1 AND item_id = ANY ($2::uuid[]) AND NOT cited AND NOT withheld;
 
+-- name: citable
+-- What an answer may name of what the interaction was shown, and is not known to have made use of.
+SELECT item_id, coalesce(named.title, '') AS title, coalesce(named.source, '') AS source
+FROM exposures
+LEFT JOIN LATERAL (
+    SELECT title, source
+    FROM showings
+    JOIN shown_items ON showing_id = showings.id
+    WHERE showings.interaction_id = exposures.interaction_id
+        AND shown_items.item_id = exposures.item_id
+    LIMIT 1
+) AS named ON true
+WHERE exposures.interaction_id = $1 AND NOT cited AND NOT exposures.withheld
+ORDER BY rank, item_id;
+
 -- name: take_back_credit
 -- What an interaction's outcome was put down to: before it is put down to something else.
 SELECT move_credit($1, outcome, confidence, NULL, NULL)
