@@ -22,7 +22,7 @@ import asyncpg
 from asyncpg.exceptions import CannotConnectNowError
 from asyncpg.pool import PoolConnectionProxy
 
-from hybrid_coordinator.errors import RecordUnavailableError, SettingsError
+from hybrid_coordinator.errors import RecordUnavailableError, SettingsError, StorageError
 from hybrid_coordinator.storage.postgres.faults import (
     DRIVER_ERRORS,
     LOST_CONNECTION,
@@ -117,6 +117,18 @@ class Session:
         """Close the connection at once, and with it whatever the server holds for it."""
         with suppress(asyncpg.InterfaceError):  # the pool has let go of it: it is closed
             self._connection.terminate()
+
+    async def let_go(self, statement: str) -> None:
+        """Give the session's locks back by ``statement``. Where that does not come through, or is
+        cancelled, the connection is closed: the server then lets go of them."""
+        given_back = False
+        try:
+            with suppress(RecordUnavailableError, StorageError):
+                await self.execute(statement)
+                given_back = True
+        finally:
+            if not given_back:
+                self.cut()
 
     @asynccontextmanager
     async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[None]:

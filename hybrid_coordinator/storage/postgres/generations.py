@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hybrid_coordinator.domain.knowledge import JsonValue
-from hybrid_coordinator.errors import NotFoundError, RecordUnavailableError, StorageError
+from hybrid_coordinator.errors import NotFoundError, StorageError
 from hybrid_coordinator.storage.postgres.database import WHOLE_TABLE_SECONDS, Database, Row
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -140,15 +140,13 @@ class Generations:
         """Whether it is our turn to build and drop generations, until this ends: of several
         coordinators one does. The turn of one that is killed ends with its connection."""
         async with self._database.session() as session:
-            ours: bool = await session.fetch_value(self._queries.turn)
+            ours = True  # for all that is known until the server has answered
             try:
+                ours = await session.fetch_value(self._queries.turn)
                 yield ours
             finally:
                 if ours:
-                    try:
-                        await session.execute(self._queries.turn_over)
-                    except (RecordUnavailableError, StorageError):
-                        session.cut()  # the server then lets go of it
+                    await session.let_go(self._queries.turn_over)
 
     async def manifest_mark(self) -> str:
         """Something that differs once a file of the serving generation was written."""

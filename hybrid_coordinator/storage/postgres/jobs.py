@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.jobs import Job, JobChanges, JobReport, JobState
-from hybrid_coordinator.errors import NotFoundError, RecordUnavailableError, StorageError
+from hybrid_coordinator.errors import NotFoundError
 from hybrid_coordinator.storage.postgres.database import Database, Row, Session
 from hybrid_coordinator.storage.postgres.queries import load_queries
 
@@ -61,10 +61,7 @@ class JobRecords:
                     rows = await session.fetch(self._queries.claim, list(kinds))
                 yield (_job(rows[0]), session) if rows else None
             finally:
-                try:
-                    await session.fetch(self._queries.unlock)
-                except (RecordUnavailableError, StorageError):
-                    session.cut()  # the server then lets go of it
+                await session.let_go(self._queries.unlock)
 
     async def still_ours(self, job: Job, session: Session) -> bool:
         """Whether the job is there and nobody else has taken it. Asked over the connection that

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from hybrid_coordinator.domain.interactions import AgentType, NewInteraction
@@ -52,6 +54,30 @@ async def test_a_switch_makes_what_was_built_what_is_projected(database: Databas
     # The next one begins with nothing, whatever the last one had.
     await generations.begin("embedded", EMBEDDING, MODEL)
     assert len(await interactions.unbuilt(None, 9)) == len(await knowledge.unbuilt(None, 9)) == 3
+
+
+@pytest.mark.parametrize("working", [False, True])
+async def test_a_turn_that_is_cancelled_anywhere_is_over(
+    database: Database, dsn: str, working: bool
+) -> None:
+    async def turn() -> None:
+        async with Generations(database).turn():
+            if working:
+                await asyncio.Event().wait()
+
+    others = await Database.connect(dsn, timeout=10)
+    for steps in range(60):
+        task = asyncio.create_task(turn())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        async with asyncio.timeout(30):  # the server has to see that a connection was closed
+            ours = False
+            while not ours:
+                async with Generations(others).turn() as ours:
+                    pass
+    await others.close()
 
 
 async def test_each_generation_has_its_own_manifest(database: Database) -> None:

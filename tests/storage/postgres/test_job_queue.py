@@ -62,6 +62,23 @@ async def test_the_newest_job_is_taken_first_with_what_it_was_given(queue: JobRe
     assert await listed(queue) == [("b", "waiting", 1, ""), ("c", "waiting", 0, "")]
 
 
+async def test_a_job_whose_taking_is_cancelled_anywhere_is_left_to_others(
+    queue: JobRecords, dsn: str
+) -> None:
+    await queue.order(order("a"))
+    others = await Database.connect(dsn, timeout=TIMEOUT)
+    for steps in range(80):
+        task = asyncio.create_task(take(queue))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        async with asyncio.timeout(30):  # the server has to see that a connection was closed
+            while await take(JobRecords(others)) is None:
+                pass
+    await others.close()
+
+
 async def test_what_is_worth_more_is_taken_first(queue: JobRecords) -> None:
     for subject, worth in (("middle", 0.8), ("best", 0.9), ("least", 0.7), ("least", 0.71)):
         await queue.order(JobChanges((JobOrder(KIND, subject, "app", worth=worth),)))
