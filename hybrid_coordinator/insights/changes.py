@@ -13,6 +13,9 @@ Marks = Callable[[], Awaitable[Mapping[Change, str | None]]]
 """For each kind something that another change makes differ."""
 
 _SECONDS = 1.0
+_REST_SECONDS = 2.0
+"""From one telling to the next: what a page reads on being told is read at most so often, however
+much is done. What is done after a rest is told at once."""
 
 
 class _Listener:
@@ -37,10 +40,11 @@ class Changes:
     """Looks while somebody listens, whoever made the change: another coordinator on the same
     database, too."""
 
-    def __init__(self, marks: Marks, every: float = _SECONDS) -> None:
-        """``every`` is in seconds."""
+    def __init__(self, marks: Marks, every: float = _SECONDS, rest: float = _REST_SECONDS) -> None:
+        """It looks ``every`` so many seconds, and rests so many after it has told something."""
         self._marks = marks
         self._every = every
+        self._rest = rest
         self._listeners: set[_Listener] = set()
         self._looking: asyncio.Task[None] | None = None
 
@@ -71,14 +75,17 @@ class Changes:
     async def _look(self) -> None:
         before: Mapping[Change, str | None] | None = None
         while True:
+            told = False
             with contextlib.suppress(HybridError):  # the record is away: the next look tells
                 now = await self._marks()
                 if before is not None:
-                    self._tell(frozenset(one for one in Change if now[one] != before[one]))
+                    told = self._tell(frozenset(one for one in Change if now[one] != before[one]))
                 before = now
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(self._rest if told else self._every)
 
-    def _tell(self, news: frozenset[Change]) -> None:
+    def _tell(self, news: frozenset[Change]) -> bool:
+        """Whether there was anything to tell."""
         if news:
             for listener in self._listeners:
                 listener.tell(news)
+        return bool(news)

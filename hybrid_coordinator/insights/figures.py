@@ -15,6 +15,7 @@ from hybrid_coordinator.domain.insights import (
     Tally,
     Totals,
 )
+from hybrid_coordinator.domain.usage import Calls, Money
 from hybrid_coordinator.learning.wiring import Learning
 from hybrid_coordinator.routing.reporting import Reports
 from hybrid_coordinator.settings import SettingsStore
@@ -39,15 +40,21 @@ class Figures:
 
     async def overview(self, project: str | None, days: int) -> Overview:
         """What came of everything."""
-        return await self.overview_around(await self.routing(project, days), project)
+        calls, money = await self.reports.total(project, days)
+        return await self._overview(project, days, calls, money)
 
-    async def overview_around(self, routing: Routing, project: str | None) -> Overview:
-        """What came of everything in the days of ``routing``, which is of the same project."""
-        high_value, days = self.high_value(), routing.days
+    async def overview_around(self, routing: Routing) -> Overview:
+        """What came of everything in the days of ``routing``, which is of all projects."""
+        return await self._overview(None, routing.days, routing.total, routing.money)
+
+    async def _overview(
+        self, project: str | None, days: int, calls: Calls, money: Money
+    ) -> Overview:
+        high_value = self.high_value()
         totals = await self.totals(project)
-        tallies = await self.records.tallies(
-            project, self.reports.since(days), high_value=high_value
-        )
+        since = self.reports.since(days)
+        tallies = await self.records.tallies(project, since, high_value=high_value)
+        spent = None if project is None else await self.records.spent(project, since)
         return Overview(
             project=project,
             days=days,
@@ -56,8 +63,8 @@ class Figures:
             by_day=tuple(
                 DayTally(day, tallies.days.get(day, Tally())) for day in self.reports.span(days)
             ),
-            calls=routing.total,
-            saving=await self._saving(routing, project),
+            calls=calls,
+            saving=_saving(calls, money, spent),
             learned=await self.records.learned(project),
             skills=await self.learning.skills.counts(project),
             jobs=await self.learning.jobs.counts(project),
@@ -73,23 +80,23 @@ class Figures:
         """The value score from which an interaction is worth learning from."""
         return self.settings.current().learning.high_value_threshold
 
-    async def _saving(self, routing: Routing, project: str | None) -> Saving:
-        money, total = routing.money, routing.total
-        if project is None:
-            spent = math.fsum(one.spent_usd for one in money.spent)
-        else:
-            spent = await self.records.spent(project, self.reports.since(routing.days))
-        saved = money.saved_usd
-        all_remote = None if saved is None else saved + spent
-        return Saving(
-            tokens=total.local_tokens_in + total.local_tokens_out,
-            saved_usd=saved,
-            spent_usd=spent,
-            reserved_usd=math.fsum(one.reserved_usd for one in money.spent),
-            all_remote_usd=all_remote,
-            saved_share=saved / all_remote if saved is not None and all_remote else None,
-            today_usd=money.today_usd,
-            daily_budget_usd=money.daily_budget_usd,
-            reference=money.reference,
-            prices_as_of=money.prices_as_of,
-        )
+
+def _saving(calls: Calls, money: Money, of_project: float | None) -> Saving:
+    """``of_project`` is what a project spent, None where all of them are looked at."""
+    spent = of_project
+    if spent is None:
+        spent = math.fsum(one.spent_usd for one in money.spent)
+    saved = money.saved_usd
+    all_remote = None if saved is None else saved + spent
+    return Saving(
+        tokens=calls.local_tokens_in + calls.local_tokens_out,
+        saved_usd=saved,
+        spent_usd=spent,
+        reserved_usd=math.fsum(one.reserved_usd for one in money.spent),
+        all_remote_usd=all_remote,
+        saved_share=saved / all_remote if saved is not None and all_remote else None,
+        today_usd=money.today_usd,
+        daily_budget_usd=money.daily_budget_usd,
+        reference=money.reference,
+        prices_as_of=money.prices_as_of,
+    )

@@ -87,7 +87,7 @@ class Insights:
 
     async def lessons(self, project: str | None = None) -> LearningReport:
         """What outcomes taught: what showing entries changed, and what is doubted."""
-        return await self._learned.lessons(project)
+        return await self._shared.of(("lessons", project), lambda: self._learned.lessons(project))
 
     async def items(
         self,
@@ -177,6 +177,6 @@ class Insights:
         await self._shared.close()
 
     def changes(self) -> AsyncGenerator[frozenset[Change]]:
-        """The kinds of things that changed, whenever some did; within a second or so. Close it to
-        stop (``contextlib.aclosing``)."""
+        """The kinds of things that changed, whenever some did; within two seconds or so. Close it
+        to stop (``contextlib.aclosing``)."""
         return self._changes.listen()

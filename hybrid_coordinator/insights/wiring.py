@@ -136,7 +136,7 @@ async def figures_of_record(
     """What `/metrics` tells of the record, read now; where calls went, once for all of it."""
     routing = await figures.routing(None, _DAYS)
     return record_values(
-        await figures.overview_around(routing, None),
+        await figures.overview_around(routing),
         routing,
         await stock.collections(),
         await asyncio.to_thread(disk, home),

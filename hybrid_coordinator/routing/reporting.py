@@ -60,8 +60,7 @@ class Reports:
     async def usage(self, project: str | None, days: int) -> UsageReport:
         """The last ``days`` days, today included; money of all projects."""
         since = self.since(days)
-        calls = await self._usage.calls(project, since)
-        ledger = await self._spend.by_day_and_model(since.date())
+        calls, ledger, money = await self._summed(project, since)
         return UsageReport(
             days=days,
             total=calls.total,
@@ -69,8 +68,13 @@ class Reports:
             tiers=calls.tiers,
             task_types=calls.task_types,
             models=await self._usage.models(project, since),
-            money=await self._money(calls.total, ledger),
+            money=money,
         )
+
+    async def total(self, project: str | None, days: int) -> tuple[Calls, Money]:
+        """All calls of ``usage``, and its money; without what takes half of its time."""
+        calls, _, money = await self._summed(project, self.since(days))
+        return calls.total, money
 
     async def simulate(self, given: AssumedUsage, of: str | None, days: int) -> Simulation:
         """A month and a year of the given usage; what is not given is as in the last ``days``
@@ -123,6 +127,13 @@ class Reports:
         """The last ``days`` days, in order."""
         today = self._clock().date()
         return [today - dt.timedelta(days=ago) for ago in range(days - 1, -1, -1)]
+
+    async def _summed(
+        self, project: str | None, since: dt.datetime
+    ) -> tuple[CallFigures, Sequence[DaySpend], Money]:
+        calls = await self._usage.calls(project, since)
+        ledger = await self._spend.by_day_and_model(since.date())
+        return calls, ledger, await self._money(calls.total, ledger)
 
     async def _prices(self, settings: RemoteSettings) -> Prices:
         return await asyncio.to_thread(load_prices, settings.prices)

@@ -50,7 +50,7 @@ async def heard(told: Listening) -> frozenset[Change]:
 
 async def test_every_listener_is_told_by_one_look() -> None:
     record = Record()
-    changes = Changes(record.look, every=0.001)
+    changes = Changes(record.look, every=0.001, rest=0.001)
     async with aclosing(changes.listen()) as one, aclosing(changes.listen()) as other:
         waiting = [asyncio.create_task(heard(told)) for told in (one, other)]
         await record.next_look()
@@ -61,9 +61,23 @@ async def test_every_listener_is_told_by_one_look() -> None:
         assert await heard(other) == {Change.INTERACTIONS, Change.OUTCOMES}
 
 
+async def test_what_goes_on_changing_is_told_at_intervals() -> None:
+    record = Record()
+    changes = Changes(record.look, every=0.001, rest=0.1)
+    async with aclosing(changes.listen()) as told:
+        waiting = asyncio.create_task(heard(told))
+        await record.next_look()
+        record.marks[Change.JOBS] = "1"
+        assert await waiting == {Change.JOBS}
+        since = asyncio.get_running_loop().time()
+        record.marks[Change.OUTCOMES] = "1"
+        assert await heard(told) == {Change.OUTCOMES}
+        assert asyncio.get_running_loop().time() - since > 0.09
+
+
 async def test_nobody_looks_while_nobody_listens() -> None:
     record = Record()
-    changes = Changes(record.look, every=0.001)
+    changes = Changes(record.look, every=0.001, rest=0.001)
     async with aclosing(changes.listen()) as told:
         waiting = asyncio.create_task(heard(told))
         await record.next_look()
@@ -77,7 +91,7 @@ async def test_nobody_looks_while_nobody_listens() -> None:
 
 async def test_what_changed_while_the_record_was_away_is_told_after() -> None:
     record = Record()
-    changes = Changes(record.look, every=0.001)
+    changes = Changes(record.look, every=0.001, rest=0.001)
     async with aclosing(changes.listen()) as told:
         waiting = asyncio.create_task(heard(told))
         await record.next_look()

@@ -14,6 +14,8 @@ from starlette.routing import Route
 
 from hybrid_coordinator.coordinator import Coordinator
 from hybrid_coordinator.domain.access import Identity, Scope, target
+from hybrid_coordinator.domain.credit import Uplift
+from hybrid_coordinator.domain.insights import LearningInsight, Overview, Routing
 from hybrid_coordinator.errors import AccessDeniedError, HybridError, InvalidArgumentError
 from hybrid_coordinator.serving.http.identifying import deed
 from hybrid_coordinator.serving.http.refusals import RefusedError, refused
@@ -155,9 +157,21 @@ async def _note(asked: Asked, refusal: AccessDeniedError | None = None) -> None:
         await audit.refuse(done, str(refusal))
 
 
-def rendered(value: object, status: int = 200) -> JSONResponse:
+_FIGURES = (Overview, Routing, LearningInsight, Uplift)
+_latest: dict[type, tuple[object, bytes]] = {}
+"""Of each of these those that were sent last, and their JSON. Twenty dashboards are given the same
+ones at once (``insights.sharing``), and a year of days takes milliseconds to render."""
+
+
+def rendered(value: object, status: int = 200) -> Response:
     """``value`` as JSON that nobody keeps."""
-    return JSONResponse(_plain(value), status, headers={"cache-control": "no-store"})
+    kind = type(value)
+    sent, body = _latest.get(kind, (None, b""))
+    if sent is not value:
+        body = bytes(JSONResponse(_plain(value)).body)
+        if kind in _FIGURES:
+            _latest[kind] = value, body
+    return Response(body, status, {"cache-control": "no-store"}, media_type=_JSON)
 
 
 def _plain(value: object) -> object:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from hybrid_coordinator.domain.interactions import (
     OutcomeKind,
     OutcomeSource,
 )
+from hybrid_coordinator.serving.http.requests import rendered
 from tests.support.listening import Listening, listening_on
 from tests.support.model_server import HANG, ModelServer, Stream
 from tests.support.model_wire import DONE, openai_delta, openai_usage, vllm_answers
@@ -56,6 +57,9 @@ async def test_the_first_screen_has_what_the_read_service_says(dashboard: Listen
     everything = await dashboard.got("api/overview")
     assert (everything["days"], everything["period"]["interactions"]) == (30, 2)
     told = await dashboard.coordinator.insights.overview(None, 30)
+    # Those who share an answer are sent the same bytes, rendered once; nobody else's.
+    assert rendered(told).body is rendered(told).body
+    assert rendered(replace(told, days=7)).body != rendered(told).body
     assert everything["saving"]["reference"] == told.saving.reference
 
     assert await dashboard.got("api/projects") == {"projects": [SHOP, SITE], "all": True}
