@@ -103,3 +103,34 @@ def test_a_coordinator_that_is_gone_is_said_and_found_again(coming: Coming, visi
     coming.track("Lock the row")
     expect(state(seen)).to_have_text("Live")
     expect(asked(seen)).to_have_text(["Lock the row"])
+
+
+PACED = """async () => {
+    const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+    const { paced } = await import(loaded.find((name) => name.endsWith("/lib/view.js")));
+    globalThis.looks = 0;
+    globalThis.told = paced(async () => { globalThis.looks += 1; });
+}"""
+
+
+def test_dashboards_that_wait_look_together(coming: Coming, visit: Visit) -> None:
+    """One that was told something while it rested looks when all are told again, or soon."""
+    page = visit(coming.start().at("/interactions")).page
+    page.evaluate(PACED)
+    page.clock.install()
+
+    def looks_after(milliseconds: int, *, told: bool = False) -> int:
+        if told:
+            page.evaluate("told()")
+        page.clock.run_for(milliseconds)
+        found: int = page.evaluate("looks")
+        return found
+
+    assert looks_after(500, told=True) == 1
+    assert looks_after(1000, told=True) == 1  # it rests, and has rested
+    assert looks_after(1400, told=True) == 2  # at once, with all others
+    assert looks_after(5000) == 2  # and not once more
+    assert looks_after(500, told=True) == 3
+    assert looks_after(500, told=True) == 3
+    assert looks_after(2400) == 3  # nothing is told any more
+    assert looks_after(200) == 4

@@ -4,24 +4,29 @@ import { html, render } from "./html.js";
 import { failed, loading } from "../components/states.js";
 
 const REST = 1000;
+const TOGETHER = 2500; // ms in which more is told, if it goes on: the coordinator tells every two seconds
 
 /** `task` whenever it is asked for, but then resting for five times as long as it took: however
- *  much changes, looking at it takes a small part of the coordinator's time. */
+ *  much changes, looking at it takes a small part of the coordinator's time. What was asked for
+ *  meanwhile is done when something is told again, since then every dashboard looks, and they share
+ *  one answer; or soon after, where nothing more is told. */
 export function paced(task) {
   let resting = false;
   let wanted = false;
+  let late = null;
   return async function run() {
     if (resting) {
       wanted = true;
       return;
     }
+    clearTimeout(late);
     resting = true;
     wanted = false;
     const started = performance.now();
     await task();
     setTimeout(() => {
       resting = false;
-      if (wanted) run();
+      if (wanted) late = setTimeout(run, TOGETHER);
     }, Math.max(REST, 5 * (performance.now() - started)));
   };
 }
