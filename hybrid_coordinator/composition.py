@@ -138,11 +138,12 @@ class Engines:
                 await models.close()
 
     async def backup(self, file: Path | None, keep: int | None, progress: Progress) -> Made:
-        """Write a backup of the record, settings and rules; see `keeping.backup`."""
+        """Write a backup of the record, index, settings and rules; see `keeping.backup`."""
         from hybrid_coordinator.keeping.backup import backup
 
         running = await self.running()
-        return await backup(running.database, self._home, file, keep, progress)
+        index = running.engines.embedded
+        return await backup(running.database, index, self._home, file, keep, progress)
 
     async def tidy(self) -> None:
         """Compact the index. Qdrant Edge has no background optimizer, and while it works nothing
@@ -187,6 +188,7 @@ class Running:
     coordinator: Coordinator
     database: Database
     index: VectorIndex
+    engines: VectorEngines
     files: SourceFiles
     setup: IndexSetup
     rebuilder: Rebuilder
@@ -363,7 +365,7 @@ async def _build(
         datasets_dir=home.datasets_dir,
         traffic=traffic,
     )
-    running = Running(coordinator, database, index, moving.files, setup, moving.rebuilder)
+    running = Running(coordinator, database, index, engines, moving.files, setup, moving.rebuilder)
     _begin(
         stack,
         *(moving.projector.run, models.run, refresher.run, running.keep_up, *learning.works),

@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pydantic import TypeAdapter, ValidationError
 
 from hybrid_coordinator.errors import InvalidArgumentError, StorageError
 from hybrid_coordinator.storage.postgres.snapshot import Contents
+from hybrid_coordinator.storage.vectors.edge_copy import write_sparse
 
 FORMAT = 1
 """Raised when a program of before could not read the file."""
@@ -32,18 +33,32 @@ _SEAL = 64
 _READ = 1 << 20
 _MAX_MANIFEST = 16 << 20
 _PARTIAL = ".partial"
+_INDEX = "index/"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptIndex:
+    """The embedded index in a backup: which version of the engine wrote it, which generation of
+    the record's it is, the settings that lead to the embedding model, and how many points each
+    collection has, by its name in the engine."""
+
+    engine: str
+    generation: int
+    embedding: Mapping[str, str | None]
+    points: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a backup holds. ``files`` are texts of the home by name, with the settings that were
-    left out of each because they are secret."""
+    left out of each because they are secret. ``index`` is None where the index is not in it."""
 
     format: int
     version: str
     made_at: datetime
     contents: Contents
     files: Mapping[str, tuple[str, ...]]
+    index: KeptIndex | None = None
 
 
 _MANIFESTS = TypeAdapter(Manifest)
@@ -67,6 +82,11 @@ class Writer:
     def add(self, name: str, text: str) -> None:
         """A file of the home."""
         self._archive.writestr(f"home/{name}", text)
+
+    def add_index(self, directory: Path) -> None:
+        """The files of the embedded index."""
+        for path in sorted(directory.rglob("*")):
+            self._archive.write(path, f"{_INDEX}{path.relative_to(directory).as_posix()}")
 
     def finish(self, manifest: Manifest) -> None:
         """Say what all of it is, and put it in its place once it is checked and durable."""
@@ -126,13 +146,37 @@ class Reader:
 
     def rows(self, table: str) -> Iterator[bytes]:
         """The rows of a table, in pieces."""
-        with self._archive.open(_member(table)) as member:
-            while piece := member.read(_READ):
+        return self._pieces(_member(table))
+
+    def _pieces(self, member: str | zipfile.ZipInfo) -> Iterator[bytes]:
+        with self._archive.open(member) as stream:
+            while piece := stream.read(_READ):
                 yield piece
 
     def text(self, name: str) -> str:
         """A file of the home."""
         return self._archive.read(f"home/{name}").decode()
+
+    def index_into(self, directory: Path) -> None:
+        """Put the files of the embedded index into a directory, which is made.
+
+        Raises:
+            InvalidArgumentError: one has a place outside of it.
+            BadZipFile: one is not as it was written.
+            OSError: they cannot be written.
+        """
+        directory.mkdir(mode=0o700)
+        for member in self._archive.infolist():
+            if not member.filename.startswith(_INDEX):
+                continue
+            place = PurePosixPath(member.filename.removeprefix(_INDEX))
+            if place.is_absolute() or ".." in place.parts:
+                raise InvalidArgumentError("FILE", f"{member.filename!r} is no file of an index")
+            if member.is_dir():
+                (directory / place).mkdir(parents=True, exist_ok=True)
+                continue
+            (directory / place).parent.mkdir(parents=True, exist_ok=True)
+            write_sparse(self._pieces(member), directory / place)
 
 
 @contextmanager

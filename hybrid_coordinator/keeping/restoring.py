@@ -19,6 +19,7 @@ from hybrid_coordinator.keeping.engines import (
     generations_taken,
     refuse_if_shared,
 )
+from hybrid_coordinator.keeping.kept_index import put_index
 from hybrid_coordinator.keeping.texts import Text, place_of, settled, values
 from hybrid_coordinator.settings import load_settings
 from hybrid_coordinator.storage.postgres.access import TokenRecords
@@ -37,7 +38,8 @@ class Restored:
     """What was restored. ``upgraded`` counts the migrations that brought it to today's schema;
     ``aside`` says where what was there before is kept; ``missing`` names settings that were not
     in the backup and are not in this home; ``tokens`` counts access tokens that hold again, though
-    they may have been revoked since."""
+    they may have been revoked since. ``points`` counts those of the index that came along;
+    ``index_anew`` says why it is made anew from the record instead, None where it is not."""
 
     made_at: str
     rows: int
@@ -46,6 +48,8 @@ class Restored:
     aside: tuple[str, ...]
     missing: tuple[str, ...]
     tokens: int
+    points: int
+    index_anew: str | None
 
 
 async def restore(home: Home, file: Path, told: Told, *, force: bool = False) -> Restored:
@@ -77,12 +81,19 @@ async def restore(home: Home, file: Path, told: Told, *, force: bool = False) ->
         at, taken = swapping.stamp(), await generations_taken(settings)
         async with swapping.staging(home) as staged:
             missing = _stage_texts(home, staged, source)
+            anew = await put_index(
+                source, staged / home.settings_file.name, staged / home.vectors_dir.name
+            )
             place = staged / home.postgres_dir.name
             engine = embedded(place) if url is None else external(url.get_secret_value())
             async with engine as database:
                 schema = await _room(database, at, force=force)
                 await SnapshotRecords(database).load(
-                    contents, _Rows(source, told).of, aside=schema, indexes_taken=taken
+                    contents,
+                    _Rows(source, told).of,
+                    aside=schema,
+                    indexes_taken=taken,
+                    index_kept=_generation(source.manifest, anew),
                 )
                 upgraded = await migrate(database)
                 tokens = await _holding(database)
@@ -96,6 +107,8 @@ async def restore(home: Home, file: Path, told: Told, *, force: bool = False) ->
         tuple(each for each in kept if each),
         missing,
         tokens,
+        _points(source.manifest, anew),
+        anew,
     )
 
 
@@ -105,12 +118,23 @@ async def rehearse(file: Path, told: Told) -> Restored:
         home = Home(Path(folder) / "home")
         home.root.mkdir(mode=0o700)
         with _opened(file, told) as source:
+            _stage_texts(home, home.root, source)
+            anew = await put_index(source, home.settings_file, home.vectors_dir)
             async with embedded(home.postgres_dir) as database:
                 contents = source.manifest.contents
                 await SnapshotRecords(database).load(contents, _Rows(source, told).of)
                 upgraded = await migrate(database)
-        made_at = source.manifest.made_at.isoformat()
-        return Restored(made_at, contents.rows, len(contents.tables), upgraded, (), (), 0)
+        return Restored(
+            source.manifest.made_at.isoformat(),
+            contents.rows,
+            len(contents.tables),
+            upgraded,
+            aside=(),
+            missing=(),
+            tokens=0,
+            points=_points(source.manifest, anew),
+            index_anew=anew,
+        )
 
 
 class _Rows:
@@ -184,6 +208,15 @@ def _stage_texts(home: Home, staged: Path, source: archive.Reader) -> tuple[str,
     if text:
         swapping.write_whole(staged / home.settings_file.name, text)
     return tuple(_missing(left_out, text))
+
+
+def _generation(manifest: archive.Manifest, anew: str | None) -> int | None:
+    """Which generation of the index comes along."""
+    return manifest.index.generation if manifest.index and anew is None else None
+
+
+def _points(manifest: archive.Manifest, anew: str | None) -> int:
+    return sum(manifest.index.points.values()) if manifest.index and anew is None else 0
 
 
 async def _holding(database: Database) -> int:

@@ -16,7 +16,7 @@ from hybrid_coordinator.errors import (
 )
 from hybrid_coordinator.knowledge.collections import CollectionDefinition
 from hybrid_coordinator.knowledge.embedding.protocol import Embedder
-from hybrid_coordinator.knowledge.gate import Gate
+from hybrid_coordinator.storage.gate import Gate
 from hybrid_coordinator.storage.postgres.generations import (
     EmbedderRecord,
     Generation,

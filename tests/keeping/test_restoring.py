@@ -38,7 +38,7 @@ async def kept(database: Database, tmp_path: Path) -> Path:
     )
     home = Home(tmp_path / "first")
     home.root.mkdir()
-    await backup(database, home, tmp_path / "kept.zip", None, silent)
+    await backup(database, None, home, tmp_path / "kept.zip", None, silent)
     return tmp_path / "kept.zip"
 
 

@@ -27,9 +27,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register this group."""
     backup = commands.add_parser(
         "backup",
-        help="write the record, settings and rules into one file",
-        description="Write everything that was learned, with settings and rules and without keys, "
-        "into one new file, while agents go on. The index is made anew from it.",
+        help="write the record, index, settings and rules into one file",
+        description="Write everything that was learned, with the embedded index, settings and "
+        "rules and without keys, into one new file, while agents go on.",
     )
     backup.add_argument(
         "file", metavar="FILE", nargs="?", type=Path, help="by default in backups of the home"
@@ -81,6 +81,10 @@ def _backup(options: argparse.Namespace) -> int:
     print(
         f"{made['file']}  {in_words(made['bytes'])}, {made['rows']} rows of {made['tables']} tables"
     )
+    if made["no_index"] is None:
+        print(f"  with the index: {made['points']} points")
+    else:
+        print(f"  without the index, which a restore makes anew: {made['no_index']}")
     if made["left_out"]:
         print(f"  left out, since secret or this machine's: {', '.join(made['left_out'])}")
     for old in made["dropped"]:
@@ -114,8 +118,10 @@ def _restore(options: argparse.Namespace) -> int:
             f"  access tokens that hold as they did then: {found['tokens']}; revoke again what was "
             "revoked since (`hybrid-coordinator tokens`)"
         )
-    if not options.check:
-        print("  the index is made anew from the record at the next start")
+    if found["index_anew"] is None:
+        print(f"  the index came along: {found['points']} points")
+    else:
+        print(f"  the index is made anew at the next start: {found['index_anew']}")
     return 0
 
 

@@ -70,6 +70,7 @@ class _Queries:
     renew_generation: str
     drop_generations: str
     serve_generation: str
+    serving: str
 
 
 class Snapshot:
@@ -92,6 +93,12 @@ class Snapshot:
             tuple(tables),
             {row["name"]: row["value"] for row in sequences},
         )
+
+    async def serving(self, engine: str) -> tuple[int, Mapping[str, str | None]] | None:
+        """The generation of the index that serves, and the settings that lead to its model; None
+        where it is not in ``engine``, or nothing has been built in it."""
+        rows = await self._session.fetch(self._queries.serving, engine)
+        return (rows[0]["number"], rows[0]["embedding"]) if rows else None
 
     async def copy(self, table: Table, into: Piece) -> None:
         """All rows of a table."""
@@ -153,12 +160,14 @@ class SnapshotRecords:
         *,
         aside: str | None = None,
         indexes_taken: int | None = None,
+        index_kept: int | None = None,
     ) -> None:
         """Fill a database that holds no record: all of it or nothing, and only if every table
         comes out with the rows and the digest that it has in ``contents``.
 
         ``aside`` names a schema that takes what the database holds now. ``indexes_taken`` says
-        that the index does not come along, and up to which number generations of it may exist.
+        that the index does not come along, and up to which number generations of it may exist;
+        ``index_kept`` that this one does, and no other.
 
         Raises:
             StorageError: the schema is not one that this program knows, or a table differs; or
@@ -170,7 +179,9 @@ class SnapshotRecords:
                 await self._set_aside(session, aside)
             await build(session, contents.migrations)
             await self._fill(session, contents, rows)
-            if indexes_taken is not None:
+            if index_kept is not None:
+                await session.execute(self._queries.drop_generations, index_kept)
+            elif indexes_taken is not None:
                 number = await session.fetch_value(self._queries.renew_generation, indexes_taken)
                 await session.execute(self._queries.drop_generations, number)
                 await session.execute(self._queries.serve_generation, number)

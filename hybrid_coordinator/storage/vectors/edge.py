@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.errors import InvalidArgumentError, NotFoundError, StorageError
+from hybrid_coordinator.storage.gate import Gate
+from hybrid_coordinator.storage.vectors.edge_copy import EdgeCopy
 from hybrid_coordinator.storage.vectors.edge_shard import DamagedError, Shard
 from hybrid_coordinator.storage.vectors.protocol import (
     CollectionSpec,
@@ -32,6 +36,7 @@ RESERVE_BYTES = 64 << 20
 
 _DAMAGED_KEPT = 2
 _THREADS = 4
+_COPY = ".copy"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -52,6 +57,7 @@ class EdgeIndex:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="qdrant-edge")
         self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._optimizing = asyncio.Lock()
+        self._writers = Gate()
 
     @classmethod
     async def open(cls, directory: Path, reserve_bytes: int = RESERVE_BYTES) -> EdgeIndex:
@@ -83,24 +89,24 @@ class EdgeIndex:
             raise InvalidArgumentError("name", f"{spec.name!r} may hold letters, digits, _ and -")
         async with self._changing[spec.name]:
             if spec.name in self._shards:
-                await self._run(self._shards[spec.name].add_indexes, spec.indexes)
+                await self._change(self._shards[spec.name].add_indexes, spec.indexes)
                 return
             shard = self._shard(spec.name)
-            await self._run(shard.create, spec)
+            await self._change(shard.create, spec)
             self._shards[spec.name] = shard
 
     async def drop(self, collection: str) -> None:
         async with self._changing[collection]:
             shard = self._shards.pop(collection, None)
             if shard is not None:
-                await self._run(self._remove, shard)
+                await self._change(self._remove, shard)
 
     async def collections(self) -> list[str]:
         return sorted(self._shards)
 
     async def upsert(self, collection: str, points: Sequence[IndexPoint]) -> None:
         if points:
-            await self._run(self._find(collection).upsert, points)
+            await self._change(self._find(collection).upsert, points)
 
     async def hybrid(
         self,
@@ -135,13 +141,13 @@ class EdgeIndex:
     async def set_payload(
         self, collection: str, ids: Sequence[str], payload: Mapping[str, JsonValue]
     ) -> None:
-        await self._run(self._find(collection).set_payload, ids, payload)
+        await self._change(self._find(collection).set_payload, ids, payload)
 
     async def delete(self, collection: str, ids: Sequence[str]) -> None:
-        await self._run(self._find(collection).delete, ids)
+        await self._change(self._find(collection).delete, ids)
 
     async def delete_where(self, collection: str, where: Condition) -> None:
-        await self._run(self._find(collection).delete_where, where)
+        await self._change(self._find(collection).delete_where, where)
 
     async def get(self, collection: str, ids: Sequence[str]) -> list[StoredPoint]:
         return await self._run(self._find(collection).get, ids)
@@ -163,9 +169,36 @@ class EdgeIndex:
         async with self._optimizing:
             for shard in list(self._shards.values()):
                 try:
-                    await self._run(shard.optimize)
+                    await self._change(shard.optimize)
                 except NotFoundError:
                     continue  # dropped since the list was made
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """Nobody writes inside: whoever wants to waits, and who has begun has ended. Questions
+        are answered."""
+        async with self._writers.closed():
+            yield
+
+    async def copy(self, collections: Sequence[str]) -> EdgeCopy:
+        """Copy the files of these collections. Call it inside `still`, and delete its directory
+        in the end; the next start deletes what a killed process has left.
+
+        Raises:
+            NotFoundError: there is no such collection.
+            StorageError: the disk has no room for it.
+        """
+        directory = self._directory / f"{uuid.uuid4().hex}{_COPY}"
+        shards = [self._find(name) for name in collections]
+        try:
+            directory.mkdir(mode=0o700)
+            points = [await self._run(shard.copy, directory / shard.name) for shard in shards]
+        except BaseException as error:
+            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise StorageError(f"{directory} cannot be made: {error.strerror}") from error
+            raise
+        return EdgeCopy(directory, dict(zip(collections, points, strict=True)))
 
     async def ping(self) -> None:
         for shard in list(self._shards.values()):
@@ -182,6 +215,10 @@ class EdgeIndex:
         for problem in closed:
             if isinstance(problem, BaseException):
                 raise problem
+
+    async def _change(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async with self._writers.passing():
+            return await self._run(call, *args, **kwargs)
 
     async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
@@ -231,14 +268,14 @@ class EdgeIndex:
 
 
 def _prepare(directory: Path) -> list[str]:
-    """Make the directory, sweep what an interrupted create or drop left, name the collections."""
+    """Make the directory, sweep what was interrupted (create, drop, copy), name the collections."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for marker in directory.glob("*.partial"):
             shutil.rmtree(marker.with_suffix(""), ignore_errors=True)
             marker.unlink()
-        for dropped in directory.glob("*.dropped"):
-            shutil.rmtree(dropped)
+        for left in (*directory.glob("*.dropped"), *directory.glob(f"*{_COPY}")):
+            shutil.rmtree(left)
         entries = sorted(entry.name for entry in directory.iterdir() if entry.is_dir())
     except OSError as error:
         raise StorageError(f"index directory {directory}: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from hybrid_coordinator.errors import (
     OwnershipError,
     StorageError,
 )
+from hybrid_coordinator.storage.vectors.edge_copy import copy_files
 from hybrid_coordinator.storage.vectors.protocol import (
     TIES,
     CollectionSpec,
@@ -171,6 +173,7 @@ class Shard:
         self.directory = directory
         self._reserve_bytes = reserve_bytes
         self._unflushed = 0
+        self._changing = threading.Lock()
         self._engine: qe.EdgeShard
 
     def create(self, spec: CollectionSpec) -> None:
@@ -307,17 +310,24 @@ class Shard:
 
     def optimize(self) -> None:
         """Rewrite segments that have grown large or hold many deleted points."""
-        with self._mapped():
+        with self._changing, self._mapped():
             # The rewritten segments lie beside the old ones until they replace them.
             self._check_space(beyond=_disk_use(self.directory))
             self._engine.optimize()
-        self.flush()
+            self._flush()
+
+    def copy(self, into: Path) -> int:
+        """Copy the files as they are between two changes; returns how many points they hold."""
+        with self._changing, self._mapped():
+            self._check_space(beyond=_disk_use(self.directory))
+            self._flush()
+            copy_files(self.directory, into)
+            return self._engine.count(qe.CountRequest(exact=True))
 
     def flush(self) -> None:
         """Bring the segments to disk and cut the log, which only grows until then."""
-        with self._mapped():
-            self._unflushed = 0
-            self._engine.flush()
+        with self._changing, self._mapped():
+            self._flush()
 
     def ping(self) -> None:
         with self._mapped():
@@ -333,12 +343,16 @@ class Shard:
     def _write(self, change: qe.UpdateOperation, points: int) -> None:
         """Apply a change. It is in the log when this returns, which outlives the process; a
         power failure may take what was not flushed."""
-        with self._mapped():
+        with self._changing, self._mapped():
             self._check_space()
             self._engine.update(change)
-        self._unflushed += points
-        if self._unflushed >= _POINTS_A_FLUSH:
-            self.flush()
+            self._unflushed += points
+            if self._unflushed >= _POINTS_A_FLUSH:
+                self._flush()
+
+    def _flush(self) -> None:
+        self._unflushed = 0
+        self._engine.flush()
 
     def _check_space(self, beyond: int = 0) -> None:
         free = shutil.disk_usage(self.directory.parent).free

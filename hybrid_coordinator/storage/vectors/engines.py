@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
+
+if TYPE_CHECKING:
+    from hybrid_coordinator.storage.vectors.edge import EdgeIndex
 
 EMBEDDED = "embedded"
 """The name of the engine in this process; a server's is its URL."""
@@ -23,7 +27,13 @@ class VectorEngines:
         self._api_key = api_key
         self._timeout = timeout
         self._opened: dict[str, VectorIndex] = {}
+        self._embedded: EdgeIndex | None = None
         self._opening = asyncio.Lock()
+
+    @property
+    def embedded(self) -> EdgeIndex | None:
+        """The engine in this process; None where it was not needed."""
+        return self._embedded
 
     async def open(self, name: str) -> VectorIndex:
         """The engine of this name.
@@ -50,6 +60,7 @@ class VectorEngines:
             index = await EdgeIndex.open(self._directory)
             for collection, reason in index.damaged.items():
                 _log.error("collection %s was damaged and is built anew: %s", collection, reason)
+            self._embedded = index
             return index
         from hybrid_coordinator.storage.vectors.client import ClientIndex
 

@@ -71,3 +71,8 @@ DELETE FROM index_generations WHERE number <> $1;
 
 -- name: serve_generation
 UPDATE index_generations SET state = 'serving' WHERE number = $1;
+
+-- name: serving
+-- Of an engine, once something was built there.
+SELECT number, embedding FROM index_generations
+WHERE state = 'serving' AND engine = $1 AND model IS NOT NULL;

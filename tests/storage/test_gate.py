@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hybrid_coordinator.knowledge.gate import Gate
+from hybrid_coordinator.storage.gate import Gate
 
 
 async def test_closing_waits_for_those_inside_and_keeps_others_out() -> None:
