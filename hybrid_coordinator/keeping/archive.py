@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hybrid_coordinator.errors import InvalidArgumentError, StorageError
 from hybrid_coordinator.storage.postgres.snapshot import Contents
-from hybrid_coordinator.storage.vectors.edge_copy import write_sparse
+from hybrid_coordinator.storage.vectors.edge_copy import filled_size, write_sparse
 
 FORMAT = 1
 """Raised when a program of before could not read the file."""
@@ -84,9 +84,19 @@ class Writer:
         self._archive.writestr(f"home/{name}", text)
 
     def add_index(self, directory: Path) -> None:
-        """The files of the embedded index."""
+        """The files of the embedded index, each without the empty end that it mostly has: its size
+        is the member's comment."""
         for path in sorted(directory.rglob("*")):
-            self._archive.write(path, f"{_INDEX}{path.relative_to(directory).as_posix()}")
+            name = f"{_INDEX}{path.relative_to(directory).as_posix()}"
+            if path.is_dir():
+                self._archive.mkdir(name)
+                continue
+            left = filled_size(path)
+            with path.open("rb") as read, self._archive.open(name, "w", force_zip64=True) as into:
+                while left and (piece := read.read(min(_READ, left))):
+                    into.write(piece)
+                    left -= len(piece)
+            self._archive.getinfo(name).comment = str(path.stat().st_size).encode()
 
     def finish(self, manifest: Manifest) -> None:
         """Say what all of it is, and put it in its place once it is checked and durable."""
@@ -176,7 +186,7 @@ class Reader:
                 (directory / place).mkdir(parents=True, exist_ok=True)
                 continue
             (directory / place).parent.mkdir(parents=True, exist_ok=True)
-            write_sparse(self._pieces(member), directory / place)
+            write_sparse(directory / place, self._pieces(member), int(member.comment))
 
 
 @contextmanager

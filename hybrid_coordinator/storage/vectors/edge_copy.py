@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,8 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 _PIECE = 1 << 20
-_HOLE = 64 << 10
-_ZEROS = bytes(_HOLE)
+_LOOK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +28,64 @@ def engine_version() -> str:
 
 
 def copy_files(source: Path, target: Path) -> None:
-    """Copy a directory that nobody writes to meanwhile. Raises ``OSError``."""
+    """Copy a directory that nobody writes to meanwhile. The engine makes its files tens of MB long
+    at once: what is empty of them is neither read nor written. Raises ``OSError``."""
     target.mkdir()
     for folder, folders, files in os.walk(source):
         into = target / Path(folder).relative_to(source)
         for name in folders:
             (into / name).mkdir()
         for name in files:
-            write_sparse(_pieces(Path(folder, name)), into / name)
+            with Path(folder, name).open("rb", buffering=0) as read:
+                _write(into / name, _filled(read.fileno()), os.fstat(read.fileno()).st_size)
 
 
-def write_sparse(pieces: Iterable[bytes], target: Path) -> None:
-    """Write a file whose zeros take no disk: the engine makes its files tens of MB long at once,
-    and most of each is empty. Raises ``OSError``."""
-    with target.open("xb", buffering=0) as file:
-        size = 0
+def filled_size(file: Path) -> int:
+    """Where the last of a file is that is not empty. Raises ``OSError``."""
+    with file.open("rb", buffering=0) as read:
+        return max((end for _, end in _extents(read.fileno())), default=0)
+
+
+def write_sparse(target: Path, pieces: Iterable[bytes], size: int) -> None:
+    """Write a file that is empty beyond ``pieces``. Raises ``OSError``."""
+
+    def placed() -> Iterator[tuple[int, bytes]]:
+        at = 0
         for piece in pieces:
-            for start in range(0, len(piece), _HOLE):
-                part = memoryview(piece)[start : start + _HOLE]
-                if part != _ZEROS[: len(part)]:
-                    os.pwrite(file.fileno(), part, size + start)
-            size += len(piece)
+            yield at, piece
+            at += len(piece)
+
+    _write(target, placed(), size)
+
+
+def _write(target: Path, pieces: Iterable[tuple[int, bytes]], size: int) -> None:
+    with target.open("xb", buffering=0) as file:
+        for at, piece in pieces:
+            if any(piece[:_LOOK]) or piece.count(0) < len(piece):
+                file.seek(at)
+                view = memoryview(piece)
+                while view:
+                    view = view[file.write(view) :]
         file.truncate(size)
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
-    with file.open("rb", buffering=0) as stream:
-        while piece := stream.read(_PIECE):
-            yield piece
+def _filled(handle: int) -> Iterator[tuple[int, bytes]]:
+    for start, end in _extents(handle):
+        at = start
+        while at < end and (piece := os.pread(handle, min(_PIECE, end - at), at)):
+            yield at, piece
+            at += len(piece)
+
+
+def _extents(handle: int) -> Iterator[tuple[int, int]]:
+    """The parts of a file that are not holes; all of it where the file system cannot tell."""
+    size, at = os.fstat(handle).st_size, 0
+    while at < size:
+        try:
+            start = os.lseek(handle, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # no more of it
+                return
+            raise
+        at = os.lseek(handle, start, os.SEEK_HOLE)
+        yield start, at
