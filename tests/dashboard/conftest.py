@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -37,6 +38,25 @@ def shop(directory: Path) -> Path:
     )
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     return root
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Iterator[Dashboard]:
+    """A dashboard that asks who is there."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "hybrid.yaml").write_text("serving: {require_token: true}\n")
+    yield opened(home)
+    stopped = command(home, "stop")
+    assert stopped.returncode == 0, stopped.stderr
+    assert processes_of(home) == []
+
+
+def token(dashboard: Dashboard, *wanted: str) -> Any:
+    """A new token as `tokens create` prints it."""
+    made = command(dashboard.home, "tokens", "create", "laptop", *wanted, "--json")
+    assert made.returncode == 0, made.stderr
+    return json.loads(made.stdout)
 
 
 @pytest.fixture(scope="session")

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import expect
 
-from tests.dashboard.conftest import Visit, opened
+from tests.dashboard.conftest import Visit, token
 from tests.support.browser import Dashboard
-from tests.support.stdio import command, processes_of
 
 SHOP, SITE = "shop-1f3a9c2e", "site-5e6f7a8b"
 
 
-@pytest.fixture
-def asking(tmp_path: Path) -> Iterator[Dashboard]:
-    """A dashboard that asks who is there."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "hybrid.yaml").write_text("serving: {require_token: true}\n")
-    yield opened(home)
-    stopped = command(home, "stop")
-    assert stopped.returncode == 0, stopped.stderr
-    assert processes_of(home) == []
-
-
 def test_a_token_opens_its_projects_until_one_signs_out(asking: Dashboard, visit: Visit) -> None:
-    wanted = ["--user", "anna", "--project", SHOP, "--project", SITE, "--json"]
-    made = command(asking.home, "tokens", "create", "laptop", *wanted)
-    assert made.returncode == 0, made.stderr
-    secret = json.loads(made.stdout)["secret"]
+    secret = token(asking, "--user", "anna", "--project", SHOP, "--project", SITE)["secret"]
 
     seen = visit(asking.at("/"))
-    seen.expected += ["401", "/favicon.ico"]
     page = seen.page
+    icon = page.request.get(asking.at("/favicon.ico"))
+    assert (icon.status, icon.headers["content-type"]) == (200, "image/svg+xml")
+    seen.expected += ["401"]  # what a token that does not hold is answered with
     page.get_by_label("Token").fill("hc_not-this-one")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("does not hold")
@@ -56,3 +37,22 @@ def test_a_token_opens_its_projects_until_one_signs_out(asking: Dashboard, visit
     expect(page.get_by_label("Token")).to_be_visible()
     page.goto(asking.at("/interactions"))
     expect(page.get_by_label("Token")).to_be_visible()
+
+
+def test_a_page_whose_sign_in_has_ended_asks_for_another(asking: Dashboard, visit: Visit) -> None:
+    made = token(asking, "--user", "anna")
+    seen = visit(asking.at("/"))
+    page = seen.page
+    for way in ("a request", "the stream"):
+        page.get_by_label("Token").fill(made["secret"])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator("#live")).to_contain_text("Live")
+        seen.ready()
+        asking.sql("DELETE FROM browser_sessions")
+        seen.expected += ["401"]
+        if way == "a request":
+            page.get_by_role("link", name="Routing").click()
+        else:  # it is opened anew, as after a lost connection, and nothing else is asked for
+            page.get_by_role("button", name="Pause").click()
+            page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_label("Token")).to_be_visible()

@@ -20,7 +20,7 @@ from hybrid_coordinator.serving.http.site import Site
 
 LOGIN = "/login"
 
-OPEN = frozenset({"/healthz", "/readyz", LOGIN, "/login.css"})
+OPEN = frozenset({"/healthz", "/readyz", "/favicon.ico", LOGIN, "/login.css"})
 """Paths that tell a stranger nothing."""
 
 _SECRET = re.compile(r"hc_[A-Za-z0-9_-]{43}")

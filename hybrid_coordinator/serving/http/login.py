@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from hybrid_coordinator.domain.access import Deed
+from hybrid_coordinator.domain.access import Deed, Scope
 from hybrid_coordinator.errors import (
     HybridError,
     NotAuthenticatedError,
@@ -28,6 +28,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Sign in - Hybrid Coordinator</title>
+<link rel="icon" type="image/svg+xml" href="/favicon.ico">
 <link rel="stylesheet" href="/login.css">
 </head>
 <body>
@@ -132,10 +133,13 @@ async def _sign_out(request: Request) -> Response:
 
 
 async def _session(asked: Asked) -> object:
+    """Who asks; ``may`` lists the scopes that they have, and "all" where they see every project."""
     identity = asked.identity
     return {
         "user": identity.user,
         "scope": identity.scope.value,
         "projects": None if identity.projects is None else sorted(identity.projects),
+        "may": [each.value for each in Scope if identity.scope.includes(each)]
+        + (["all"] if identity.projects is None else []),
         "signed_in": identity.token_id is not None,
     }

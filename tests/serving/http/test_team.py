@@ -46,7 +46,7 @@ async def test_without_a_token_nothing_is_told(served: Team) -> None:
             answer = await stranger.get(path)
             assert answer.status_code == 401, path
             assert answer.headers["www-authenticate"] == "Bearer"
-        for path in ("/healthz", "/readyz"):
+        for path in ("/healthz", "/readyz", "/favicon.ico"):
             assert (await stranger.get(path)).status_code == 200
         assert (await stranger.post("/mcp", json={})).status_code == 401
         for wrong in (
@@ -142,6 +142,8 @@ async def test_each_scope_has_its_tools_and_routes(served: Team, tmp_path: Path)
             assert answer.status_code == (200 if scope.includes(Scope.WRITE) else 403)
             answer = await client.post("/api/index/update", json={"project": "shop", "root": "/x"})
             assert answer.status_code == (404 if scope is Scope.ADMIN else 403)
+            may = [each for each in Scope if scope.includes(each)]
+            assert (await client.get("/api/session")).json()["may"] == [*may, "all"]
 
 
 async def test_files_of_the_server_are_nobodys_from_elsewhere(served: Team) -> None:
@@ -274,6 +276,7 @@ async def test_a_token_for_projects_is_for_no_other(served: Team) -> None:
         with pytest.raises(ToolError, match="not for project bakery"):
             await called(agent, "search_knowledge", query=SECRET_TASK)
     async with served.client(shop) as client:
+        assert (await client.get("/api/session")).json()["may"] == ["read", "write"]
         listed = (await client.get("/api/interactions")).json()
         assert [each["id"] for each in listed["rows"]] == [done["interaction_id"]]
         refused = await client.get("/api/interactions", params={"project": "bakery"})

@@ -17,6 +17,7 @@ PAGES = ("", "routing", "learning", "knowledge", "interactions", "models", "data
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
+_ICON = "icon.svg"
 
 
 def routes() -> Sequence[BaseRoute]:
@@ -33,6 +34,10 @@ def routes() -> Sequence[BaseRoute]:
             return Response("there is no such file\n", 404, {"cache-control": "no-store"})
         return _sent(request, asset, _FOR_EVER)
 
+    async def icon(request: Request) -> Response:
+        # Where browsers look for one, unless the page names another: as that of signing in.
+        return _sent(request, assets.files[_ICON], _ASK_AGAIN)
+
     async def nowhere(request: Request) -> Response:
         # A person who mistyped gets the page, which says so; a program gets the error.
         path, accepted = request.url.path, request.headers.get("accept", "")
@@ -42,6 +47,7 @@ def routes() -> Sequence[BaseRoute]:
 
     return [
         Route("/assets/{version}/{path:path}", file),
+        Route("/favicon.ico", icon),
         *(Route(f"/{name}", page) for name in PAGES),
         *(Route(f"/{name}/{{rest}}", page) for name in PAGES if name),
         Route("/{rest:path}", nowhere),

@@ -41,6 +41,7 @@ async function open(page, params, moved) {
   try {
     module = await page.load();
   } catch {
+    api.checkSignIn();
     if (!signal.aborted) render(failed(new Error("The coordinator has stopped, or another version of it runs now."), () => location.reload()), main);
     return;
   }
@@ -176,16 +177,21 @@ async function knowProjects() {
   }
 }
 
-/** Who looks, where they had to say it. */
+/** Who looks, where they had to say it, and what they may do: the stylesheet shows no action that
+ *  would be refused. */
 async function signedIn() {
+  const { dataset } = document.documentElement;
+  if (dataset.may !== undefined) return;
+  dataset.may = "";
   try {
-    const { user, scope: allowed, signed_in: known } = await api.get("/api/session");
+    const { user, scope: allowed, may, signed_in: known } = await api.get("/api/session");
+    dataset.may = may.join(" ");
     if (!known) return;
     render(html`<p>${user} <span class="note">(${allowed})</span></p>
       <form method="post" action="/logout"><button class="quiet">Sign out</button></form>`,
     document.getElementById("session"));
   } catch {
-    // The pages say what is wrong.
+    delete dataset.may; // the pages say what is wrong
   }
 }
 
@@ -196,6 +202,9 @@ document.querySelector(".skip-link").addEventListener("click", (event) => {
   main.focus();
 });
 live.addEventListener("state", liveState);
+live.addEventListener("state", () => {
+  if (live.state === "live") signedIn(); // where it could not be told before
+});
 theme();
 liveState();
 router.start();

@@ -22,6 +22,10 @@ export async function get(path, params = {}, signal = undefined) {
   return (await request(address(path, params), { signal })).json();
 }
 
+/** Find out whether whoever looks is still signed in, after what does not tell why it failed: if not,
+ *  this leaves the page. */
+export const checkSignIn = () => get("/api/session").catch(() => {});
+
 /** The text that a GET answers with. */
 export async function text(path, signal = undefined) {
   return (await request(path, { signal })).text();
@@ -72,6 +76,8 @@ async function request(url, options) {
     throw new ApiError("The coordinator does not answer.");
   }
   if (response.ok) return response;
+  // Whoever was signed in is not any more: the page could only go on asking in vain.
+  if (response.status === 401) location.assign("/login");
   throw await refusal(response);
 }
 

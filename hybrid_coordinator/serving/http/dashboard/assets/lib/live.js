@@ -1,5 +1,7 @@
 // Tells which kinds of things changed, by server-sent events, and how the connection is.
 
+import { checkSignIn } from "./api.js";
+
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 15_000;
 const DEBOUNCE = 400;
@@ -79,6 +81,7 @@ export class Live extends EventTarget {
     this.#close();
     this.#missed = true;
     this.#become(this.#wait > FIRST_WAIT ? "gone" : "connecting");
+    checkSignIn();
     // Spread, so that many open dashboards do not come back at once.
     this.#timer = setTimeout(() => this.start(), this.#wait * (0.8 + 0.4 * Math.random()));
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);

@@ -20,6 +20,7 @@ const SPLITS = ["train", "validation", "test"];
 
 export function mount(element, context) {
   const build = document.createElement("div");
+  build.className = "needs-admin";
   const list = document.createElement("div");
   element.append(build, list);
   const view = show(list, context, {
@@ -73,14 +74,14 @@ function dataset(row, context) {
       <div>${plainTable(`Splits of ${name}`, [
         { title: "Split", cell: (split) => split },
         { title: "Examples", numeric: true, cell: (split) => number(row.counts[split] ?? 0) },
-        { title: "File", cell: (split) => (row.present ? download(row, split, "Download") : "gone") },
+        { title: "File", cell: (split) => (row.present ? download(row, split, "Download") : "gone"), kind: "needs-admin" },
       ], SPLITS)}</div>
       <div>${dropped.length ? html`<h4>Left out</h4>${bars(dropped, { caption: `Left out of ${name}` })}` : html`<p>Nothing was left out.</p>`}</div>
     </div>
     ${row.present ? html`
-      <p class="row">${download(row, "card", "Card")} ${download(row, "manifest", "Manifest")} ${download(row, "provenance", "Provenance")}
+      <p class="row needs-admin">${download(row, "card", "Card")} ${download(row, "manifest", "Manifest")} ${download(row, "provenance", "Provenance")}
         <span class="note">SHA-256 <code>${row.sha256}</code></span></p>
-      <details class="figures" @toggle=${read(row, context)}><summary>Read the card<span class="visually-hidden"> of ${name}</span></summary><pre tabindex="0" aria-label="Card of ${name}"></pre></details>`
+      <details class="figures needs-admin" @toggle=${read(row, context)}><summary>Read the card<span class="visually-hidden"> of ${name}</span></summary><pre tabindex="0" aria-label="Card of ${name}"></pre></details>`
       : html`<p>${badge("warning", "its files are not there any more")}</p>`}
   </li>`;
 }

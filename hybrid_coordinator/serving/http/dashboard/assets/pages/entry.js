@@ -10,6 +10,8 @@ import { show } from "../lib/view.js";
 
 export const title = "Entry";
 
+const EVERY_PROJECT = "global";
+
 export function mount(element, context) {
   const path = `/api/entries/${encodeURIComponent(context.params.id)}`;
   // What is being deleted is told of as a change, before it is known that it is done.
@@ -55,6 +57,7 @@ function actions(path, context, state, refresh) {
 
 function entry({ item, earlier, evidence, elsewhere, stats }, context, act) {
   const retired = item.delta === "DEPRECATE";
+  const needs = item.project === EVERY_PROJECT ? "needs-write needs-all" : "needs-write";
   const learned = item.origin === "pattern" || item.origin === "failure";
   return html`
     <p><a href=${context.link("/knowledge")}>Back to Knowledge</a></p>
@@ -64,12 +67,12 @@ function entry({ item, earlier, evidence, elsewhere, stats }, context, act) {
         <time title=${fullTime(item.updated_at)}>${time(item.updated_at)}</time></p>
       ${retired ? html`<p>${badge("warning", "out of use")} ${item.reason}</p>` : nothing}
       <pre tabindex="0" aria-label="Text of the entry">${item.content}</pre>
-      ${retired ? nothing : html`<div class="buttons start">
+      ${retired ? nothing : html`<div class="buttons start ${needs}">
         ${learned ? html`<button type="button" class="primary" @click=${act.keep(item.content)}>Accept as it is</button>` : nothing}
         <button type="button" @click=${act.edit(item.content, "Text")}>Edit</button>
         <button type="button" @click=${act.retire()}>Retire</button>
         ${removal(act, "The entry leaves the record and the index, with its earlier versions.")}</div>`}
-      ${retired ? html`<div class="buttons start">${removal(act, "The entry leaves the record and the index; it may be learned anew.")}</div>` : nothing}
+      ${retired ? html`<div class="buttons start ${needs}">${removal(act, "The entry leaves the record and the index; it may be learned anew.")}</div>` : nothing}
     </article>
     <div class="columns">
       ${section("How it did", did(stats))}
@@ -82,7 +85,7 @@ function entry({ item, earlier, evidence, elsewhere, stats }, context, act) {
       <details><summary>Version ${each.version}, ${time(each.updated_at)}${each.reason ? `: ${each.reason}` : ""}</summary><pre tabindex="0" aria-label="Version ${each.version}">${each.content}</pre></details></li>`)}</ul>`) : nothing}`;
 }
 
-const removal = (act, words) => html`<button type="button" class="danger" @click=${act.remove(words)}>Delete</button>`;
+const removal = (act, words) => html`<button type="button" class="danger needs-write" @click=${act.remove(words)}>Delete</button>`;
 
 function did(stats) {
   if (!stats.uses) return html`<p>It was not used yet.</p>`;
@@ -115,7 +118,7 @@ function task({ interaction, taught }, context, act) {
       <pre tabindex="0" aria-label="Answer">${interaction.response}</pre>
       <div class="buttons start">
         <a class="button" href=${context.link(`/interactions/${interaction.id}`)}>All about it</a>
-        <button type="button" @click=${act.edit(interaction.response, "Answer")}>Edit</button>
+        <button type="button" class="needs-write" @click=${act.edit(interaction.response, "Answer")}>Edit</button>
         ${removal(act, `The interaction leaves the record and the index${taught.length ? `, and with it what was learned from it alone (${count(taught.length, "entry", "entries")} rest on it)` : ""}.`)}</div>
     </article>`;
 }

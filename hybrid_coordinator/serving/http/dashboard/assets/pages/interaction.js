@@ -29,7 +29,7 @@ function interaction(data, context) {
     ${section("What was answered", html`<pre tabindex="0">${it.response || "(nothing)"}</pre>`)}
     ${attempts.length ? section("Which models were tried", attemptTable(attempts), "in this order") : nothing}
     ${actions.length ? section("What was done", actionList(actions), `${number(actions.length)} steps that were seen`) : nothing}
-    ${section("How it ended", html`${ending(outcomes, data)}<div class="buttons start"><button type="button" @click=${() => judge(it, context)}>Say how it ended</button></div>`)}
+    ${section("How it ended", html`${ending(outcomes, data)}<div class="buttons start needs-write"><button type="button" @click=${() => judge(it, context)}>Say how it ended</button></div>`)}
     ${taught.length || jobs.length ? section("What came of it", consequences(taught, jobs, context)) : nothing}`;
 }
 

@@ -144,7 +144,7 @@ function indexState(data, context, refresh) {
     ${roots.length ? plainTable("Indexed directories", rootColumns(run), roots)
       : empty("No code is indexed yet.", html`<code>hybrid-coordinator index PATH --watch</code> indexes a directory and follows its changes.`)}
     ${progressOf}
-    <div class="buttons start"><button type="button" @click=${anew}>Build the whole index anew</button></div>`);
+    <div class="buttons start needs-admin needs-all"><button type="button" @click=${anew}>Build the whole index anew</button></div>`);
 }
 
 function rootColumns(run) {
@@ -158,7 +158,7 @@ function rootColumns(run) {
     { title: "Pieces", numeric: true, cell: (each) => number(each.chunks) },
     { title: "Last change", cell: (each) => html`<time title=${fullTime(each.indexed_at)}>${since(each.indexed_at)}</time>` },
     { title: "State", cell: (each) => html`${each.complete ? "complete" : badge("warning", "unfinished")}<span class="sub">${each.watched ? "watched" : "not watched"}</span>` },
-    { title: "Actions", cell: (each) => html`<span class="actions">
+    { title: "Actions", kind: "needs-admin", cell: (each) => html`<span class="actions">
         <button type="button" class="quiet" @click=${update(each)}>Update<span class="visually-hidden"> ${each.root}</span></button>
         <button type="button" class="quiet" @click=${watch(each)}>${each.watched ? "Stop watching" : "Watch"}<span class="visually-hidden"> ${each.root}</span></button></span>` },
   ];

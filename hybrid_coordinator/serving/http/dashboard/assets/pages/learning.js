@@ -96,7 +96,7 @@ function proposals({ proposals: rows }, context, refresh) {
     <p class="note">${skill.kind === "revision" ? "A new version. " : ""}From ${count(skill.members, "task")} in ${count(skill.sessions, "session")}:
       ${number(skill.successes)} went well, ${number(skill.failures)} failed. ${skill.project}, ${since(skill.created_at)}.</p>
     <p class="clip">${skill.content}</p>
-    <div class="buttons start">
+    <div class="buttons start needs-write">
       <button type="button" class="primary" @click=${decide(skill, "accept", "Accepted")}>Accept<span class="visually-hidden"> ${skill.title}</span></button>
       <button type="button" @click=${decide(skill, "reject", "Rejected")}>Reject<span class="visually-hidden"> ${skill.title}</span></button>
     </div></li>`)}</ul>`;
@@ -150,14 +150,14 @@ function queue({ waiting, jobs }, context, refresh) {
     { title: "Tries", numeric: true, cell: (each) => number(each.tries) },
     { title: "Why", wide: true, cell: (each) => each.reason || "waits for its turn" },
     { title: "Ordered", cell: (each) => since(each.created_at) },
-    { title: "Actions", cell: (each) => html`<span class="actions">
+    { title: "Actions", kind: "needs-write", cell: (each) => html`<span class="actions">
         ${each.state === "running" ? nothing : html`<button type="button" class="quiet" @click=${act("/api/jobs/retry", { id: each.id }, retried)}>Retry<span class="visually-hidden"> job ${each.id}</span></button>`}
         <button type="button" class="quiet" @click=${drop(each)}>Drop<span class="visually-hidden"> job ${each.id}</span></button></span>` },
   ];
   const all = jobs.waiting + jobs.running + jobs.parked;
   return section("Jobs", html`
     <div class="row"><p class="lead">${jobs.words[0].toUpperCase() + jobs.words.slice(1)}.</p>
-      ${jobs.parked || jobs.waiting ? html`<button type="button" @click=${act("/api/jobs/retry", {}, retried)}>Retry all</button>` : nothing}</div>
+      ${jobs.parked || jobs.waiting ? html`<button type="button" class="needs-write needs-all" @click=${act("/api/jobs/retry", {}, retried)}>Retry all</button>` : nothing}</div>
     ${waiting.length ? plainTable("Jobs that are not done", columns, waiting) : empty("Every job is done.")}
     ${all > waiting.length ? html`<p class="note">The oldest ${number(waiting.length)} of ${number(all)}.</p>` : nothing}`,
   "work that needs a model or time, done behind your agents");

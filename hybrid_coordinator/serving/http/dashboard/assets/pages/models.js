@@ -13,6 +13,7 @@ export const title = "Models";
 export function mount(element, context) {
   const servers = document.createElement("div");
   const trial = document.createElement("div");
+  trial.className = "needs-write";
   element.append(servers, trial);
   const { refresh } = show(servers, context, {
     kinds: ["attempts"],

@@ -69,13 +69,13 @@ function buttons(subject, state, context, refresh) {
   };
   const edit = html`<button type="button" @click=${act("edit", "Saved.", text)}>Edit</button>`;
   if (state === "proposed") {
-    return html`<div class="buttons start">
+    return html`<div class="buttons start needs-write">
       <button type="button" class="primary" @click=${act("accept", "Accepted: agents are shown it from now on.")}>Accept</button>
       ${edit}
       <button type="button" @click=${act("reject", "Rejected.")}>Reject</button></div>`;
   }
   if (state !== "accepted") return nothing;
-  return html`<div class="buttons start">${edit}
+  return html`<div class="buttons start needs-write">${edit}
     <button type="button" class="danger" @click=${act("retire", "Retired: it is shown no more.", why)}>Retire</button></div>`;
 }
 
