@@ -81,9 +81,9 @@ def coordinator(name: str) -> Iterator[FakeCoordinator]:
 
 
 @contextmanager
-def balancer(directory: Path, servers: dict[str, str]) -> Iterator[str]:
+def balancer(directory: Path, servers: dict[str, str], frontend: str = "") -> Iterator[str]:
     """HAProxy with the configuration of the container, at other addresses (``servers`` by those
-    of the container); its port."""
+    of the container), and with more lines of its ``frontend``; its port."""
     places = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
     program = shutil.which("haproxy", path=places)
     if program is None:
@@ -97,7 +97,7 @@ def balancer(directory: Path, servers: dict[str, str]) -> Iterator[str]:
     assert " fall 5 " in text
     text = text.replace(" fall 5 ", " fall 1000 ")  # however slow a machine under load is
     file = directory / "haproxy.cfg"
-    file.write_text(text.replace("bind :8770", f"bind 127.0.0.1:{port}"))
+    file.write_text(text.replace("bind :8770", f"bind 127.0.0.1:{port}\n{frontend}"))
     with subprocess.Popen(
         [program, "-db", "-f", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
@@ -140,6 +140,32 @@ def test_a_session_stays_with_its_coordinator_and_outlives_none(tmp_path: Path) 
                 assert time.monotonic() < deadline
             assert post(port, kept) == (200, kept)
             assert {post(port)[0] for _ in range(4)} == {200}
+
+
+def asked_as(port: str, token: str) -> tuple[int, str | None]:
+    """The status for a token, and when to come back."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE)
+    try:
+        connection.request("GET", "/api/session", headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.headers.get("retry-after")
+    finally:
+        connection.close()
+
+
+def test_the_balancer_can_count_what_a_token_asks_of_all_coordinators(tmp_path: Path) -> None:
+    scaling = (COMPOSE.parent / "docs" / "scaling.md").read_text()
+    lines = scaling.partition("```haproxy\n")[2].partition("```")[0]
+    assert " gt 1200 " in lines
+    with coordinator("one") as one, coordinator("two") as two:
+        here = [f"127.0.0.1:{each.server_address[1]}" for each in (one, two)]
+        servers = dict(zip(SERVERS, here, strict=True))
+        with balancer(tmp_path, servers, lines.replace(" gt 1200 ", " gt 4 ")) as port:
+            answers = [asked_as(port, "hc_eager") for _ in range(6)]
+            assert answers == [(200, None)] * 4 + [(429, "10")] * 2
+            assert asked_as(port, "hc_other") == (200, None)
+            assert {post(port)[0] for _ in range(6)} == {200}  # whoever brings no token
 
 
 def call(
