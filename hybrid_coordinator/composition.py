@@ -336,7 +336,7 @@ async def _build(
     points = (index, bm25, moving.projector)
     traffic = Traffic()
     learning = build_learning(Parts(*rows, *points, models, scrubber, shipped, home, traffic))
-    refresher, watches, sources = _upkeep(moving.indexer, database, scrubber)
+    refresher, watches, sources = _upkeep(home, moving.indexer, database, scrubber)
     stack.push_async_callback(watches.close)
     memory, retention = build_forgetting(
         store, database, moving, watches, definitions, scrubber, home
@@ -443,7 +443,7 @@ def _moving_index(
 
 
 def _upkeep(
-    indexer: CodeIndexer, database: Database, scrubber: Scrubber
+    home: Home, indexer: CodeIndexer, database: Database, scrubber: Scrubber
 ) -> tuple[Refresher, Watches, FreshSources]:
     """What keeps the index of code up to date while nobody asks for it, and what is shown honest
     until it has."""
@@ -457,7 +457,7 @@ def _upkeep(
     def changed(project: str, root: str, path: str) -> None:
         refresher.add(project, root, [path])
 
-    watches = Watches(WatchedDirectories(database), refresher)
+    watches = Watches(WatchedDirectories(database, home.identity()), refresher)
     return refresher, watches, FreshSources(scrubber, changed, indexer.draft)
 
 

@@ -59,6 +59,20 @@ class Home:
         """Where hooks leave what the coordinator did not take in time."""
         return self.root / "inbox"
 
+    def identity(self) -> str:
+        """What the home is known by to others that share its record, however their machines are
+        called and wherever it lies. Made when it is first asked for."""
+        file = self.root / "id"
+        try:
+            known = file.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            known = ""
+        if not known:
+            known = os.urandom(16).hex()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{known}\n", encoding="ascii")
+        return known
+
     @property
     def restoring_dir(self) -> Path:
         """Where a restore makes what shall be, until it is put in its place."""

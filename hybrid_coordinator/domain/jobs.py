@@ -23,13 +23,15 @@ class JobOrder:
     """A job to be done. Of one kind there is one job a ``subject``, which says what it is about
     (an interaction's id, say): ordered again, it is done once more, or still once if nobody has
     begun it. ``project`` tells a person where it comes from. What is worth more is done first, and
-    of what is worth the same the newest."""
+    of what is worth the same the newest. ``most`` jobs of the kind wait in the project: what is
+    worth less is done no more, unless it was begun."""
 
     kind: str
     subject: str
     project: str
     payload: Mapping[str, JsonValue] = field(default_factory=dict)
     worth: float = 1.0
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

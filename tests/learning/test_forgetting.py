@@ -149,12 +149,13 @@ async def test_a_whole_project_goes_with_its_code_and_nothing_of_another_does(
     database: Database, tmp_path: Path
 ) -> None:
     trees = {name: tmp_path / name for name in ("doomed", "kept")}
+    watched = WatchedDirectories(database, "home")
     async with owning(database, tmp_path / "index") as (parts, mine):
         for name, tree in trees.items():
             tree.mkdir()
             (tree / "invoice.py").write_text(f"def invoice_{name}(rows):\n    return sum(rows)\n")
             await parts.indexer.index(tree, name)
-            await WatchedDirectories(database).add(name, str(tree))
+            await watched.add(name, str(tree))
             done = await worked(parts, f"task of {name}", name)
             await beside(database, done, f"task of {name}", name)
             await learned(parts, f"Lesson of {name}", "text", project=name)
@@ -172,7 +173,7 @@ async def test_a_whole_project_goes_with_its_code_and_nothing_of_another_does(
             GLOBAL_PROJECT,
         }
         assert await parts.files.roots() == [("kept", str(trees["kept"]))]
-        assert await WatchedDirectories(database).all() == [("kept", str(trees["kept"]))]
+        assert await watched.all() == [("kept", str(trees["kept"]))]
         assert await parts.index.count(CODE, {"project": "kept"}) == 1
         await parts.rebuilder.rebuild(ignore)
         assert await all_traces(database, parts, "doomed") == []

@@ -42,7 +42,7 @@ STATIC = {"provider": "static", "model": None, "base_url": None}
 
 
 def owned(database: Database, parts: Memory, set_aside: tuple[str, ...] = ()) -> Owned:
-    watches = Watches(WatchedDirectories(database), Refresher(parts.indexer))
+    watches = Watches(WatchedDirectories(database, "home"), Refresher(parts.indexer))
     return Owned(
         Forgetting(database),
         Histories(database),

@@ -59,7 +59,10 @@ class Watches:
         self._news: dict[str, list[str]] = {}
 
     async def resume(self) -> None:
-        """Take up what was watched."""
+        """Take up what this home watched, and what is here of what nobody's home did."""
+        for project, directory in await self._records.of_nobody():
+            if await asyncio.to_thread(Path(directory).is_dir):
+                await self._records.take(project, directory)
         for project, directory in await self._records.all():
             self._begin(project, directory)
 
@@ -93,9 +96,10 @@ class Watches:
 
     async def remove_all(self, project: str) -> None:
         """Watch nothing of a project any longer, and leave what has changed there."""
-        for owner, directory in await self._records.all():
+        for owner, directory in list(self._tasks):
             if owner == project:
                 await self.remove(project, Path(directory))
+        await self._records.remove_project(project)
         self._refresher.drop(project)
 
     def directories(self) -> list[str]:

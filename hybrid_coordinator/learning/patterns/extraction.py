@@ -32,7 +32,10 @@ reads less, since that may be what a small model needs."""
 _MAX_TOKENS = 900
 _FRESH = timedelta(days=1)
 _OLDER = 0.99
-_TURN = "today's first, then by value"
+_MOST_WAITING = 200
+"""Of a project. Each is a call of a local model, of half a minute on a usual machine: together an
+hour or two, and what is left out after the import of years is worth less than all of them."""
+_TURN = f"today's first, then by value; of a project the {_MOST_WAITING} that are worth most"
 _TEMPERATURE, _WARMER = 0.2, 0.2
 """Each further try is warmer: a cold model would only say the same again."""
 
@@ -50,10 +53,14 @@ def pattern_rule(settings: Callable[[], Settings]) -> OutcomeRule:
             and interaction.query.strip()
             and interaction.response.strip()
         ):
-            worth = _worth(interaction, value)
-            made |= JobChanges(
-                (JobOrder(EXTRACT, interaction.id, interaction.project, worth=worth),)
+            order = JobOrder(
+                EXTRACT,
+                interaction.id,
+                interaction.project,
+                worth=_worth(interaction, value),
+                most=_MOST_WAITING,
             )
+            made |= JobChanges((order,))
         if interaction.outcome is not None:  # something may rest on the outcome until now
             made |= JobChanges((JobOrder(WEIGH, interaction.id, interaction.project),))
         return made

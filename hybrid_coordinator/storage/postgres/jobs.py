@@ -171,6 +171,7 @@ def change_rows(changes: JobChanges) -> tuple[list[dict[str, str]], list[dict[st
             "project": new.project,
             "payload": dict(new.payload),
             "worth": new.worth,
+            "most": new.most,
         }
         for new in ordered.values()
     ]

@@ -404,6 +404,25 @@ CREATE TABLE actions (
     PRIMARY KEY (interaction_id, position)
 );
 
+-- Steps of a turn as they are given, as the rows of `actions` that they are.
+CREATE FUNCTION given_actions(given jsonb) RETURNS TABLE (
+    "position" bigint,
+    kind       text,
+    subject    text,
+    ok         boolean,
+    exit_code  integer,
+    detail     text,
+    at         timestamptz
+)
+LANGUAGE sql STABLE AS $$
+    SELECT position, kind, subject, ok, exit_code, detail, at
+    FROM ROWS FROM (
+        jsonb_to_recordset(given) AS (
+            kind text, subject text, ok boolean, exit_code integer, detail text, at timestamptz
+        )
+    ) WITH ORDINALITY AS action (kind, subject, ok, exit_code, detail, at, position)
+$$;
+
 -- What the hooks of coding agents tell, until it is a turn.
 CREATE TABLE captured_events (
     -- The event's own, so that one which is told twice is one.
@@ -635,7 +654,10 @@ CREATE TABLE watched_directories (
     project   text NOT NULL,
     directory text NOT NULL,
     since     timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (project, directory)
+    -- The id of the home whose coordinator follows it; '' is of before homes were told apart, and
+    -- whoever has the directory takes it.
+    home      text NOT NULL DEFAULT '',
+    PRIMARY KEY (project, directory, home)
 );
 
 -- What a model was asked and how it did. A call that no model could answer has attempts, too, and
@@ -774,6 +796,33 @@ BEGIN
         reason = '',
         asked = jobs.asked + 1,
         rest = 0;
+    -- An order may say how many of its kind wait in its project: what is worth least goes, and
+    -- nothing that was begun. What others hold is not waited for: it is begun, or goes too.
+    DELETE FROM jobs
+    WHERE id IN (
+        SELECT id
+        FROM jobs
+        WHERE tries = 0 AND id IN (
+            SELECT id
+            FROM (
+                SELECT
+                    id,
+                    most,
+                    row_number() OVER (
+                        PARTITION BY kind, project ORDER BY worth DESC, id DESC
+                    ) AS place
+                FROM (
+                    SELECT DISTINCT kind, project, most
+                    FROM jsonb_to_recordset(ordered)
+                        AS given (kind text, project text, most integer)
+                ) AS bounds
+                JOIN jobs USING (kind, project)
+                WHERE tries = 0 AND NOT parked
+            ) AS ranked
+            WHERE place > most
+        )
+        FOR UPDATE SKIP LOCKED
+    );
 END
 $$;
 

@@ -45,7 +45,7 @@ class Following:
         self, bench: Workbench, database: Database, limits: WatchLimits | None = None
     ) -> None:
         self.bench = bench
-        self.records = WatchedDirectories(database)
+        self.records = WatchedDirectories(database, "home")
         self.refresher = Listening(bench.indexer)
         self.watches = Watches(self.records, self.refresher, limits)
         self.task = asyncio.create_task(self.refresher.run())
@@ -105,6 +105,47 @@ async def test_files_that_come_change_and_go(following: Following, root: Path) -
 
     await following.refresher.settled()
     await following.bench.check(root)
+
+
+async def test_each_coordinator_looks_after_what_its_own_home_watches(
+    following: Following, database: Database, root: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "of-another-machine"
+    other = WatchedDirectories(database, "other")
+    await other.add("p", str(elsewhere))
+    await other.add("p", str(root))
+
+    await following.watches.resume()
+
+    assert following.watches.directories() == []
+    assert await other.all() == [("p", str(elsewhere)), ("p", str(root))]
+    assert not await following.watches.remove("p", root)
+    assert len(await other.all()) == 2
+
+    await following.watches.remove_all("p")
+    assert await other.all() == []
+
+
+async def test_what_was_watched_before_homes_were_told_apart_is_whose_it_is(
+    following: Following, database: Database, root: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "of-another-machine"
+    for directory in (root, elsewhere):
+        await database.execute(
+            "INSERT INTO watched_directories (project, directory) VALUES ('p', $1)", str(directory)
+        )
+
+    await following.watches.resume()
+
+    assert following.watches.directories() == [str(root)]
+    assert await following.records.all() == [("p", str(root))]
+    other = WatchedDirectories(database, "other")
+    assert await other.of_nobody() == [("p", str(elsewhere))]
+    elsewhere.mkdir()
+    watches = Watches(other, following.refresher)
+    await watches.resume()
+    assert watches.directories() == [str(elsewhere)]
+    await watches.close()
 
 
 async def test_as_editors_save(following: Following, root: Path) -> None:

@@ -249,7 +249,7 @@ async def test_todays_work_is_read_first_and_what_is_older_by_its_value(
     new = replace(interaction(TASK, WORK), created_at=datetime.now(UTC) - age)
     row = await desk.interactions.get(await desk.interactions.add(new))
     (order,) = pattern_rule(Settings)(row, Outcome(OutcomeKind.SUCCESS), value).ordered
-    assert order.worth == worth
+    assert (order.worth, order.most) == (worth, 200)
 
 
 async def test_an_answer_without_words_orders_nothing(desk: Desk) -> None:

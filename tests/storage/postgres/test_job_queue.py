@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -77,6 +78,52 @@ async def test_a_job_whose_taking_is_cancelled_anywhere_is_left_to_others(
             while await take(JobRecords(others)) is None:
                 pass
     await others.close()
+
+
+async def test_no_more_than_so_many_of_a_project_wait_and_they_are_worth_most(
+    queue: JobRecords, database: Database
+) -> None:
+    async def wants(subject: str, worth: float, kind: str = KIND, project: str = "app") -> None:
+        await queue.order(JobChanges((JobOrder(kind, subject, project, worth=worth, most=2),)))
+
+    await wants("begun", 0.1)
+    await take(queue)
+    for subject, worth in (("good", 0.8), ("least", 0.7), ("best", 0.9), ("less", 0.75)):
+        await wants(subject, worth)
+    await wants("elsewhere", 0.1, project="other")
+    await wants("different", 0.1, kind="other")
+    await queue.order(order("unbounded"))
+    assert {each.subject for each in await queue.all()} == {
+        "begun",
+        "good",
+        "best",
+        "elsewhere",
+        "different",
+        "unbounded",
+    }
+    await database.execute("UPDATE jobs SET parked = true WHERE subject = 'good'")
+    await wants("new", 0.8)
+    assert {each.subject for each in await queue.all("app")} == {
+        "begun",
+        "good",
+        "best",
+        "different",
+        "unbounded",
+    }
+
+
+async def test_what_another_has_hold_of_holds_up_no_order(
+    queue: JobRecords, database: Database
+) -> None:
+    least = JobOrder(KIND, "least", "app", worth=0.1, most=1)
+    await queue.order(JobChanges((least,)))
+    async with database.transaction() as other:
+        await other.execute("SELECT FROM jobs FOR UPDATE")
+        async with asyncio.timeout(30):
+            await queue.order(JobChanges((replace(least, subject="best", worth=0.9),)))
+    assert [each.subject for each in await queue.all()] == ["least", "best"]
+    await queue.order(JobChanges((replace(least, subject="better", worth=0.5),)))
+    assert [each.subject for each in await queue.all()] == ["best"]
 
 
 async def test_what_is_worth_more_is_taken_first(queue: JobRecords) -> None:

@@ -47,13 +47,7 @@ WITH interaction AS (
     WHERE showings.id = $17 AND showings.interaction_id IS NULL
 ), acted AS (
     INSERT INTO actions (interaction_id, position, kind, subject, ok, exit_code, detail, at)
-    SELECT interaction.id, position, kind, subject, ok, exit_code, detail, at
-    FROM interaction
-    CROSS JOIN ROWS FROM (
-        jsonb_to_recordset($25::jsonb) AS (
-            kind text, subject text, ok boolean, exit_code integer, detail text, at timestamptz
-        )
-    ) WITH ORDINALITY AS action (kind, subject, ok, exit_code, detail, at, position)
+    SELECT interaction.id, given.* FROM interaction, given_actions($25) AS given
 ), tried AS (
     INSERT INTO route_attempts
         (interaction_id, project, task_type, complexity, position, model, endpoint, tier,
@@ -97,13 +91,7 @@ WITH stored AS (
         OR (length($2::text) > length(response) AND starts_with($2, response))
 ), acted AS (
     INSERT INTO actions (interaction_id, position, kind, subject, ok, exit_code, detail, at)
-    SELECT fuller.id, position, kind, subject, ok, exit_code, detail, at
-    FROM fuller
-    CROSS JOIN ROWS FROM (
-        jsonb_to_recordset($7::jsonb) AS (
-            kind text, subject text, ok boolean, exit_code integer, detail text, at timestamptz
-        )
-    ) WITH ORDINALITY AS action (kind, subject, ok, exit_code, detail, at, position)
+    SELECT fuller.id, given.* FROM fuller, given_actions($7) AS given
     WHERE more_steps
     ON CONFLICT (interaction_id, position) DO UPDATE SET
         kind = excluded.kind,
@@ -139,13 +127,7 @@ WITH adopted AS (
     RETURNING id
 ), acted AS (
     INSERT INTO actions (interaction_id, position, kind, subject, ok, exit_code, detail, at)
-    SELECT adopted.id, position, kind, subject, ok, exit_code, detail, at
-    FROM adopted
-    CROSS JOIN ROWS FROM (
-        jsonb_to_recordset($7::jsonb) AS (
-            kind text, subject text, ok boolean, exit_code integer, detail text, at timestamptz
-        )
-    ) WITH ORDINALITY AS action (kind, subject, ok, exit_code, detail, at, position)
+    SELECT adopted.id, given.* FROM adopted, given_actions($7) AS given
 )
 SELECT id FROM adopted;
 

@@ -1,10 +1,21 @@
--- The directories whose changes are followed.
+-- The directories whose changes are followed, by the home whose coordinator does.
 
 -- name: add
-INSERT INTO watched_directories (project, directory) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+INSERT INTO watched_directories (project, directory, home) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING;
 
 -- name: remove
-DELETE FROM watched_directories WHERE project = $1 AND directory = $2;
+-- Also where nobody has taken it.
+DELETE FROM watched_directories WHERE project = $1 AND directory = $2 AND home IN ($3, '');
+
+-- name: remove_project
+DELETE FROM watched_directories WHERE project = $1;
 
 -- name: all
-SELECT project, directory FROM watched_directories ORDER BY since, project, directory;
+SELECT project, directory FROM watched_directories
+WHERE home = $1
+ORDER BY since, project, directory;
+
+-- name: take
+-- Of two who take it at once, one does.
+UPDATE watched_directories SET home = $3 WHERE project = $1 AND directory = $2 AND home = '';
