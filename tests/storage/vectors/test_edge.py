@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.errors import NotFoundError, OwnershipError, StorageError
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.edge import EdgeIndex
@@ -123,6 +124,21 @@ async def test_no_acknowledged_point_is_lost_when_the_process_is_killed(tmp_path
     found = await index.get(CODE.name, [identifier(number) for number in range(acknowledged + 1)])
     assert len(found) == acknowledged + 1
     assert await index.count(CODE.name, {"project": "one"}) in (acknowledged + 1, acknowledged + 2)
+    await index.close()
+
+
+async def test_the_log_does_not_grow_with_all_that_is_written(tmp_path: Path) -> None:
+    index = await EdgeIndex.open(tmp_path)
+    await index.create(CODE)
+    (log,) = tmp_path.rglob("wal")
+    vector, words = [1.0] * CODE.dimension, BM25.document("alpha")
+    payload: dict[str, JsonValue] = {"project": "p", "text": "x" * 4096}
+    for number in range(120):  # 128 MB
+        ids = (identifier(256 * number + place) for place in range(256))
+        await index.upsert(CODE.name, [IndexPoint(each, vector, words, payload) for each in ids])
+    # A flush lets go of whole segments of 32 MiB that are full.
+    taken = sum(512 * file.stat().st_blocks for file in log.iterdir())
+    assert taken < 3 * 2**25
     await index.close()
 
 
