@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hybrid_coordinator.domain.access import LOCAL, OWNER, Identity
-from hybrid_coordinator.domain.ask import AskRequest, FileText, Mode
+from hybrid_coordinator.domain.ask import AskRequest, FileText, Mode, NamedModel
 from hybrid_coordinator.domain.captured import CapturedEvent, EventKind
 from hybrid_coordinator.domain.context import Augmentation, Preview, previewed
 from hybrid_coordinator.domain.injected import own_words, prompt
@@ -100,6 +100,7 @@ class AskOptions:
     use_context: bool = True
     quality_critical: bool = False
     prefer_local: bool = True
+    only: NamedModel | None = None
 
 
 @dataclass(frozen=True)
@@ -321,6 +322,7 @@ class Coordinator:
                 temperature=options.temperature,
                 quality_critical=options.quality_critical,
                 prefer_local=options.prefer_local,
+                only=options.only,
                 user=user,
             ),
             project=project,

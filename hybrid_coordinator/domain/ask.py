@@ -28,13 +28,25 @@ class FileText:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedModel:
+    """A model by its name at an endpoint, which is named by its URL."""
+
+    name: str
+    endpoint: str
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.endpoint}"
+
+
+@dataclass(frozen=True, slots=True)
 class AskRequest:
     """A job for a model.
 
     ``task_type`` None means that it is worked out from the prompt. ``context`` is packed text
     with its sources, empty where there is none. ``max_tokens`` bounds the answer, thinking
     included. ``temperature`` is in 0-2. With ``local_only`` no remote model is asked, whatever else
-    says so. ``user`` is whose question it is.
+    says so. ``only`` has one model asked and no other, whatever the rules say. ``user`` is whose
+    question it is.
     """
 
     prompt: str
@@ -49,4 +61,5 @@ class AskRequest:
     quality_critical: bool = False
     prefer_local: bool = True
     local_only: bool = False
+    only: NamedModel | None = None
     user: str = OWNER

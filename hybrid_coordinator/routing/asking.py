@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from hybrid_coordinator.domain.ask import AskRequest
+from hybrid_coordinator.domain.ask import AskRequest, NamedModel
 from hybrid_coordinator.errors import (
     BudgetError,
     HybridError,
@@ -108,6 +108,8 @@ class Asking:
         if not plan.chain:
             if plan.skipped and fits:
                 raise InvalidArgumentError("prompt", _nobody(job, plan))
+            if (named := job.request.only) is not None:
+                raise ModelUnavailableError(_gone(named, plan))
             raise _none_ready(survey, plan)
         # One that is left alone for now has its turn after all others.
         breakers = self._gateway.breakers
@@ -136,6 +138,13 @@ def _only(model: str, plan: Plan) -> Plan:
     if too_short:
         raise InvalidArgumentError("prompt", f"{model} cannot be asked: {too_short}")
     raise ModelUnavailableError(f"{model} is not ready any more")
+
+
+def _gone(named: NamedModel, plan: Plan) -> str:
+    """Why the one model that was to be asked cannot be."""
+    if plan.skipped:
+        return "; ".join(plan.skipped)
+    return f"{named} is not ready any more: name another model, or leave the choice to the router"
 
 
 def _none_ready(survey: Survey, plan: Plan) -> ModelUnavailableError:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from hybrid_coordinator.domain.ask import NamedModel
 from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
 from hybrid_coordinator.inference.endpoints import (
     Endpoint,
@@ -316,3 +317,20 @@ def _role_distance(candidate: Candidate, task_type: TaskType) -> int:
 
 def _for_code(candidate: Candidate) -> bool:
     return candidate.endpoint.role is not Role.GENERAL or "code" in candidate.model.name.lower()
+
+
+def only(named: NamedModel, plan: Plan, notice: str | None) -> Plan:
+    """The plan with one model and no other. Of what was noticed ``notice`` stays: the rest tells
+    why the router chose as it did."""
+    return replace(
+        plan,
+        rule="the model was named",
+        confidence=1.0,
+        chain=tuple(
+            replace(each, why="no other is asked")
+            for each in plan.chain
+            if (each.model.name, each.endpoint.url) == (named.name, named.endpoint)
+        ),
+        skipped=tuple(each for each in plan.skipped if each.startswith(f"{named}: ")),
+        notices=() if notice is None else (notice,),
+    )

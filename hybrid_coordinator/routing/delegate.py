@@ -28,6 +28,7 @@ from hybrid_coordinator.routing.asking import Asking
 from hybrid_coordinator.routing.budget import Budget
 from hybrid_coordinator.routing.caching import AnswerCache, Embed, Question
 from hybrid_coordinator.routing.cascade import Cascade
+from hybrid_coordinator.routing.choosing import only
 from hybrid_coordinator.routing.course import Course, Listener
 from hybrid_coordinator.routing.critic import QuickCritic
 from hybrid_coordinator.routing.gateway import Gateway
@@ -246,7 +247,7 @@ class Delegate:
         )
 
     def _plan(self, job: Job, survey: Survey, *, budget_left: float | None) -> Plan:
-        return self._planner.plan(
+        plan = self._planner.plan(
             job.seen,
             survey=survey,
             tokens=job.tokens,
@@ -257,6 +258,9 @@ class Delegate:
             allow_remote=self._budget is not None,
             budget_left=budget_left,
         )
+        if job.request.only is None:
+            return plan
+        return only(job.request.only, plan, self._planner.notice())
 
     async def _budget_left(self) -> float | None:
         if self._budget is None:

@@ -123,6 +123,42 @@ def test_a_stronger_model_steps_in_and_says_why(models: Models, visit: Visit) ->
     expect(answer).to_contain_text(f"two at {models.second.server.url}")
 
 
+def test_a_model_can_be_named(models: Models, visit: Visit) -> None:
+    models.say(written(openai_delta(content="Red.")), written(openai_delta(content=REFUSAL)))
+    seen = visit(models.dashboard.at("/models"))
+    part = seen.section("Try a prompt")
+    choice = part.get_by_role("combobox", name="Model")
+    expect(choice.locator("option")).to_have_text(["By the router's choice", "one", "two"])
+    choice.select_option(label="two")
+    expect(part.get_by_label("By the best model there is")).to_be_disabled()
+    answer = ask(seen, "Which colour has the sky in the evening?")
+    # It alone is asked, though the other one would do better.
+    expect(answer).to_contain_text(f"two at {models.second.server.url}")
+    expect(answer.get_by_role("article")).to_have_count(1)
+    expect(answer.locator("pre")).to_have_text(REFUSAL)
+
+
+def test_a_named_model_that_is_gone_is_said(models: Models, visit: Visit) -> None:
+    models.say(openai_answer("Not asked."))
+    seen = visit(models.dashboard.at("/models"))
+    seen.page.clock.install()
+    seen.page.reload()
+    part = seen.section("Try a prompt")
+    choice = part.get_by_role("combobox", name="Model")
+    choice.select_option(label="two")
+    models.second.server.answers = vllm_answers(openai_answer("Yes."), model="three")
+    wait_until(lambda: "'three'" in str(models.dashboard.api("/api/models")), what="for its news")
+    seen.page.clock.fast_forward(10_000)  # it looks again now and then
+    expect(choice.locator("option")).to_have_text(
+        ["By the router's choice", "one", "three", "two (not ready)"]
+    )
+    answer = ask(seen, "Who is there?")
+    expect(answer.get_by_role("alert")).to_have_text(
+        f"two at {models.second.server.url} is not ready any more: name another model, "
+        "or leave the choice to the router"
+    )
+
+
 def test_an_answer_can_be_stopped(models: Models, visit: Visit) -> None:
     models.say(Stream([openai_delta(content="It is "), HANG]))
     dropped = models.first.server.dropped

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hybrid_coordinator.domain.ask import AskRequest, FileText
+from hybrid_coordinator.domain.ask import AskRequest, FileText, NamedModel
 from hybrid_coordinator.domain.reply import AttemptLog, Reply
 from hybrid_coordinator.domain.route import Complexity, TaskType, Tier
 from hybrid_coordinator.domain.secrets import Scrubber
@@ -182,6 +182,24 @@ async def test_after_an_error_the_next_endpoint_answers(models_at: Models):
     assert [attempt.outcome for attempt in answer.attempts] == ["ConnectionCutError", "ok"]
     assert [attempt.confidence for attempt in answer.attempts] == [None, 1.0]
     assert [attempt.tokens_out for attempt in log.attempts] == [0, 1]
+
+
+async def test_a_named_model_alone_is_asked(models_at: Models):
+    async with (
+        ModelServer(vllm_answers(openai_answer("Yes."), model="a")) as one,
+        ModelServer(vllm_answers(openai_answer(REFUSAL), model="a")) as two,
+    ):
+        models = models_at(vllm=(one.url, two.url))
+        answer = await reply(models, only=NamedModel("a", two.url))
+        assert (answer.response, answer.endpoint) == (REFUSAL, two.url)
+        assert [attempt.rule for attempt in answer.attempts] == [
+            "the model was named; no other is asked"
+        ]
+        gone = NamedModel("b", two.url)
+        with pytest.raises(ModelUnavailableError, match=f"^{gone} is not ready any more: name"):
+            await reply(models, only=gone)
+        with pytest.raises(InvalidArgumentError, match="takes about"):
+            await reply(models, "word " * 100_000, only=NamedModel("a", two.url))
 
 
 async def test_after_a_timeout_the_next_endpoint_answers(models_at: Models):

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from hybrid_coordinator.coordinator import AskOptions, Coordinator
 from hybrid_coordinator.domain.access import Identity
+from hybrid_coordinator.domain.ask import NamedModel
 from hybrid_coordinator.domain.reply import AnswerPiece
 from hybrid_coordinator.errors import HybridError, InvalidArgumentError
 from hybrid_coordinator.serving.http.api.figures import Span
@@ -28,8 +29,16 @@ _UNASSIGNED = "dashboard"
 _LINES = "application/x-ndjson"
 
 
+class TrialModel(Arguments):
+    """A model by its name at the URL of its endpoint, as `/api/models` has both."""
+
+    name: Name
+    endpoint: Name
+
+
 class Trial(Arguments):
-    """What is asked, and how. ``prefer_local`` false allows a remote model from the start."""
+    """What is asked, and how. ``prefer_local`` false allows a remote model from the start; ``only``
+    has one model asked and no other."""
 
     prompt: Text
     system: AnyText | None = None
@@ -39,6 +48,7 @@ class Trial(Arguments):
     quality_critical: bool = False
     prefer_local: bool = True
     project: Name | None = None
+    only: TrialModel | None = None
 
 
 def routes() -> Sequence[BaseRoute]:
@@ -78,9 +88,10 @@ async def _lines(
     def piece(written: AnswerPiece) -> None:
         news.put_nowait({"piece": asdict(written)})
 
+    only = None if trial.only is None else NamedModel(trial.only.name, trial.only.endpoint)
     answering = asyncio.create_task(
         coordinator.ask(
-            AskOptions(**trial.model_dump(exclude={"project"})),
+            AskOptions(**trial.model_dump(exclude={"project", "only"}), only=only),
             session=Session("dashboard", project, identity=identity),
             project=project,
             progress=progress,

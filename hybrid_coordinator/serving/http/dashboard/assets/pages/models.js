@@ -15,15 +15,19 @@ export function mount(element, context) {
   const trial = document.createElement("div");
   trial.className = "needs-write";
   element.append(servers, trial);
+  const { offer } = mountTrial(trial, context);
   const { refresh } = show(servers, context, {
     kinds: ["attempts"],
-    load: (signal) => context.api.get("/api/models", context.scope, signal),
+    load: async (signal) => {
+      const data = await context.api.get("/api/models", context.scope, signal);
+      offer(data.endpoints);
+      return data;
+    },
     template: models,
   });
   // Whether a server is up is told by no event: it is looked at again now and then.
   const timer = setInterval(() => document.hidden || refresh(), 10_000);
   context.signal.addEventListener("abort", () => clearInterval(timer));
-  mountTrial(trial, context);
 }
 
 function models({ endpoints, use }) {

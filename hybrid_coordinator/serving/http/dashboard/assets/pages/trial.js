@@ -4,9 +4,12 @@ import { badge, icon, section } from "../components/marks.js";
 import { decimal, duration, money, number, percent } from "../lib/format.js";
 import { html, nothing, render } from "../lib/html.js";
 
-/** Fill `element` with the form and the answer below it. */
+/** Fill `element` with the form and the answer below it. Returns `{ offer }`, which is told the
+ *  endpoints as they are, whose models can be chosen. */
 export function mountTrial(element, context) {
   let state = { phase: "idle", attempts: [], waiting: "", reply: null, error: "" };
+  let servers = [];
+  let chosen = null; // a model, as the coordinator names it; or the router's choice
   let running = null;
   let queued = false;
 
@@ -15,7 +18,7 @@ export function mountTrial(element, context) {
     queued = true; // pieces come faster than a screen can show them
     requestAnimationFrame(() => {
       queued = false;
-      render(section("Try a prompt", html`${form(context, state, ask, stop)}${answer(state, context)}`,
+      render(section("Try a prompt", html`${form(context, state, { servers, chosen, choose, ask, stop })}${answer(state, context)}`,
         "kept as an interaction, as every call is"), element);
     });
   }
@@ -28,7 +31,7 @@ export function mountTrial(element, context) {
     paint();
     const signal = AbortSignal.any([running.signal, context.signal]);
     try {
-      for await (const line of context.api.stream("/api/ask", body(given, context), signal)) take(line);
+      for await (const line of context.api.stream("/api/ask", body(given, chosen, context), signal)) take(line);
       if (!state.reply && !state.error) state.error = "The answer broke off.";
     } catch (error) {
       if (context.signal.aborted) return;
@@ -56,29 +59,52 @@ export function mountTrial(element, context) {
   }
 
   const stop = () => running?.abort();
+  const choose = (event) => {
+    chosen = event.target.value ? JSON.parse(event.target.value) : null;
+    paint();
+  };
+  const offer = (endpoints) => {
+    servers = endpoints.filter(({ models }) => models.length);
+    paint();
+  };
   paint();
+  return { offer };
 }
 
-function body(given, { scope: { project } }) {
+function body(given, chosen, { scope: { project } }) {
   return {
     prompt: given.get("prompt"),
     max_tokens: Number(given.get("max_tokens")),
     quality_critical: given.get("quality_critical") === "on",
     prefer_local: given.get("remote") !== "on",
+    ...(chosen ? { only: chosen } : {}),
     ...(project ? { project, use_context: given.get("use_context") === "on" } : {}),
   };
 }
 
-function form({ scope: { project } }, { phase }, ask, stop) {
+/** What can be chosen; a model that was chosen and is gone stays, until another one is. */
+function choices(servers, chosen) {
+  const value = (name, endpoint) => JSON.stringify({ name, endpoint });
+  const now = chosen && value(chosen.name, chosen.endpoint);
+  const there = servers.flatMap(({ url, models }) => models.map(({ name }) => value(name, url)));
+  return html`<option value="" ?selected=${!now}>By the router's choice</option>
+    ${servers.map(({ kind, url, models, remote }) => html`<optgroup label="${kind} at ${url}${remote ? " (remote)" : ""}">
+      ${models.map(({ name }) => html`<option value=${value(name, url)} ?selected=${value(name, url) === now}>${name}</option>`)}
+    </optgroup>`)}
+    ${now && !there.includes(now) ? html`<option value=${now} selected>${chosen.name} (not ready)</option>` : nothing}`;
+}
+
+function form({ scope: { project } }, { phase }, { servers, chosen, choose, ask, stop }) {
   const busy = phase === "asking";
-  const box = (name, words) => html`<label class="check"><input type="checkbox" name=${name}> ${words}</label>`;
+  const box = (name, words, off = false) => html`<label class="check"><input type="checkbox" name=${name} ?disabled=${off}> ${words}</label>`;
   return html`<form class="trial" @submit=${ask}>
     <label class="field">Prompt<textarea name="prompt" rows="4" required maxlength="1000000"></textarea></label>
     <div class="options">
+      <label>Model <select name="model" @change=${choose}>${choices(servers, chosen)}</select></label>
       <label>At most so many tokens <input name="max_tokens" type="number" min="1" max="200000" value="1024" required></label>
       ${project ? box("use_context", `With what is known of ${project}`) : nothing}
-      ${box("quality_critical", "By the best model there is")}
-      ${box("remote", "A remote one, if one is allowed")}
+      ${box("quality_critical", "By the best model there is", Boolean(chosen))}
+      ${box("remote", "A remote one, if one is allowed", Boolean(chosen))}
     </div>
     <div class="buttons">
       ${busy ? html`<button type="button" @click=${stop}>Stop</button>` : nothing}
