@@ -419,8 +419,9 @@ class Coordinator:
         output_dir: Path | None,
         max_examples: int | None,
         progress: Progress,
+        project: str | None = None,
     ) -> DatasetReport:
-        """Write a dataset of successful interactions."""
+        """Write a dataset of successful interactions, of one project or of all."""
 
         async def told(read: int) -> None:
             await progress(read, None, "interactions read")
@@ -430,6 +431,7 @@ class Coordinator:
             min_value=min_value,
             output_dir=output_dir or self.datasets_dir,
             max_examples=max_examples,
+            project=project,
             progress=told,
         )
 

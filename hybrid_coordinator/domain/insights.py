@@ -485,11 +485,12 @@ class ModelsInsight:
 
 @dataclass(frozen=True, slots=True)
 class DatasetInsight:
-    """An exported dataset. ``counts`` are of each split, ``dropped`` of each reason. ``present``
-    says that its directory is still there."""
+    """An exported dataset, of one project or of all (None). ``counts`` are of each split,
+    ``dropped`` of each reason. ``present`` says that its directory is still there."""
 
     id: int
     format: str
+    project: str | None
     directory: str
     created_at: dt.datetime
     examples: int

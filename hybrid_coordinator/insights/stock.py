@@ -105,6 +105,7 @@ def _dataset(row: DatasetRow, present: bool) -> DatasetInsight:
     return DatasetInsight(
         id=row.id,
         format=row.format,
+        project=None if noted.get("project") is None else str(noted["project"]),
         directory=row.directory,
         created_at=row.created_at,
         examples=row.examples,

@@ -65,6 +65,28 @@ def test_a_dataset_is_built_and_its_files_are_had_from_the_page(
     assert sum(shown) == dropped
 
 
+def test_a_dataset_of_one_project_is_counted_for_it(large: Dashboard, visit: Visit) -> None:
+    (biggest,) = large.sql(
+        "SELECT project FROM interactions GROUP BY project ORDER BY count(*) DESC LIMIT 1"
+    )
+    project = biggest["project"]
+    seen = visit(large.at("/datasets"))
+    seen.section("Build one").get_by_role("combobox", name="Project").select_option(project)
+    build(seen, "openai", "0.94")
+    seen.says("Built: ")
+    row = latest(large)
+    manifest = row["manifest"]
+    assert manifest["project"] == project
+    assert manifest["candidates"] == large.value(
+        "SELECT count(*) FROM current_interactions WHERE project = $1"
+        " AND outcome IN ('success', 'unknown') AND value_score >= 0.94",
+        project,
+    )
+    card = seen.page.locator(".card").filter(has_text=Path(str(row["directory"])).name)
+    counted = f"{row['examples']} examples out of {manifest['candidates']} candidates"
+    expect(card).to_contain_text(f"{counted} of project {project}")
+
+
 def test_what_cannot_be_built_is_said(large: Dashboard, visit: Visit) -> None:
     before = large.value("SELECT count(*) FROM datasets")
     seen = visit(large.at("/datasets"))

@@ -87,3 +87,12 @@ def test_bad_arguments_are_named(taught: Path, arguments: tuple[str, ...], said:
     done = command(taught, "export", "training", *arguments)
     assert done.returncode in (1, 2)
     assert said in done.stderr
+
+
+def test_a_dataset_of_one_project_is_of_it_alone(taught: Path, tmp_path: Path) -> None:
+    made = json.loads(
+        shown(taught, "--output", str(tmp_path), "--project", "nowhere-1f3a9c2e", "--json")
+    )
+    assert sum(made["counts"].values()) == 0
+    manifest = json.loads((Path(made["paths"]["train"]).parent / "manifest.json").read_text())
+    assert (manifest["project"], manifest["candidates"]) == ("nowhere-1f3a9c2e", 0)

@@ -37,13 +37,15 @@ _SHAPES = {
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a dataset holds: ``candidates`` is ``counts`` and ``dropped`` summed up, ``models`` and
-    ``projects`` count the examples that each has a part in, ``made_at`` has a time zone."""
+    """What a dataset of one project holds, or of all (None): ``candidates`` is ``counts`` and
+    ``dropped`` summed up, ``models`` and ``projects`` count the examples that each has a part in,
+    ``made_at`` has a time zone."""
 
     layout: DatasetFormat
     made_at: datetime
     min_value: float
     max_examples: int | None
+    project: str | None
     candidates: int
     counts: Mapping[str, int]
     dropped: Mapping[str, int]
@@ -59,6 +61,7 @@ def manifest(contents: Contents, digests: Digests) -> dict[str, JsonValue]:
         "generator": f"hybrid-coordinator {__version__}",
         "min_value": contents.min_value,
         "max_examples": contents.max_examples,
+        "project": contents.project,
         "filters": {
             "min_confidence": MIN_CONFIDENCE,
             "max_tokens": MAX_TOKENS,
@@ -111,6 +114,7 @@ def card(contents: Contents) -> str:
         most=MOST_OF_A_TASK,
         candidates=contents.candidates,
         kept=sum(contents.counts.values()),
+        scope="all projects" if contents.project is None else f"project {_cell(contents.project)}",
         splits=_table(("Split", "Examples"), contents.counts),
         dropped=_table(("Reason", "Interactions"), contents.dropped),
         projects=_table(("Project", "Examples"), contents.projects),
@@ -147,9 +151,10 @@ the form of {shape}.
 ## Where it comes from
 
 From tasks that coding agents and local models worked on on one person's machines, and how that
-went. Candidates are interactions of a value of at least {min_value} that succeeded, and those whose
-outcome is not known, which are dropped. `provenance.jsonl` names the interaction, the project, the
-model and the value of each example, and `manifest.json` has these figures for programs.
+went. Candidates are interactions of {scope}, of a value of at least {min_value}, that succeeded,
+and those whose outcome is not known, which are dropped. `provenance.jsonl` names the interaction,
+the project, the model and the value of each example, and `manifest.json` has these figures for
+programs.
 
 {splits}
 ## Splits

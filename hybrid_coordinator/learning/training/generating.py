@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -76,6 +77,7 @@ class TrainingData:
         min_value: float,
         output_dir: Path,
         max_examples: int | None = None,
+        project: str | None = None,
         progress: Progress | None = None,
     ) -> DatasetReport:
         """Write train, validation and test files to a new directory in ``output_dir``, named by
@@ -83,7 +85,8 @@ class TrainingData:
         manifest and where each example comes from.
 
         Candidates are successes of at least ``min_value``, and interactions of unknown outcome,
-        oldest first. ``max_examples`` keeps the oldest.
+        oldest first, of one ``project`` or of all; a task is in the same split in both.
+        ``max_examples`` keeps the oldest.
 
         Raises:
             InvalidArgumentError: an unknown format, or ``output_dir`` cannot be written to.
@@ -93,7 +96,7 @@ class TrainingData:
         async with self._records.exporting() as record:
             writer = await asyncio.to_thread(DatasetWriter, output_dir, SPLITS, [_PROVENANCE])
             try:
-                export = _Export(writer, layout, self._scrubber, max_examples)
+                export = _Export(writer, layout, self._scrubber, max_examples, project)
                 await self._read(record, export, min_value, progress)
                 contents = export.contents(min_value)
                 directory, noted = await asyncio.to_thread(_publish, writer, contents)
@@ -108,7 +111,8 @@ class TrainingData:
         )
 
     async def count_new(self, min_value: float) -> int:
-        """How many successes of at least that value were told since the latest dataset."""
+        """How many successes of at least that value were told since the latest dataset of all
+        projects."""
         return await self._records.count_new(min_value, MIN_CONFIDENCE)
 
     async def _read(
@@ -121,8 +125,10 @@ class TrainingData:
         async with aclosing(record.assigned()) as places, aclosing(_batches(places)) as batches:
             async for known in batches:
                 await asyncio.to_thread(export.remember, known)
-        failed = await self._failures(record) if export.layout is DatasetFormat.DPO else None
-        candidates = record.candidates(min_value, CUT_AT_LIMIT)
+        failed = None
+        if export.layout is DatasetFormat.DPO:
+            failed = await self._failures(record, export.project)
+        candidates = record.candidates(min_value, CUT_AT_LIMIT, export.project)
         async with aclosing(candidates), aclosing(_batches(candidates)) as batches:
             placed: list[tuple[str, Place]] = []
             async for batch in batches:
@@ -135,9 +141,9 @@ class TrainingData:
                     await progress(export.read)
             await record.assign(placed)
 
-    async def _failures(self, record: TrainingExport) -> FailedAnswers:
+    async def _failures(self, record: TrainingExport, project: str | None) -> FailedAnswers:
         failed = FailedAnswers()
-        failures = record.failures(MIN_CONFIDENCE)
+        failures = record.failures(MIN_CONFIDENCE, project)
         async with aclosing(failures), aclosing(_batches(failures)) as batches:
             async for batch in batches:
                 await asyncio.to_thread(failed.extend, batch)
@@ -173,8 +179,10 @@ class _Export:
         layout: DatasetFormat,
         scrubber: Scrubber,
         max_examples: int | None,
+        project: str | None,
     ) -> None:
         self.layout = layout
+        self.project = project
         self.read = 0
         self.counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
@@ -217,6 +225,7 @@ class _Export:
             made_at=datetime.now(UTC),
             min_value=min_value,
             max_examples=self._max_examples,
+            project=self.project,
             candidates=self.read,
             counts={split: self.counts[split] for split in SPLITS},
             dropped={reason: self._dropped[reason] for reason in REASONS if self._dropped[reason]},
@@ -329,7 +338,10 @@ def _publish(writer: DatasetWriter, contents: Contents) -> tuple[Path, dict[str,
     noted = manifest(contents, digests)
     writer.add("manifest.json", json.dumps(noted, indent=2, ensure_ascii=False) + "\n")
     writer.add("README.md", card(contents))
-    return writer.commit(contents.layout.value, digests.splits), noted
+    prefix = contents.layout.value
+    if contents.project is not None:  # what it says of itself differs from all projects' dataset
+        prefix += f"-{hashlib.sha256(contents.project.encode()).hexdigest()[:8]}"
+    return writer.commit(prefix, digests.splits), noted
 
 
 def _layout(name: str) -> DatasetFormat:

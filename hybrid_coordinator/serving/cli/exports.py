@@ -110,6 +110,7 @@ def _add_training(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--min-value", type=float, default=0.7, metavar="0-1", help="of an interaction; 0.7"
     )
     training.add_argument("--max", type=positive, metavar="N", help="the oldest N examples only")
+    training.add_argument("--project", help="one project only")
     training.add_argument(
         "--output",
         type=Path,
@@ -153,7 +154,8 @@ def _export_training(options: argparse.Namespace) -> int:
     if options.output is not None:
         arguments["output_dir"] = str(options.output.absolute())
     with connected(Home.from_environment()) as client, progress_bar("exporting") as bar:
-        made = client.tool("generate_training_data", arguments, bar)
+        asked = {"arguments": arguments, "project": options.project}
+        made = client.request("hybrid/export_training", asked, bar)
     if options.json:
         print_json(made)
         return 0

@@ -15,6 +15,7 @@ from hybrid_coordinator.composition import Engines
 from hybrid_coordinator.errors import HybridError
 from hybrid_coordinator.serving.mcp import results
 from hybrid_coordinator.serving.mcp.access import Dashboards, access_methods
+from hybrid_coordinator.serving.mcp.datasets import dataset_methods
 from hybrid_coordinator.serving.mcp.jobs import job_methods
 from hybrid_coordinator.serving.mcp.keeping import keeping_methods
 from hybrid_coordinator.serving.mcp.memory import memory_methods
@@ -121,6 +122,7 @@ def add_control_methods(
         *skill_methods(engines),
         *memory_methods(engines),
         *sharing_methods(engines, session),
+        *dataset_methods(engines, session),
         (collections, types.RequestParams),
         (reindex, types.RequestParams),
         (unwatch, UnwatchParams),

@@ -114,8 +114,14 @@ async def update_outcome(
 
 
 async def generate_training_data(
-    coordinator: Coordinator, session: Session, values: object, progress: Progress
+    coordinator: Coordinator,
+    session: Session,
+    values: object,
+    progress: Progress,
+    *,
+    project: str | None = None,
 ) -> Json:
+    """``project`` is for the command line: the tool has every project's work."""
     given = args.validated(args.GenerateTrainingData, values)
     report = await coordinator.generate_training_data(
         given.format,
@@ -124,6 +130,7 @@ async def generate_training_data(
         if given.output_dir is None
         else session.resolve(given.output_dir, "output_dir"),
         max_examples=given.max_examples,
+        project=project,
         progress=progress,
     )
     return {

@@ -46,7 +46,7 @@ class TrainingRecords:
 
     async def count_new(self, min_value: float, min_confidence: float) -> int:
         """How many successes of at least that value, and as sure as that, were recorded since the
-        latest dataset."""
+        latest dataset of all projects."""
         count: int = await self._database.fetch_value(
             self._queries.count_new, min_value, min_confidence
         )
@@ -69,17 +69,22 @@ class TrainingExport:
                 place = Place(row["split"], row["task_group"], row["signature"])
                 yield place, row["session_id"]
 
-    async def candidates(self, min_value: float, cut_reason: str) -> AsyncGenerator[Candidate]:
-        """Successes, and what has no known outcome, of at least that value, oldest first.
-        ``cut_reason`` is what attempts at the length limit say."""
-        stream = self._session.stream(self._queries.candidates, min_value, cut_reason)
+    async def candidates(
+        self, min_value: float, cut_reason: str, project: str | None = None
+    ) -> AsyncGenerator[Candidate]:
+        """Successes, and what has no known outcome, of at least that value, oldest first, of one
+        project or of all. ``cut_reason`` is what attempts at the length limit say."""
+        stream = self._session.stream(self._queries.candidates, min_value, cut_reason, project)
         async with aclosing(stream) as rows:
             async for row in rows:
                 yield _candidate(row)
 
-    async def failures(self, min_confidence: float) -> AsyncGenerator[Failure]:
-        """Failures that are as sure as that, oldest first."""
-        async with aclosing(self._session.stream(self._queries.failures, min_confidence)) as rows:
+    async def failures(
+        self, min_confidence: float, project: str | None = None
+    ) -> AsyncGenerator[Failure]:
+        """Failures that are as sure as that, oldest first, of one project or of all."""
+        stream = self._session.stream(self._queries.failures, min_confidence, project)
+        async with aclosing(stream) as rows:
             async for row in rows:
                 identity = str(row["id"])
                 yield Failure(identity, row["session_id"], row["query"], row["created_at"])

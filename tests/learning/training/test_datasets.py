@@ -40,6 +40,50 @@ async def test_successes_of_enough_value_become_messages(
     assert report.dropped == {}
 
 
+async def test_a_dataset_of_one_project_has_nothing_of_others(
+    training_data: TrainingData, database: Database, tmp_path: Path
+) -> None:
+    rows = [
+        Row("good", "yes", project="shop"),
+        Row("good", "yes", project="site"),  # a duplicate of what is not in it
+        Row("empty", " ", project="site"),
+        Row("other", " ", project="shop"),
+        Row("other", "no", "failure", project="shop"),
+    ]
+    await fill(database, rows)
+    found = [
+        await training_data.generate("openai", min_value=0.5, output_dir=tmp_path, project=each)
+        for each in (None, "site", "shop", "nowhere")
+    ]
+    assert [sum(report.counts.values()) for report in found] == [1, 1, 1, 0]
+    assert [dict(report.dropped) for report in found] == [
+        {"duplicate": 1, "empty_response": 2},
+        {"empty_response": 1},
+        {"empty_response": 1},
+        {},
+    ]
+    manifests = [
+        json.loads((report.paths["train"].parent / "manifest.json").read_text()) for report in found
+    ]
+    assert [each["project"] for each in manifests] == [None, "site", "shop", "nowhere"]
+    assert [each["projects"] for each in manifests] == [{"shop": 1}, {"site": 1}, {"shop": 1}, {}]
+    assert [each["candidates"] for each in manifests] == [4, 2, 2, 0]
+    card = (found[1].paths["train"].parent / "README.md").read_text()
+    assert "Candidates are interactions of project site," in card
+
+
+async def test_preferences_of_one_project_are_to_its_own_failures(
+    training_data: TrainingData, database: Database, tmp_path: Path
+) -> None:
+    rows = [
+        Row("fix the build", "Delete the lock file.", "failure", project="shop"),
+        Row("fix the build", "Pin the version.", project="site"),
+    ]
+    await fill(database, rows)
+    report = await training_data.generate("dpo", min_value=0.5, output_dir=tmp_path, project="site")
+    assert dict(report.dropped) == {"no_pair": 1}
+
+
 async def test_ten_thousand_rows_without_a_page_limit_and_every_drop_has_a_reason(
     training_data: TrainingData, database: Database, tmp_path: Path
 ) -> None:

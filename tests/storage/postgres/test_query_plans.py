@@ -202,11 +202,11 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     await session.execute("ANALYZE training_groups, actions")  # known to be empty, as at first
     async with session.transaction():
         await session.execute(training.lock)
-        candidates = await explain(session, training.candidates, 0.5, "cut")
+        candidates = await explain(session, training.candidates, 0.5, "cut", None)
     assert candidates.scanned == frozenset()  # they fill while it reads
     assert candidates.indexes >= {"interactions_created", "outcomes_interaction", "actions_pkey"}
     assert "training_groups_pkey" in candidates.indexes
-    failures = await explain(session, training.failures, 0.5)
+    failures = await explain(session, training.failures, 0.5, None)
     assert (failures.scanned, failures.sorts) == (frozenset(), 0)
 
 

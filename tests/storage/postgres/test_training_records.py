@@ -129,6 +129,11 @@ async def test_new_examples_are_those_told_since_the_latest_dataset(database: Da
     assert await records.count_new(0.7, 0.7) == 1
     assert await records.count_new(0.7, 0.81) == 0
     await database.execute(
+        "INSERT INTO datasets (format, directory, examples, manifest)"
+        """ VALUES ('f', '/d', 1, '{"project": "app"}')"""
+    )
+    assert await records.count_new(0.7, 0.7) == 1  # that of a project has not all
+    await database.execute(
         "INSERT INTO datasets (format, directory, examples, manifest) VALUES ('f', '/d', 1, '{}')"
     )
     assert await records.count_new(0.7, 0.7) == 0

@@ -16,6 +16,7 @@ from hybrid_coordinator.domain.training import SPLITS
 from hybrid_coordinator.errors import NotFoundError
 from hybrid_coordinator.serving.http.api.working import Progress, worked
 from hybrid_coordinator.serving.http.requests import Asked, Query, get, post
+from hybrid_coordinator.serving.mcp.arguments import Name
 
 _FILES: Mapping[str, str] = {
     **{split: f"{split}.jsonl" for split in SPLITS},
@@ -27,7 +28,7 @@ _FILES: Mapping[str, str] = {
 
 
 def routes() -> Sequence[BaseRoute]:
-    """A dataset holds every project's work, so it is for whoever may see all of them."""
+    """A dataset may hold every project's work, so they are for whoever may see all of them."""
     return [
         get("/api/datasets", _datasets),
         post("/api/datasets/build", _build, scope=Scope.ADMIN),
@@ -45,6 +46,7 @@ class _Build(Query):
     format: Literal["openai", "sharegpt", "dpo"] = "openai"
     min_value: float = Field(0.7, ge=0, le=1)
     max_examples: int | None = Field(None, ge=1, le=2**31 - 1)
+    project: Name | None = None
 
 
 async def _build(asked: Asked) -> StreamingResponse:
@@ -58,6 +60,7 @@ async def _build(asked: Asked) -> StreamingResponse:
             min_value=given.min_value,
             output_dir=None,
             max_examples=given.max_examples,
+            project=given.project,
             progress=progress,
         )
         return {

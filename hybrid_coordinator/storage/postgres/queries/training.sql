@@ -25,6 +25,7 @@ ORDER BY id
 ON CONFLICT (interaction_id) DO NOTHING;
 
 -- name: candidates
+-- Of project $3, or of all where it is NULL.
 SELECT
     interactions.id, interactions.project, session_id, query, response, model_used,
     interactions.created_at,
@@ -52,6 +53,7 @@ CROSS JOIN LATERAL (
 ) AS latest
 LEFT JOIN training_groups ON training_groups.interaction_id = interactions.id
 WHERE latest.outcome IN ('success', 'unknown') AND latest.value_score >= $1
+    AND ($3::text IS NULL OR interactions.project = $3)
 ORDER BY interactions.created_at, interactions.id;
 
 -- name: failures
@@ -65,6 +67,7 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS latest
 WHERE latest.outcome = 'failure' AND latest.confidence >= $1
+    AND ($2::text IS NULL OR interactions.project = $2)
 ORDER BY interactions.created_at, interactions.id;
 
 -- name: answers
@@ -79,8 +82,11 @@ FROM interactions
 WHERE id = ANY ($1::uuid[]);
 
 -- name: count_new
--- Interactions of which a verified success of this value was told since the latest dataset.
+-- Interactions of which a verified success of this value was told since the latest dataset of all
+-- projects.
 SELECT count(DISTINCT interaction_id)
 FROM outcomes
 WHERE outcome = 'success' AND value_score >= $1 AND confidence >= $2
-    AND created_at > coalesce((SELECT max(created_at) FROM datasets), '-infinity');
+    AND created_at > coalesce(
+        (SELECT max(created_at) FROM datasets WHERE manifest ->> 'project' IS NULL), '-infinity'
+    );

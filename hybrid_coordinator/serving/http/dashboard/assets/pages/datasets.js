@@ -28,15 +28,20 @@ export function mount(element, context) {
     load: (signal) => context.api.get("/api/datasets", {}, signal),
     template: (data) => datasets(data, context),
   });
-  put(build, section("Build one", form(context, () => view.refresh()), "of successes, with secrets and personal data replaced"));
+  show(build, context, {
+    load: (signal) => context.api.get("/api/projects", {}, signal),
+    template: ({ projects }) => section("Build one", form(context, projects, () => view.refresh()),
+      "of successes, with secrets and personal data replaced"),
+  });
 }
 
-function form(context, refresh) {
+function form(context, projects, refresh) {
   const told = document.createElement("div");
   const submit = async (event) => {
     event.preventDefault();
     const given = new FormData(event.target);
     const wanted = { format: given.get("format"), min_value: Number(given.get("min_value")) };
+    if (given.get("project")) wanted.project = given.get("project");
     if (given.get("max_examples")) wanted.max_examples = Number(given.get("max_examples"));
     const done = await press(context, event.submitter, () =>
       work(context, "/api/datasets/build", wanted, (line) => put(told, progress(line, "Building the dataset"))));
@@ -48,6 +53,7 @@ function form(context, refresh) {
   };
   return html`<form class="filters" @submit=${submit}>
       <label>Form<select name="format">${FORMATS.map(([key, words]) => html`<option value=${key}>${words}</option>`)}</select></label>
+      <label>Project<select name="project"><option value="">All projects</option>${projects.map((name) => html`<option value=${name}>${name}</option>`)}</select></label>
       <label>Least value (0 to 1)<input name="min_value" type="number" min="0" max="1" step="0.01" value="0.7" required></label>
       <label>Examples at most<input name="max_examples" type="number" min="1" step="1" placeholder="all"></label>
       <button type="submit" class="primary">Build</button>
@@ -69,7 +75,7 @@ function dataset(row, context) {
     <h3>${name}</h3>
     <p class="note">${FORMATS.find(([key]) => key === row.format)?.[1] ?? row.format} · <time title=${fullTime(row.created_at)}>${time(row.created_at)}</time>
       · value of ${row.min_value} or more · ${row.directory}</p>
-    <p>${count(row.examples, "example")} out of ${count(row.candidates, "candidate")}.</p>
+    <p>${count(row.examples, "example")} out of ${count(row.candidates, "candidate")} of ${row.project === null ? "all projects" : html`project <b>${row.project}</b>`}.</p>
     <div class="columns">
       <div>${plainTable(`Splits of ${name}`, [
         { title: "Split", cell: (split) => split },
