@@ -310,6 +310,7 @@ async def _build(
 ) -> Running:
     from hybrid_coordinator.access.wiring import build_access
     from hybrid_coordinator.domain.secrets import Scrubber
+    from hybrid_coordinator.insights.health import unreachable_index
     from hybrid_coordinator.insights.wiring import Looked, build_insights
     from hybrid_coordinator.keeping.logs import Logs
     from hybrid_coordinator.knowledge.code.grammars import unpack_grammars_into
@@ -345,6 +346,8 @@ async def _build(
     shown = (home, store, database, moving, watches, definitions, interactions)
     insights = build_insights(Looked(*shown, learning, reports, models_now, instruments))
     stack.push_async_callback(insights.close)
+    if lonely := await unreachable_index(database, settings):
+        _log.warning("%s; set QDRANT_URL to one server in every home that uses it", lonely)
     coordinator = Coordinator(
         retriever=Retriever(index, embedder, bm25, interactions, setup, sources, definitions),
         projector=moving.projector,

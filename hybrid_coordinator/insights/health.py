@@ -65,6 +65,7 @@ class Checkup:
                 parts.append(PartHealth(name, ok=False, detail=str(error), remedy=remedy(error)))
             else:
                 parts.append(PartHealth(name, ok=True, detail=detail))
+        parts.extend(await self._sharing())
         state = self.rebuild_state()
         if state is not None:
             parts.append(
@@ -83,10 +84,43 @@ class Checkup:
             parts.append(PartHealth("jobs", False, str(error), remedy(error), needed=False))
         return [*parts, *self.tracing.health(), *await models_health(self.models())]
 
+    async def _sharing(self) -> list[PartHealth]:
+        """That others use the record of a home whose index they cannot reach; nothing mostly."""
+        try:
+            words = await unreachable_index(self.database, self.started_with)
+        except HybridError:  # another check tells of it
+            return []
+        if words is None:
+            return []
+        fix = "set QDRANT_URL to one server in every home that uses this record, or stop the others"
+        return [PartHealth("sharing", ok=False, detail=words, remedy=fix)]
+
     async def _ping_index(self) -> None:
         with contextlib.suppress(HybridError):  # another check tells of it
             await self.setup.ensure()  # only now is it known which engine serves
         await self.index.ping()
+
+
+async def unreachable_index(database: Database, settings: Settings) -> str | None:
+    """What is wrong where several coordinators share a record, and this one has its index for
+    itself; None where that is not so. One home may well have its record on a server and its index
+    embedded.
+
+    Raises:
+        RecordUnavailableError: the record does not answer.
+    """
+    from hybrid_coordinator.storage.postgres.snapshot import SnapshotRecords
+
+    storage = settings.storage
+    if storage.database_url is None or storage.qdrant_url is not None:
+        return None
+    others = await SnapshotRecords(database).other_coordinators()
+    if not others:
+        return None
+    return (
+        f"{others} connections of other coordinators use this record, but the index is embedded in "
+        "this home: each would find only what it has indexed itself, and index all of it anew"
+    )
 
 
 def _capture_health(state: CaptureState) -> PartHealth:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,9 @@ from hybrid_coordinator.settings import load_settings
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.migrate import migrate
 from hybrid_coordinator.storage.postgres.snapshot import Contents, Snapshot, SnapshotRecords, Table
+
+Unshared = Callable[[], Awaitable[None]]
+"""Returns if no other coordinator uses the former record; raises ``OwnershipError``."""
 
 EMBEDDED = "embedded"
 _SCHEMES = ("postgresql://", "postgres://")
@@ -42,7 +45,8 @@ class Moved:
 
 async def move(home: Home, target: str, told: Told) -> Moved:
     """Have the record of the home in ``target``, a URL or "embedded". The index stays as it is.
-    The caller owns the home.
+    The caller owns the home. Other coordinators are looked for before it is copied, and again
+    before the setting changes.
 
     Raises:
         InvalidArgumentError: the record is there already, or another one is.
@@ -58,16 +62,20 @@ async def move(home: Home, target: str, told: Told) -> Moved:
         raise InvalidArgumentError("--to", "the record of this home is there already")
     at, place = swapping.stamp(), home.postgres_dir
     async with _opened(home, source) as former:
+
+        async def unshared() -> None:
+            await refuse_if_shared(former)
+
         await migrate(former)
         await refuse_if_shared(former)
         async with SnapshotRecords(former).taken() as snapshot:
             contents = await snapshot.contents()
             if target == EMBEDDED:
-                copied = await _into_home(home, snapshot, contents, told, at)
+                copied = await _into_home(home, snapshot, contents, told, at, unshared)
             else:
                 async with external(target) as database:
                     await refuse_if_shared(database)
-                    copied = await _into(database, snapshot, contents, told)
+                    copied = await _into(database, snapshot, contents, told, unshared)
     if not by_environment:
         _switch(home, None if target == EMBEDDED else target)
     kept = "the database that it was in"
@@ -114,26 +122,31 @@ async def _opened(home: Home, place: str) -> AsyncIterator[Database]:
 
 
 async def _into_home(
-    home: Home, snapshot: Snapshot, contents: Contents, told: Told, at: str
+    home: Home, snapshot: Snapshot, contents: Contents, told: Told, at: str, unshared: Unshared
 ) -> bool:
     """Into the embedded Postgres of the home, made beside its place."""
     if home.postgres_dir.exists():
         async with embedded(home.postgres_dir) as database:
-            return await _into(database, snapshot, contents, told)
+            return await _into(database, snapshot, contents, told, unshared)
     async with (
         swapping.staging(home) as staged,
         embedded(staged / home.postgres_dir.name) as database,
     ):
-        await _into(database, snapshot, contents, told)
+        await _into(database, snapshot, contents, told, unshared)
     await asyncio.to_thread(swapping.swap, home, (), at)
     return True
 
 
-async def _into(database: Database, snapshot: Snapshot, contents: Contents, told: Told) -> bool:
+async def _into(
+    database: Database, snapshot: Snapshot, contents: Contents, told: Told, unshared: Unshared
+) -> bool:
+    """``unshared`` is asked again at the end: a coordinator that came meanwhile would go on writing
+    where nobody looks any more. Nothing is left then of what was copied."""
     records = SnapshotRecords(database)
     if await records.holds_record():
         async with records.taken() as there:
             if await there.contents() == contents:
+                await unshared()
                 return False
         raise InvalidArgumentError(
             "--to", "that database holds another record; name an empty one, so that none is lost"
@@ -147,5 +160,5 @@ async def _into(database: Database, snapshot: Snapshot, contents: Contents, told
         done += table.rows
         told(done, contents.rows, "rows")
 
-    await records.load(contents, rows)
+    await records.load(contents, rows, last=unshared)
     return True

@@ -230,6 +230,7 @@ def test_a_restore_that_is_killed_leaves_the_former_state(home: Path, tmp_path: 
     wait_until(ready.exists, timeout=60)
     os.kill(restoring.pid, signal.SIGKILL)
     restoring.wait(timeout=60)
+    assert (home / "restoring" / "qdrant").is_dir()  # the index was made ready before
 
     assert tracked(home) == {"first", "second"}
     assert not (home / "restoring").exists()

@@ -12,7 +12,7 @@ import pytest
 from tests.support.stdio import CHECKOUT
 
 
-@pytest.mark.parametrize("scenario", ["full_disk", "read_only_disk"])
+@pytest.mark.parametrize("scenario", ["full_disk", "full_restore", "read_only_disk"])
 def test_it_is_refused_clearly_nothing_is_lost_and_it_recovers(
     tmp_path: Path, scenario: str
 ) -> None:

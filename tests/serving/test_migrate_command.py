@@ -8,12 +8,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
 
+from hybrid_coordinator.errors import OwnershipError
+from hybrid_coordinator.home import Home
 from hybrid_coordinator.keeping.engines import embedded, external
+from hybrid_coordinator.keeping.moving import move
 from hybrid_coordinator.settings import load_settings
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.snapshot import Contents, SnapshotRecords
@@ -132,6 +137,63 @@ def test_a_copy_that_was_made_before_a_kill_is_taken_up(home: Path, empty_dsn: s
     assert not again["copied"]
     assert again["rows"] == before.rows
     assert where(home) == empty_dsn
+
+
+class Coordinator(threading.Thread):
+    """A connection of another coordinator, from `start` on until `leave`."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__()
+        self._dsn = dsn
+        self._come, self._leaving = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        asyncio.run(self._connected())
+
+    async def _connected(self) -> None:
+        named = {"application_name": "hybrid-coordinator"}
+        connection = await asyncpg.connect(self._dsn, server_settings=named)
+        self._come.set()
+        await asyncio.to_thread(self._leaving.wait)
+        await connection.close()
+
+    def come(self) -> None:
+        self.start()
+        assert self._come.wait(60)
+
+    def leave(self) -> None:
+        self._leaving.set()
+        self.join(60)
+
+
+async def test_a_coordinator_that_comes_while_rows_are_copied_is_seen(
+    home: Path, dsn: str, empty_dsn: str
+) -> None:
+    home.mkdir()
+    (home / "hybrid.yaml").write_text(f"storage: {{database_url: '{dsn}'}}\n")
+    async with external(dsn) as database:
+        await database.execute(
+            "INSERT INTO interactions (id, project, query, response, agent_type, model_used, "
+            "tokens_used, latency_ms) VALUES (gen_random_uuid(), 'p', 'q', 'r', 'local', 'm', 1, 1)"
+        )
+        before = await contents(database)
+    came = Coordinator(dsn)
+
+    def told(done: float, _: float | None, __: str) -> None:
+        if done and not came.ident:
+            came.come()
+
+    with pytest.raises(OwnershipError, match="other coordinators use that database"):
+        await move(Home(home), empty_dsn, told)
+    assert came.ident
+    came.leave()
+    assert [each.name for each in home.iterdir()] == ["hybrid.yaml"]
+    assert where(home) == dsn
+    async with external(empty_dsn) as database:
+        assert not await SnapshotRecords(database).holds_record()
+    assert (await move(Home(home), empty_dsn, lambda *_: None)).copied
+    assert where(home) == empty_dsn
+    assert await out_there(empty_dsn) == before
 
 
 def test_what_cannot_be_moved_is_said(home: Path, dsn: str) -> None:

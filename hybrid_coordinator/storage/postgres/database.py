@@ -9,6 +9,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Coroutine,
     Iterable,
     Iterator,
@@ -162,9 +163,16 @@ class Database:
     """
 
     def __init__(
-        self, pool: asyncpg.Pool[asyncpg.Record], place: str, timeout: float, revive: Revive | None
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        backends: Collection[int],
+        place: str,
+        timeout: float,
+        revive: Revive | None,
     ) -> None:
         self._pool = pool
+        self.backends = backends
+        """The server's processes for the connections that there have been."""
         self._place = place
         self._timeout = timeout
         self._revive = revive
@@ -180,6 +188,12 @@ class Database:
             SettingsError: ``dsn`` is no connection URL.
         """
         place = _place(dsn, embedded=revive is not None)
+        backends: set[int] = set()
+
+        async def opened(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+            backends.add(connection.get_server_pid())
+            await _set_up(connection)
+
         try:
             pool = asyncpg.create_pool(
                 dsn,
@@ -188,14 +202,14 @@ class Database:
                 max_size=MAX_CONNECTIONS,
                 timeout=timeout,
                 command_timeout=timeout,
-                init=_set_up,
+                init=opened,
                 reset=_keep_session,
                 server_settings={"application_name": "hybrid-coordinator"},
             )
             await pool
         except DRIVER_ERRORS as error:
             raise translate(error, place, timeout) from error
-        database = cls(pool, place, timeout, revive)
+        database = cls(pool, backends, place, timeout, revive)
         try:
             await database.ping()
         except BaseException:

@@ -7,7 +7,7 @@ by its number of rows and a digest that does not depend on their order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -138,9 +138,9 @@ class SnapshotRecords:
         return bool(await self._database.fetch_value(self._queries.is_there))
 
     async def other_coordinators(self) -> int:
-        """How many connections of coordinators there are beside this one's."""
-        async with self._database.session() as session:
-            return int(await session.fetch_value(self._queries.others))
+        """How many connections of coordinators there are beside this database's own."""
+        own = list(self._database.backends)
+        return int(await self._database.fetch_value(self._queries.others, own))
 
     async def size(self) -> int:
         """Bytes that the database takes on its server's disk."""
@@ -161,13 +161,15 @@ class SnapshotRecords:
         aside: str | None = None,
         indexes_taken: int | None = None,
         index_kept: int | None = None,
+        last: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Fill a database that holds no record: all of it or nothing, and only if every table
         comes out with the rows and the digest that it has in ``contents``.
 
         ``aside`` names a schema that takes what the database holds now. ``indexes_taken`` says
         that the index does not come along, and up to which number generations of it may exist;
-        ``index_kept`` that this one does, and no other.
+        ``index_kept`` that this one does, and no other. ``last`` is awaited before all of it is
+        committed: what it raises undoes it.
 
         Raises:
             StorageError: the schema is not one that this program knows, or a table differs; or
@@ -185,6 +187,8 @@ class SnapshotRecords:
                 number = await session.fetch_value(self._queries.renew_generation, indexes_taken)
                 await session.execute(self._queries.drop_generations, number)
                 await session.execute(self._queries.serve_generation, number)
+            if last is not None:
+                await last()
 
     async def _set_aside(self, session: Session, schema: str) -> None:
         """Move all that the database's schema holds out of the way."""

@@ -45,11 +45,12 @@ ORDER BY sequencename;
 SELECT setval(quote_ident($1)::regclass, $2);
 
 -- name: others
--- Connections of coordinators to this database, but for this one.
+-- Connections of coordinators to this database, but for those of these processes of the server.
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database()
     AND application_name = 'hybrid-coordinator'
-    AND pid <> pg_backend_pid();
+    AND pid <> pg_backend_pid()
+    AND pid <> ALL ($1::integer[]);
 
 -- name: size
 SELECT pg_database_size(current_database());
