@@ -18,13 +18,22 @@ from hybrid_coordinator.storage.postgres.server import PostgresServer
 from tests.support.stdio import command, session
 
 _ROWS = """
-INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used,
-    latency_ms)
-SELECT gen_random_uuid(), 'p', 'q', (SELECT string_agg(md5(random()::text || part || n), '')
-    FROM generate_series(1, 8192) AS part), 'local', 'm', 1, 1
-FROM generate_series(1, 400) AS n
+WITH made AS (
+    INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used,
+        latency_ms)
+    VALUES (gen_random_uuid(), 'p', 'q', 'r', 'local', 'm', 1, 1)
+    RETURNING id
+)
+INSERT INTO actions (interaction_id, position, kind, subject, ok, exit_code, detail)
+SELECT id, n, 'command', 'ls', true, 0, (SELECT string_agg(md5(random()::text || part || n), '')
+    FROM generate_series(1, 4096) AS part)
+FROM made, generate_series(1, 800) AS n
 """
-"""100 MB that cannot be compressed, where the disk has not 60 left beside an empty record."""
+"""100 MB that cannot be compressed, and are not in the index."""
+
+
+_SIZE = "140m"
+"""Less than those rows beside an empty record, of 50 MB, and more than that."""
 
 
 def mount(folder: Path, options: str) -> None:
@@ -44,7 +53,7 @@ def main(folder: Path) -> None:
         asyncio.run(fill(home))
         assert command(home, "backup", str(file)).returncode == 0
     assert command(home, "stop").returncode == 0
-    mount(folder, "size=140m")
+    mount(folder, f"size={_SIZE}")
     full = command(other, "restore", str(file))
     assert full.returncode == 1, full.stdout
     assert "extend file" in full.stderr, full.stderr  # Postgres', on rows
