@@ -23,6 +23,7 @@ from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
 from hybrid_coordinator.storage.vectors.protocol import CollectionSpec
 from tests.knowledge.code.test_code_walk import write
 from tests.knowledge.code.workbench import COLLECTION, DIMENSION, Workbench
+from tests.support.coordinators import engines_on
 from tests.support.stdio import CHECKOUT
 
 
@@ -124,6 +125,19 @@ async def test_each_coordinator_looks_after_what_its_own_home_watches(
 
     await following.watches.remove_all("p")
     assert await other.all() == []
+
+
+async def test_a_coordinator_takes_up_its_own_watches_and_no_others(
+    dsn: str, root: Path, tmp_path: Path
+) -> None:
+    async with engines_on(dsn, tmp_path / "one") as engines:
+        await (await engines.get()).index(root, project="p", watch=True)
+    for home, watched in (("two", []), ("one", [str(root)])):
+        async with engines_on(dsn, tmp_path / home) as engines:
+            running = await engines.running()
+            await running.catch_up()
+            assert running.coordinator.watches.directories() == watched
+            assert await running.coordinator.unwatch(root, project="p") == bool(watched)
 
 
 async def test_what_was_watched_before_homes_were_told_apart_is_whose_it_is(
