@@ -46,7 +46,13 @@ async def test_a_browser_signs_in_and_out(served: Team) -> None:
         assert secret.lower() not in cookie
         assert (await browser.get("/")).status_code == 200
         session = (await browser.get("/api/session")).json()
-        assert session == {"user": "alice", "scope": "write", "projects": None, "signed_in": True}
+        assert session == {
+            "user": "alice",
+            "scope": "write",
+            "projects": None,
+            "may": ["read", "write", "all"],
+            "signed_in": True,
+        }
 
         stolen = dict(browser.cookies)
         assert (await browser.post("/logout")).headers["location"] == "/login"
