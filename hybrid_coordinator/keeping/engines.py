@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from hybrid_coordinator.errors import OwnershipError
+from hybrid_coordinator.home import Home
 from hybrid_coordinator.settings import Settings
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.embedded import EmbeddedPostgres
@@ -67,16 +68,17 @@ async def refuse_if_shared(database: Database) -> None:
         )
 
 
-async def generations_taken(settings: Settings) -> int:
-    """Up to which number there may be generations of an index in the Qdrant that is configured;
-    0 where it is embedded: its files are put out of the way.
+async def generations_taken(settings: Settings, home: Home) -> int:
+    """Up to which number there may be generations of an index in the Qdrant that is configured, or
+    in the home where it is embedded: should a restore be cut off before the former files are out of
+    the way, they must not pass for those of the restored record.
 
     Raises:
         IndexUnavailableError: that server does not answer.
     """
     storage = settings.storage
     if storage.qdrant_url is None:
-        return 0
+        return max((generation_of(each.name) for each in home.vectors_dir.glob("*")), default=0)
     key = storage.qdrant_api_key.get_secret_value() if storage.qdrant_api_key else None
     client = ClientIndex.connect(storage.qdrant_url, key, storage.timeout_seconds)
     try:

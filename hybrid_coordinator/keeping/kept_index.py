@@ -15,6 +15,7 @@ from hybrid_coordinator.keeping import archive
 from hybrid_coordinator.settings import load_settings
 from hybrid_coordinator.storage.vectors.edge import RESERVE_BYTES, EdgeIndex
 from hybrid_coordinator.storage.vectors.edge_copy import engine_version
+from hybrid_coordinator.storage.vectors.generation import renamed
 
 
 async def put_index(source: archive.Reader, settings_file: Path, directory: Path) -> str | None:
@@ -39,6 +40,12 @@ async def put_index(source: archive.Reader, settings_file: Path, directory: Path
     if why is not None:
         await asyncio.to_thread(shutil.rmtree, directory)
     return why
+
+
+def renumber(directory: Path, generation: int) -> None:
+    """Give the collections in ``directory`` the names of another generation."""
+    for collection in list(directory.iterdir()):
+        collection.rename(collection.with_name(renamed(collection.name, generation)))
 
 
 def _misfit(index: archive.KeptIndex | None, settings_file: Path) -> str | None:

@@ -19,7 +19,7 @@ from hybrid_coordinator.keeping.engines import (
     generations_taken,
     refuse_if_shared,
 )
-from hybrid_coordinator.keeping.kept_index import put_index
+from hybrid_coordinator.keeping.kept_index import put_index, renumber
 from hybrid_coordinator.keeping.texts import Text, place_of, settled, values
 from hybrid_coordinator.settings import load_settings
 from hybrid_coordinator.storage.postgres.access import TokenRecords
@@ -78,7 +78,7 @@ async def restore(home: Home, file: Path, told: Told, *, force: bool = False) ->
             names = (home.postgres_dir.name, *names)
         if not force:
             _refuse_in_use(home, names)
-        at, taken = swapping.stamp(), await generations_taken(settings)
+        at, taken = swapping.stamp(), await generations_taken(settings, home)
         async with swapping.staging(home) as staged:
             missing = _stage_texts(home, staged, source)
             anew = await put_index(
@@ -88,15 +88,17 @@ async def restore(home: Home, file: Path, told: Told, *, force: bool = False) ->
             engine = embedded(place) if url is None else external(url.get_secret_value())
             async with engine as database:
                 schema = await _room(database, at, force=force)
-                await SnapshotRecords(database).load(
+                number = await SnapshotRecords(database).load(
                     contents,
                     _Rows(source, told).of,
                     aside=schema,
                     indexes_taken=taken,
-                    index_kept=_generation(source.manifest, anew),
+                    index_comes=anew is None,
                 )
                 upgraded = await migrate(database)
                 tokens = await _holding(database)
+            if anew is None and number is not None:
+                renumber(staged / home.vectors_dir.name, number)
         aside = await asyncio.to_thread(swapping.swap, home, names, at)
     kept = (str(aside) if aside else None, f"schema {schema} of the database" if schema else None)
     return Restored(
@@ -208,11 +210,6 @@ def _stage_texts(home: Home, staged: Path, source: archive.Reader) -> tuple[str,
     if text:
         swapping.write_whole(staged / home.settings_file.name, text)
     return tuple(_missing(left_out, text))
-
-
-def _generation(manifest: archive.Manifest, anew: str | None) -> int | None:
-    """Which generation of the index comes along."""
-    return manifest.index.generation if manifest.index and anew is None else None
 
 
 def _points(manifest: archive.Manifest, anew: str | None) -> int:

@@ -21,7 +21,7 @@ from hybrid_coordinator.keeping.engines import embedded
 from hybrid_coordinator.keeping.kept_index import put_index
 from hybrid_coordinator.keeping.restoring import rehearse, restore
 from hybrid_coordinator.storage.postgres.database import Database
-from hybrid_coordinator.storage.postgres.generations import Generations
+from hybrid_coordinator.storage.postgres.generations import EmbedderRecord, Generations
 from hybrid_coordinator.storage.postgres.snapshot import Contents
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.edge import EdgeIndex
@@ -113,12 +113,18 @@ async def test_the_serving_generation_comes_along_and_no_other(
     assert not list((tmp_path / "index").glob("*.copy"))
     checked = await rehearse(tmp_path / "kept.zip", untold)
     assert (checked.points, checked.index_anew) == (5, None)
-    back = await restore(second, tmp_path / "kept.zip", untold)
+    (second.vectors_dir / "interaction-history--g8").mkdir(parents=True)  # of a former record
+    back = await restore(second, tmp_path / "kept.zip", untold, force=True)
     assert (back.points, back.index_anew) == (5, None)
-    assert await served(second) == [2]
+    # Under a number of its own: no former files pass for it.
+    async with embedded(second.postgres_dir) as restored:
+        (serving,) = await Generations(restored).all()
+    assert serving.number == 9
+    assert (serving.engine, serving.embedding) == ("embedded", STATIC)
+    assert serving.embedder == EmbedderRecord("m", 4, "1")
     found = await EdgeIndex.open(second.vectors_dir)
-    assert await found.collections() == [SPEC.name]
-    page, _ = await found.scroll(SPEC.name, where={}, limit=100)
+    assert await found.collections() == ["interaction-history--g9"]
+    page, _ = await found.scroll("interaction-history--g9", where={}, limit=100)
     assert [point.id for point in page] == IDS
     await found.close()
 
@@ -133,7 +139,7 @@ async def test_a_backup_without_an_index_is_as_it_ever_was(
     )
     back = await restore(second, tmp_path / "kept.zip", untold)
     assert (back.points, back.index_anew) == (0, "the backup has none")
-    assert await served(second) == [2]  # a generation that has nothing
+    assert await served(second) == [2]  # it has nothing
     assert not second.vectors_dir.exists()
 
 

@@ -47,7 +47,8 @@ def titles(opened: StdioSession, query: str) -> list[str]:
 
 async def ids_in(directory: Path) -> set[str]:
     index = await EdgeIndex.open(directory)
-    page, following = await index.scroll(HISTORY, where={}, limit=100_000)
+    (history,) = [name for name in await index.collections() if name.startswith(HISTORY)]
+    page, following = await index.scroll(history, where={}, limit=100_000)
     await index.close()
     assert following is None
     return {point.id for point in page}

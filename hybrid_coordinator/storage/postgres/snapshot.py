@@ -68,6 +68,7 @@ class _Queries:
     others: str
     size: str
     renew_generation: str
+    carry_generation: str
     drop_generations: str
     serve_generation: str
     serving: str
@@ -160,16 +161,16 @@ class SnapshotRecords:
         *,
         aside: str | None = None,
         indexes_taken: int | None = None,
-        index_kept: int | None = None,
+        index_comes: bool = False,
         last: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
+    ) -> int | None:
         """Fill a database that holds no record: all of it or nothing, and only if every table
         comes out with the rows and the digest that it has in ``contents``.
 
         ``aside`` names a schema that takes what the database holds now. ``indexes_taken`` says
-        that the index does not come along, and up to which number generations of it may exist;
-        ``index_kept`` that this one does, and no other. ``last`` is awaited before all of it is
-        committed: what it raises undoes it.
+        that the index gets a number of its own, which is returned, and up to which one there may
+        be generations; it is empty, unless ``index_comes`` says that the one that served comes
+        along. ``last`` is awaited before all of it is committed: what it raises undoes it.
 
         Raises:
             StorageError: the schema is not one that this program knows, or a table differs; or
@@ -181,14 +182,20 @@ class SnapshotRecords:
                 await self._set_aside(session, aside)
             await build(session, contents.migrations)
             await self._fill(session, contents, rows)
-            if index_kept is not None:
-                await session.execute(self._queries.drop_generations, index_kept)
-            elif indexes_taken is not None:
-                number = await session.fetch_value(self._queries.renew_generation, indexes_taken)
-                await session.execute(self._queries.drop_generations, number)
-                await session.execute(self._queries.serve_generation, number)
+            number = None
+            if indexes_taken is not None:
+                number = await self._renumber(session, indexes_taken, index_comes=index_comes)
             if last is not None:
                 await last()
+        return number
+
+    async def _renumber(self, session: Session, taken: int, *, index_comes: bool) -> int:
+        number: int = await session.fetch_value(self._queries.renew_generation, taken)
+        if index_comes:
+            await session.execute(self._queries.carry_generation, number)
+        await session.execute(self._queries.drop_generations, number)
+        await session.execute(self._queries.serve_generation, number)
+        return number
 
     async def _set_aside(self, session: Session, schema: str) -> None:
         """Move all that the database's schema holds out of the way."""

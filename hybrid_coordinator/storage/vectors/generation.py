@@ -31,6 +31,12 @@ def generation_of(name: str) -> int:
     return int(number) if mark and number.isdigit() else 1
 
 
+def renamed(name: str, generation: int) -> str:
+    """What a collection in the engine is called as one of another generation."""
+    collection = name.rpartition(_MARK)[0] if generation_of(name) > 1 else name
+    return stored_name(collection, generation)
+
+
 class GenerationIndex:
     """A ``VectorIndex`` of the collections of one generation, which ``turn_to`` chooses: those
     who hold it follow a move of the index without knowing."""

@@ -56,8 +56,8 @@ WHERE datname = current_database()
 SELECT pg_database_size(current_database());
 
 -- name: renew_generation
--- An index without anything, in place of those of the record that this is a copy of. Where that
--- one lies is not for a copy to say, or to drop.
+-- An index of its own, in place of those of the record that this is a copy of. Where those lie is
+-- not for a copy to say, or to drop.
 WITH fresh AS (
     INSERT INTO index_generations (number, state)
     SELECT 1 + greatest($1::integer, max(number)), 'retired' FROM index_generations
@@ -66,6 +66,18 @@ WITH fresh AS (
     UPDATE source_files SET generation = number FROM fresh WHERE generation = serving_generation()
 )
 SELECT number FROM fresh;
+
+-- name: carry_generation
+-- What was built comes along under the new number.
+UPDATE index_generations AS fresh
+SET
+    engine = serving.engine,
+    embedding = serving.embedding,
+    model = serving.model,
+    dimension = serving.dimension,
+    revision = serving.revision
+FROM index_generations AS serving
+WHERE fresh.number = $1 AND serving.state = 'serving';
 
 -- name: drop_generations
 DELETE FROM index_generations WHERE number <> $1;
