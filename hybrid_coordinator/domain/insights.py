@@ -149,8 +149,9 @@ class Overview:
 
     ``totals`` are of the whole record; ``period``, ``by_day`` (every day of them, in order),
     ``calls`` and ``saving`` of the last ``days`` days. ``learned`` counts the entries in use by
-    where they come from (as "pattern", "skill"), ``skills`` the proposals by their state. How the
-    engines and models are is `Insights.health`, which asks them and so takes longer.
+    where they come from (as "pattern", "skill"), ``new_lessons`` those that came in the last
+    ``days`` days, ``skills`` the proposals by their state. How the engines and models are is
+    `Insights.health`, which asks them and so takes longer.
     """
 
     project: str | None
@@ -161,6 +162,7 @@ class Overview:
     calls: Calls
     saving: Saving
     learned: Mapping[Origin, int]
+    new_lessons: int
     skills: Mapping[str, int]
     jobs: JobCounts
     high_value_threshold: float

@@ -53,6 +53,7 @@ class Figures:
         high_value = self.high_value()
         totals = await self.totals(project)
         since = self.reports.since(days)
+        fresh = await self.records.learned_by_day(project, since)
         tallies = await self.records.tallies(project, since, high_value=high_value)
         spent = None if project is None else await self.records.spent(project, since)
         return Overview(
@@ -66,6 +67,7 @@ class Figures:
             calls=calls,
             saving=_saving(calls, money, spent),
             learned=await self.records.learned(project),
+            new_lessons=sum(sum(of_day.values()) for of_day in fresh.values()),
             skills=await self.learning.skills.counts(project),
             jobs=await self.learning.jobs.counts(project),
             high_value_threshold=high_value,

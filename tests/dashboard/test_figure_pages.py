@@ -48,6 +48,14 @@ def test_overview_says_what_was_done_and_saved(large: Dashboard, visit: Visit) -
     expect(seen.figure("Success rate")).to_have_text(percent(counts["rate"]))
     lessons = large.value("SELECT count(*) FROM current_knowledge WHERE delta <> 'DEPRECATE'")
     expect(seen.figure("Lessons in use")).to_have_text(number(lessons))
+    fresh = large.value(
+        "SELECT count(*) FROM knowledge_items WHERE version = 1 AND created_at >= "
+        "(date_trunc('day', now() AT TIME ZONE 'UTC') - interval '364 days') AT TIME ZONE 'UTC'"
+    )
+    expect(seen.section("In short")).to_contain_text(
+        f"It learned {number(fresh)} lessons in that time and has {number(lessons)} in all"
+    )
+    expect(seen.section("What it learned")).to_contain_text("cannot be told from chance yet")
     jobs = large.value("SELECT count(*) FROM jobs WHERE NOT parked")
     expect(seen.figure("Jobs in the queue")).to_have_text(number(jobs))
     spent = large.value("SELECT sum(amount_usd) FROM spend")

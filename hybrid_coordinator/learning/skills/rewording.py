@@ -86,7 +86,7 @@ class SkillRewording:
 
     def kind(self) -> JobKind:
         """Its job."""
-        return JobKind(WORDING, "skill to word", self.reword, self._obstacle)
+        return JobKind(WORDING, "skill description", self.reword, self._obstacle)
 
     async def reword(self, job: Job) -> None:
         """Word the proposal that the job is about, if it is as it was proposed.

@@ -98,7 +98,7 @@ class Chart extends HTMLElement {
     const setup = {
       width: host.clientWidth || 300,
       height: HEIGHT,
-      padding: [12, 12, 0, 0],
+      padding: [12, 24, 0, 0], // on the right for half of the last label
       legend: { show: false },
       cursor: { y: false, points: { show: kind === "line" }, drag: { x: false, y: false } },
       tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),

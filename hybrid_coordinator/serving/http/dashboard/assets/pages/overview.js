@@ -44,7 +44,7 @@ function overview(data, context) {
     <div class="columns">
       ${section("Success over time", success(data), "by the day on which the work was done")}
       ${section("Where calls were answered", answered(data), html`<a href=${context.link("/routing")}>Routing</a>`)}
-      ${section("What it learned", learned(data), html`in use now · <a href=${context.link("/learning")}>Learning</a>`)}
+      ${section("What it learned", learned(data, context), html`in use now · <a href=${context.link("/learning")}>Learning</a>`)}
       ${section("What waits", waiting(data))}
     </div>`;
 }
@@ -80,9 +80,11 @@ function savedWords({ calls, saving }) {
     ${saving.reference} for everything.</p>`;
 }
 
-function workWords({ period, learned: entries, totals }) {
+function workWords({ period, learned: entries, new_lessons: fresh, totals }) {
   const kept = total(Object.values(entries));
-  const memory = html`It remembers <b>${count(kept, "lesson")}</b> to draw on`;
+  const memory = fresh
+    ? html`It learned <b>${count(fresh, "lesson")}</b> in that time and has <b>${number(kept)}</b> in all to draw on`
+    : html`It remembers <b>${count(kept, "lesson")}</b> to draw on`;
   if (period.success_rate === null) {
     return html`<p>${memory}${period.interactions ? html`, from <b>${count(totals.interactions, "interaction")}</b> on record` : nothing}.</p>`;
   }
@@ -175,15 +177,24 @@ function answered({ calls }) {
     </dl>`;
 }
 
-function learned({ learned: entries, skills, uplift }) {
+function learned({ learned: entries, skills, uplift }, context) {
   const rows = Object.entries(entries)
     .filter(([, value]) => value > 0)
     .map(([from, value]) => ({ label: origin(from), value, words: number(value) }));
   const proposed = skills.proposed ?? 0;
   return html`
     ${rows.length ? bars(rows, { caption: "Lessons by where they come from" }) : empty("Nothing was learned yet.", "Patterns come from interactions of high value, skills from tasks that recur.")}
-    ${proposed ? html`<p class="callout">${icon("warning")} ${count(proposed, "skill")} ${proposed === 1 ? "waits" : "wait"} for you to accept or reject.</p>` : nothing}
-    ${uplift.identifiable ? nothing : html`<p class="note after">Whether showing them helps cannot be told yet: it was known how ${number(uplift.shown)} interactions ended with a lesson shown, and ${number(uplift.withheld)} with one held back.</p>`}`;
+    ${proposed ? html`<p class="callout">${icon("warning")} <span>${count(proposed, "skill")} ${proposed === 1 ? "waits" : "wait"} for you to <a href=${context.link("/learning")}>accept or reject</a>.</span></p>` : nothing}
+    ${uplift.identifiable ? nothing : html`<p class="note after">${notTold(uplift)}</p>`}`;
+}
+
+function notTold({ shown, withheld, shown_rate: rate, withheld_rate: other }) {
+  if (rate === null || other === null) {
+    return html`Whether showing them helps cannot be told yet: it was known how ${number(shown)} interactions
+      ended with a lesson shown, and ${number(withheld)} with one held back.`;
+  }
+  return html`Whether showing them helps cannot be told from chance yet: ${percent(rate)} of ${count(shown, "interaction")}
+    went well with a lesson shown, ${percent(other)} of ${number(withheld)} with one held back.`;
 }
 
 function waiting({ jobs, rebuild, totals }) {
