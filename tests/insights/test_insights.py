@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +80,15 @@ async def test_a_look_for_metrics_finds_out_once_where_calls_went(coordinator: C
     assert values[metrics.INTERACTIONS]["none",] == 1
     assert values[metrics.CALLS_30D]["local",] == 0
     assert reports.asked == 1
+
+
+async def test_who_asks_at_once_for_what_showing_changed_shares_it(
+    coordinator: Coordinator,
+) -> None:
+    look = coordinator.insights
+    one, other = await asyncio.gather(look.lessons(PROJECT), look.lessons(PROJECT))
+    assert one is other
+    assert await look.lessons(PROJECT) is not one
 
 
 async def test_what_was_done_is_seen(coordinator: Coordinator) -> None:
