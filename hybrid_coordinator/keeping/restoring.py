@@ -26,6 +26,7 @@ from hybrid_coordinator.storage.postgres.access import TokenRecords
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.migrate import check_known, migrate
 from hybrid_coordinator.storage.postgres.snapshot import SnapshotRecords, Table
+from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
 
 Told = Callable[[float, float | None, str], None]
 """Told (done, total or None, a few words)."""
@@ -96,6 +97,8 @@ async def restore(home: Home, file: Path, told: Told, *, force: bool = False) ->
                     index_comes=anew is None,
                 )
                 upgraded = await migrate(database)
+                # It was made in another home, maybe one that is no more.
+                await WatchedDirectories(database, "").let_go()
                 tokens = await _holding(database)
             if anew is None and number is not None:
                 renumber(staged / home.vectors_dir.name, number)

@@ -18,6 +18,7 @@ from hybrid_coordinator.keeping.restoring import rehearse, restore
 from hybrid_coordinator.settings import load_settings
 from hybrid_coordinator.storage.postgres.database import Database
 from hybrid_coordinator.storage.postgres.generations import Generations
+from hybrid_coordinator.storage.postgres.watched import WatchedDirectories
 from tests.support.qdrant_server import QdrantServer
 
 
@@ -114,6 +115,17 @@ async def test_what_is_no_backup_is_refused(second: Home, tmp_path: Path, kind: 
         file.touch()
     with pytest.raises(InvalidArgumentError, match=r"odd\.zip is no whole backup"):
         await restore(second, file, untold)
+
+
+async def test_what_was_watched_is_nobodys_until_a_home_has_the_path(
+    database: Database, second: Home, tmp_path: Path
+) -> None:
+    await WatchedDirectories(database, "first").add("p", "/x")
+    await backup(database, None, second, tmp_path / "watching.zip", None, silent)
+    await restore(second, tmp_path / "watching.zip", untold, force=False)
+    async with embedded(second.postgres_dir) as restored:
+        watched = WatchedDirectories(restored, "second")
+        assert (await watched.of_nobody(), await watched.all()) == ([("p", "/x")], [])
 
 
 async def test_a_qdrant_server_gets_an_index_beside_those_it_has(kept: Path, second: Home) -> None:

@@ -15,6 +15,7 @@ class _Queries:
     remove_project: str
     all: str
     take: str
+    let_go: str
 
 
 class WatchedDirectories:
@@ -44,12 +45,16 @@ class WatchedDirectories:
         return await self._of(self._home)
 
     async def of_nobody(self) -> list[tuple[str, str]]:
-        """Those of before homes were told apart that nobody has taken yet."""
+        """Those that nobody has taken yet: of a backup, or of before homes were told apart."""
         return await self._of("")
 
     async def take(self, project: str, directory: str) -> None:
         """Follow one of nobody's, unless another home has taken it meanwhile."""
         await self._database.execute(self._queries.take, project, directory, self._home)
+
+    async def let_go(self) -> None:
+        """Make all of them nobody's, for whoever has these paths to take."""
+        await self._database.execute(self._queries.let_go)
 
     async def _of(self, home: str) -> list[tuple[str, str]]:
         rows = await self._database.fetch(self._queries.all, home)

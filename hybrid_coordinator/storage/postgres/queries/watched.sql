@@ -18,4 +18,21 @@ ORDER BY since, project, directory;
 
 -- name: take
 -- Of two who take it at once, one does.
-UPDATE watched_directories SET home = $3 WHERE project = $1 AND directory = $2 AND home = '';
+WITH gone AS (
+    DELETE FROM watched_directories
+    WHERE project = $1 AND directory = $2 AND home = ''
+    RETURNING since
+)
+
+INSERT INTO watched_directories (project, directory, home, since)
+SELECT $1, $2, $3, since FROM gone
+ON CONFLICT DO NOTHING;
+
+-- name: let_go
+WITH gone AS (
+    DELETE FROM watched_directories WHERE home <> '' RETURNING project, directory, since
+)
+
+INSERT INTO watched_directories (project, directory, home, since)
+SELECT project, directory, '', min(since) FROM gone GROUP BY project, directory
+ON CONFLICT DO NOTHING;
