@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
-_SETTLED = 1.0
-"""Seconds that a page waits for more before it fetches, as the dashboard's own does."""
+_REST, _REST_SHARE = 1.0, 5.0
+"""Seconds that a page rests after it has looked, or this many times as long as that took, as the
+dashboard's own does."""
 _RETRY = 1.0
 _PATIENCE = 60.0
 
@@ -37,18 +38,21 @@ async def _listen(client: httpx.AsyncClient, seen: Seen, until: float) -> None:
     await _fetch(client, seen)
     async with client.stream("GET", "/api/events") as stream:
         stream.raise_for_status()
-        fetched = time.monotonic()
+        resting_until = 0.0
         async for line in stream.aiter_lines():
             now = time.monotonic()
             if now >= until:
                 return
-            if line.startswith("data:") and now - fetched >= _SETTLED:
-                fetched = now
+            if line.startswith("data:") and now >= resting_until:
                 await _fetch(client, seen)
+                ended = time.monotonic()
+                resting_until = ended + max(_REST, _REST_SHARE * (ended - now))
 
 
 async def _fetch(client: httpx.AsyncClient, seen: Seen) -> None:
     began = time.monotonic()
-    answer = await client.get("/api/overview", params={"days": 30})
-    answer.raise_for_status()
+    for answer in await asyncio.gather(
+        client.get("/api/overview", params={"days": 30}), client.get("/api/uplift")
+    ):
+        answer.raise_for_status()
     seen.overviews.append((began, (time.monotonic() - began) * 1000))
