@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_GAP_SECONDS = 0.05
+_GAP_SECONDS = 0.25
 """After as long without a request, the next is unlikely to come in the middle of a job."""
 _PATIENCE_SECONDS = 1.0
 """Where requests never cease, a job begins all the same after this."""
