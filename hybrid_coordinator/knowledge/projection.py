@@ -19,6 +19,7 @@ from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.knowledge import KnowledgeRecords
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import VectorIndex
+from hybrid_coordinator.waiting import came_within
 
 _ROWS_A_BATCH = 64
 _TOMBSTONES_A_BATCH = 512
@@ -60,7 +61,9 @@ class Projector:
         tombstones: Tombstones,
         setup: IndexSetup,
         definitions: Mapping[CollectionName, CollectionDefinition],
+        look_seconds: float = _LOOK_SECONDS,
     ) -> None:
+        """Everything is looked for after ``look_seconds``, whatever it was woken for until then."""
         self._rows = RowPoints(index, embedder, bm25, definitions)
         self._index = index
         self._embedder = embedder
@@ -72,6 +75,8 @@ class Projector:
         self._awaited = asyncio.Event()
         self._wakes = 1  # whatever waits since the last run of the process
         self._everything = True
+        self._look_seconds = look_seconds
+        self._look_at = 0.0  # in the event loop's time
         self._answered = 0
         self._pass_ended = asyncio.Condition()
         self._without_vector: set[tuple[str, int]] = set()
@@ -124,11 +129,7 @@ class Projector:
                 self._pass_ended.notify_all()
             if complete:
                 pause = _FIRST_RETRY_SECONDS
-            try:
-                async with asyncio.timeout(_LOOK_SECONDS if complete else pause):
-                    await self._woken.wait()
-            except TimeoutError:
-                self._everything = True  # another process wakes nobody here
+            await came_within(self._look_seconds if complete else pause, self._woken)
             if not complete:
                 pause = min(2 * pause, _LAST_RETRY_SECONDS)
 
@@ -146,7 +147,12 @@ class Projector:
     async def _attempt(self) -> bool:
         """One pass; whether everything is in the index, with its vector."""
         problem = None
-        everything, self._everything = self._everything, False
+        now = asyncio.get_running_loop().time()
+        # Not only where nobody writes for so long: another process wakes nobody here.
+        everything = self._everything or now >= self._look_at
+        self._everything = False
+        if everything:
+            self._look_at = now + self._look_seconds
         try:
             async with self._setup.writing() as generation:
                 await self._project_all(generation, everything)

@@ -10,10 +10,15 @@ import pytest
 
 from hybrid_coordinator.domain.interactions import Outcome, OutcomeKind
 from hybrid_coordinator.domain.items import CollectionName
+from hybrid_coordinator.domain.knowledge import NewKnowledge
 from hybrid_coordinator.errors import EmbedderUnavailableError
+from hybrid_coordinator.knowledge.collections import load_collections
 from hybrid_coordinator.knowledge.embedding.cooling import CoolingEmbedder
 from hybrid_coordinator.knowledge.embedding.ollama import OllamaEmbedder
+from hybrid_coordinator.knowledge.embedding.static import StaticEmbedder
+from hybrid_coordinator.knowledge.projection import Projector
 from hybrid_coordinator.storage.postgres.database import Database
+from hybrid_coordinator.storage.postgres.forgotten import Tombstones
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import ScoredHit
 from tests.support.embedding_server import Answer, EmbeddingServer
@@ -348,6 +353,33 @@ async def test_an_entry_that_a_pass_could_not_finish_is_taken_up_by_the_next_of_
             await parts.projector.drain(PATIENCE)
 
             assert await parts.knowledge.count_unprojected() == 0
+
+
+async def test_what_another_process_wrote_is_found_however_busy_this_one_is(
+    database: Database, tmp_path: Path
+) -> None:
+    async with memory(database, tmp_path) as parts:
+        projector = Projector(
+            parts.index,
+            StaticEmbedder(),
+            Bm25Encoder(),
+            parts.interactions,
+            parts.knowledge,
+            Tombstones(database),
+            parts.setup,
+            load_collections(),
+            look_seconds=1.0,
+        )
+        running = asyncio.create_task(projector.run())
+        await projector.drain(PATIENCE)
+        new = NewKnowledge(SKILLS, PROJECT, "Rotate keys", "Monthly.", {})
+        await parts.knowledge.store(new)  # and nobody is told
+        async with asyncio.timeout(60):
+            while await parts.knowledge.count_unprojected():
+                projector.wake_for_interactions()
+                await projector.drain(PATIENCE)
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def test_a_gone_embedder_is_not_asked_again_and_again(
