@@ -192,7 +192,7 @@ class EdgeIndex:
         shards = [self._find(name) for name in collections]
         try:
             directory.mkdir(mode=0o700)
-            points = [await self._run(shard.copy, directory / shard.name) for shard in shards]
+            points = [await self._ended(shard.copy, directory / shard.name) for shard in shards]
         except BaseException as error:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
             if isinstance(error, OSError):
@@ -218,7 +218,17 @@ class EdgeIndex:
 
     async def _change(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._writers.passing():
-            return await self._run(call, *args, **kwargs)
+            return await self._ended(call, *args, **kwargs)
+
+    async def _ended(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `_run`, but who is cancelled waits for the thread, which cannot be: nobody takes for
+        over what is under way."""
+        running = asyncio.ensure_future(self._run(call, *args, **kwargs))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.gather(running, return_exceptions=True)
+            raise
 
     async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,12 @@ import pytest
 from hybrid_coordinator.errors import NotFoundError, StorageError
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.edge import EdgeIndex
-from hybrid_coordinator.storage.vectors.edge_copy import copy_files, filled_size, write_sparse
+from hybrid_coordinator.storage.vectors.edge_copy import (
+    EdgeCopy,
+    copy_files,
+    filled_size,
+    write_sparse,
+)
 from hybrid_coordinator.storage.vectors.protocol import CollectionSpec, IndexKind, IndexPoint
 
 CODE = CollectionSpec("codebase-context", 8, {"project": IndexKind.KEYWORD})
@@ -47,6 +53,59 @@ async def test_a_copy_is_of_the_moment_in_which_nobody_writes(tmp_path: Path) ->
     assert not copy.directory.exists()
     assert await again.count(CODE.name, {}) == 300
     await again.close()
+
+
+async def copying_slowly(index: EdgeIndex, directory: Path) -> tuple[asyncio.Task[EdgeCopy], Path]:
+    """A copy under way, which goes on once somebody opens this file."""
+    begun, slow = directory / CODE.name / "begun", directory / CODE.name / "below" / "slow"
+    slow.parent.mkdir()
+    for pipe in (begun, slow):
+        os.mkfifo(pipe)  # who opens it to read waits for who opens it to write
+    copying = asyncio.create_task(index.copy([CODE.name]))
+    await asyncio.to_thread(opened, begun)
+    return copying, slow
+
+
+def opened(pipe: Path) -> None:
+    os.close(os.open(pipe, os.O_WRONLY))
+
+
+async def test_a_copy_that_is_cancelled_is_given_up_before_it_is_taken_away(
+    tmp_path: Path,
+) -> None:
+    index = await EdgeIndex.open(tmp_path / "index")
+    await index.create(CODE)
+    copying, slow = await copying_slowly(index, tmp_path / "index")
+    copying.cancel()
+    done, _ = await asyncio.wait([copying], timeout=0.1)
+    assert not done
+    await asyncio.to_thread(opened, slow)
+    await asyncio.wait([copying])
+    assert copying.cancelled()
+    assert not list((tmp_path / "index").glob("*.copy"))
+    await index.close()
+
+
+async def test_a_writer_that_is_cancelled_has_begun_until_its_thread_ends(tmp_path: Path) -> None:
+    index = await EdgeIndex.open(tmp_path / "index")
+    await index.create(CODE)
+    copying, slow = await copying_slowly(index, tmp_path / "index")
+    writing = asyncio.create_task(index.upsert(CODE.name, [point(1)]))  # waits for the copy
+    await asyncio.sleep(0)
+    writing.cancel()
+
+    async def counted() -> int:
+        async with index.still():
+            return await index.count(CODE.name, {})
+
+    counting = asyncio.create_task(counted())
+    done, _ = await asyncio.wait([counting], timeout=0.1)
+    assert not done
+    await asyncio.to_thread(opened, slow)
+    assert await counting == 1
+    assert writing.cancelled()
+    await copying
+    await index.close()
 
 
 async def test_a_copy_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
