@@ -78,6 +78,8 @@ async def _unsound(directory: Path, index: archive.KeptIndex) -> str | None:
         for name, reason in opened.damaged.items():
             return f"that of the backup cannot be opened ({name}: {reason})"
         points = {name: await opened.count(name, {}) for name in await opened.collections()}
+    except StorageError as error:
+        return f"that of the backup cannot be read ({error})"
     finally:
         await opened.close()
     if points != dict(index.points):

@@ -98,7 +98,7 @@ async def restore(home: Home, file: Path, told: Told, *, force: bool = False) ->
                 )
                 upgraded = await migrate(database)
                 # It was made in another home, maybe one that is no more.
-                await WatchedDirectories(database, "").let_go()
+                await WatchedDirectories(database, "").offer()
                 tokens = await _holding(database)
             if anew is None and number is not None:
                 renumber(staged / home.vectors_dir.name, number)

@@ -117,7 +117,7 @@ async def test_what_is_no_backup_is_refused(second: Home, tmp_path: Path, kind: 
         await restore(second, file, untold)
 
 
-async def test_what_was_watched_is_nobodys_until_a_home_has_the_path(
+async def test_what_was_watched_is_offered_to_a_home_that_has_the_path(
     database: Database, second: Home, tmp_path: Path
 ) -> None:
     await WatchedDirectories(database, "first").add("p", "/x")

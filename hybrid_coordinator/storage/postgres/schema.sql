@@ -802,7 +802,7 @@ BEGIN
     WHERE id IN (
         SELECT id
         FROM jobs
-        WHERE tries = 0 AND id IN (
+        WHERE claim = 0 AND id IN (
             SELECT id
             FROM (
                 SELECT
@@ -817,7 +817,7 @@ BEGIN
                         AS given (kind text, project text, most integer)
                 ) AS bounds
                 JOIN jobs USING (kind, project)
-                WHERE tries = 0 AND NOT parked
+                WHERE claim = 0 AND NOT parked
             ) AS ranked
             WHERE place > most
         )

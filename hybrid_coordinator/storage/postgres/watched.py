@@ -15,7 +15,7 @@ class _Queries:
     remove_project: str
     all: str
     take: str
-    let_go: str
+    offer: str
 
 
 class WatchedDirectories:
@@ -52,9 +52,9 @@ class WatchedDirectories:
         """Follow one of nobody's, unless another home has taken it meanwhile."""
         await self._database.execute(self._queries.take, project, directory, self._home)
 
-    async def let_go(self) -> None:
-        """Make all of them nobody's, for whoever has these paths to take."""
-        await self._database.execute(self._queries.let_go)
+    async def offer(self) -> None:
+        """Have whoever has one of these paths take it too: the homes that did may be no more."""
+        await self._database.execute(self._queries.offer)
 
     async def _of(self, home: str) -> list[tuple[str, str]]:
         rows = await self._database.fetch(self._queries.all, home)

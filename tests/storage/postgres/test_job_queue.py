@@ -88,6 +88,7 @@ async def test_no_more_than_so_many_of_a_project_wait_and_they_are_worth_most(
 
     await wants("begun", 0.1)
     await take(queue)
+    await wants("begun", 0.1)  # which starts it afresh, while it is worked on
     for subject, worth in (("good", 0.8), ("least", 0.7), ("best", 0.9), ("less", 0.75)):
         await wants(subject, worth)
     await wants("elsewhere", 0.1, project="other")

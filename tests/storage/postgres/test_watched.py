@@ -42,13 +42,15 @@ async def test_one_of_nobody_is_taken_once(database: Database) -> None:
     assert await one.of_nobody() == []
 
 
-async def test_what_is_let_go_of_is_nobodys_and_can_be_taken_again(database: Database) -> None:
+async def test_what_is_offered_is_taken_by_another_home_and_kept_by_its_own(
+    database: Database,
+) -> None:
     one, other = WatchedDirectories(database, "one"), WatchedDirectories(database, "other")
     await one.add("a", "/x")
-    await other.add("a", "/x")
-    await one.let_go()
-    assert (await one.all(), await other.all()) == ([], [])
-    assert await one.of_nobody() == [("a", "/x")]
-    await one.add("a", "/x")  # asked for before it was taken
+    await other.add("a", "/y")
+    await one.offer()
+    assert await one.of_nobody() == [("a", "/x"), ("a", "/y")]
     await one.take("a", "/x")
-    assert (await one.all(), await one.of_nobody()) == ([("a", "/x")], [])
+    await one.take("a", "/y")
+    assert (await one.all(), await other.all()) == ([("a", "/x"), ("a", "/y")], [("a", "/y")])
+    assert await one.of_nobody() == []

@@ -56,7 +56,7 @@ BEGIN
     WHERE id IN (
         SELECT id
         FROM jobs
-        WHERE tries = 0 AND id IN (
+        WHERE claim = 0 AND id IN (
             SELECT id
             FROM (
                 SELECT
@@ -71,7 +71,7 @@ BEGIN
                         AS given (kind text, project text, most integer)
                 ) AS bounds
                 JOIN jobs USING (kind, project)
-                WHERE tries = 0 AND NOT parked
+                WHERE claim = 0 AND NOT parked
             ) AS ranked
             WHERE place > most
         )

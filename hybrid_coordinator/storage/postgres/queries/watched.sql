@@ -28,11 +28,8 @@ INSERT INTO watched_directories (project, directory, home, since)
 SELECT $1, $2, $3, since FROM gone
 ON CONFLICT DO NOTHING;
 
--- name: let_go
-WITH gone AS (
-    DELETE FROM watched_directories WHERE home <> '' RETURNING project, directory, since
-)
-
+-- name: offer
+-- Homes that share the record keep theirs.
 INSERT INTO watched_directories (project, directory, home, since)
-SELECT project, directory, '', min(since) FROM gone GROUP BY project, directory
+SELECT project, directory, '', min(since) FROM watched_directories GROUP BY project, directory
 ON CONFLICT DO NOTHING;
