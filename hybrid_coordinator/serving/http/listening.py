@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 _MOST_CONNECTIONS = 1000
 _CLOSING_SECONDS = 1
+_IDLE_SECONDS = 75
+"""How long a connection stays open for the next request: longer than a dashboard rests. To look up
+whose a new one is takes milliseconds on loopback."""
 
 
 class Listeners:
@@ -133,6 +136,7 @@ class Listeners:
             forwarded_allow_ips=list(proxies),
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_CLOSING_SECONDS,
+            timeout_keep_alive=_IDLE_SECONDS,
         )
         config.watched, config.patience = self._watched, self._patience
         config.loopback, config.trusts = loopback, lambda: site.trusted
