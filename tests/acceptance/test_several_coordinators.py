@@ -265,7 +265,10 @@ def test_a_rebuild_by_one_is_followed_by_another(
         assert {"invoice_total", "Round at the end"} <= {one["title"] for one in found["items"]}
         assert found["notices"] == []
         lesson(second, "Tax before discounts", "The rate is for the net amount.")
-        assert "Tax before discounts" in titles(first, "tax before discounts")
+        wait_until(
+            lambda: "Tax before discounts" in titles(first, "tax before discounts"),
+            what="for what one was told to be findable by the other",
+        )
         assert "best-practices--g2" in _collections(qdrant)
         assert "best-practices" not in _collections(qdrant)
 

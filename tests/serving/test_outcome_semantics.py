@@ -66,11 +66,11 @@ def seen(opened: StdioSession, item: str) -> tuple[int, float | None]:
 
 def record(opened: StdioSession) -> tuple[list[Json], Json]:
     """The project's interactions in the export, and its totals; not what files take on disk, which
-    a restart changes."""
+    a restart changes, nor how many jobs wait, which become fewer by themselves."""
     project = opened.request("hybrid/status")["project"]
     rows = opened.request("hybrid/export", {"kind": "interactions"})["rows"]
     totals = opened.request("hybrid/stats", {"project": project})
-    del totals["disk"]
+    del totals["disk"], totals["jobs"]
     return [row for row in rows if row["project"] == project], totals
 
 
