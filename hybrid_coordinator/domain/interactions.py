@@ -97,15 +97,6 @@ class Interaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
-    """How an interaction ended, as far as is known: its latest outcome, and its value in 0-1."""
-
-    id: str
-    outcome: OutcomeKind | None
-    value_score: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Exposure:
     """An item that was shown in an interaction, or held back from it, at a 1-based rank.
 

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -100,10 +101,7 @@ def load_prices(
     Raises:
         StorageError: the table cannot be read.
     """
-    try:
-        table = _Table.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise StorageError(f"{file} cannot be read ({error}); reinstall the package") from error
+    table = _table(file)
     return Prices(
         as_of=table.as_of,
         sources=table.sources,
@@ -113,3 +111,11 @@ def load_prices(
             for name, (price_in, price_out) in (own or {}).items()
         },
     )
+
+
+@cache
+def _table(file: Path) -> _Table:
+    try:
+        return _Table.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        raise StorageError(f"{file} cannot be read ({error}); reinstall the package") from error

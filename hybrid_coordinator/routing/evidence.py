@@ -30,7 +30,7 @@ complexities, may count for at most."""
 
 _LOOK_SECONDS = 300.0
 _RETRY_SECONDS = 10.0
-_GATHER_SECONDS = 0.25
+_GATHER_SECONDS = 1.0
 """How long news may come together before it is read: an outcome follows its interaction, and
 neither should share the processor with what is read of both."""
 

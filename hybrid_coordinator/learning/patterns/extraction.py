@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from hybrid_coordinator.domain.ask import AskRequest
 from hybrid_coordinator.domain.interactions import Interaction, Outcome
 from hybrid_coordinator.domain.jobs import Job, JobChanges, JobOrder
 from hybrid_coordinator.domain.secrets import Scrubber
+from hybrid_coordinator.domain.templates import Template
 from hybrid_coordinator.errors import ModelReplyError
 from hybrid_coordinator.learning.jobs.kinds import JobKind, OutcomeRule
 from hybrid_coordinator.learning.patterns.pattern import SCHEMA, Pattern, read_pattern
@@ -138,7 +140,7 @@ class PatternExtraction:
     async def _read(self, interaction: Interaction, tries: int) -> Pattern:
         task = _ends(interaction.query, _TASK // tries)
         work = _ends(interaction.response, _WORK // tries)
-        template = await asyncio.to_thread(read_template, _PROMPT_FILE)
+        template = await asyncio.to_thread(_prompt)
         evidence = interaction.outcome.evidence if interaction.outcome else None
         given = {"task": task, "answer": work, "evidence": _ends(evidence or "", _EVIDENCE)}
         request = AskRequest(
@@ -168,3 +170,8 @@ def _ends(text: str, longest: int) -> str:
         return text
     half = longest // 2
     return f"{text[:half]}\n[...]\n{text[-half:]}"
+
+
+@cache
+def _prompt() -> Template:
+    return read_template(_PROMPT_FILE)

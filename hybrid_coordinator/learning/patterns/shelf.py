@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from hybrid_coordinator.domain.interactions import Interaction, OutcomeKind, Worth
+from hybrid_coordinator.domain.interactions import Interaction
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import JsonValue, KnowledgeItem, NewKnowledge, Origin
 from hybrid_coordinator.learning.patterns.pattern import Pattern
@@ -43,7 +43,7 @@ class PatternShelf:
         self._high_value = high_value
         self._wake = wake
 
-    def worth(self, one: Interaction | Worth) -> bool:
+    def worth(self, one: Interaction) -> bool:
         """Whether an interaction is worth learning from, as its outcome is now."""
         return one.value_score is not None and one.value_score >= self._high_value()
 
@@ -81,15 +81,13 @@ class PatternShelf:
     async def _weigh(self, entry: str) -> None:
         """Bring an entry's evidence, and what follows from it, to how its interactions stand."""
         (item,) = await self._knowledge.get_many([entry])
-        noted = dict(await self._knowledge.evidence(entry))
-        rows = await self._interactions.worths(list(noted))
-        for row in rows:
-            if noted[row.id] != self.worth(row):
-                await self._knowledge.support(entry, [row.id], supports=self.worth(row))
+        standing = await self._knowledge.standing(entry, self._high_value(), _EXAMPLES)
+        for turned, speaks in ((standing.turned_for, True), (standing.turned_against, False)):
+            if turned:
+                await self._knowledge.support(entry, turned, supports=speaks)
         if item.origin is not Origin.PATTERN:
             return
-        support = [row for row in rows if self.worth(row)]
-        if not support:
+        if standing.mean_value is None:
             if not item.deprecated:
                 await self._knowledge.deprecate(entry, _UNSUPPORTED)
             return
@@ -97,22 +95,19 @@ class PatternShelf:
             await self._knowledge.restore(entry, "what it was learned from stands again")
         elif item.deprecated:
             return
-        failed = [row for row in rows if row.outcome is OutcomeKind.FAILURE]
-        values = [row.value_score for row in support if row.value_score is not None]
         fields: dict[str, JsonValue] = {
             **item.fields,
-            "success_examples": await self._examples(support),
-            "failure_examples": await self._examples(failed),
-            "value_score": round(sum(values) / len(values), 4),
+            "success_examples": await self._examples(standing.latest_for),
+            "failure_examples": await self._examples(standing.latest_failures),
+            "value_score": round(standing.mean_value, 4),
         }
         if fields != item.fields:
             fields["last_updated"] = datetime.now(tz=UTC).isoformat()
             await self._knowledge.change(entry, fields=fields, reason="its evidence has changed")
 
-    async def _examples(self, rows: Sequence[Worth]) -> list[JsonValue]:
-        """The latest tasks, newest first."""
-        latest = sorted((row.id for row in rows), reverse=True)[:_EXAMPLES]
-        found = await self._interactions.get_many(latest)
+    async def _examples(self, ids: Sequence[str]) -> list[JsonValue]:
+        """The tasks of these interactions."""
+        found = await self._interactions.get_many(ids)
         return [_cut(interaction.query, _LONGEST_EXAMPLE) for interaction in found]
 
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from hybrid_coordinator.domain.knowledge import JsonValue
@@ -69,24 +71,21 @@ def compile_schema(schema: Mapping[str, JsonValue]) -> Validate:
     if elsewhere is not None:
         raise InvalidArgumentError(_FIELD, f"$ref {elsewhere!r} is not fetched; put it inline")
     patterns = frozenset(_patterns(given))
-    clock = _Clock()
-    keywords = {name: clock.watch(keyword) for name, keyword in draft.VALIDATORS.items()}
-    if "uniqueItems" in keywords:
-        keywords["uniqueItems"] = _unique_items
     # Without a registry of its own, the library would fetch references over the network.
-    extend: Callable[..., Any] = validators.extend  # its stub has no types
-    validator = extend(draft, keywords)(given, registry=Registry())
+    validator = _watched(draft)(given, registry=Registry())
 
     def matches(value: JsonValue) -> bool:
         longest = max((len(text) for text in _texts(value)), default=0)
         if any(_steps(pattern, longest) > _MOST_STEPS for pattern in patterns):
             return _matches_elsewhere(given, value)
-        clock.start()
+        end = _end.set(time.monotonic() + _SECONDS)
         try:
             return bool(validator.is_valid(value))
         except (Unresolvable, RecursionError, _OutOfTimeError):
             # A reference to nothing, or around in a circle: no value can be said to match.
             return False
+        finally:
+            _end.reset(end)
 
     return matches
 
@@ -95,22 +94,30 @@ class _OutOfTimeError(Exception):
     pass
 
 
-class _Clock:
-    """Ends a validation that takes too long, at the next keyword that it comes to."""
+_end: ContextVar[float] = ContextVar("end")
+"""The monotonic moment at which the validation that is under way is given up."""
 
-    def __init__(self) -> None:
-        self._end = 0.0
 
-    def start(self) -> None:
-        self._end = time.monotonic() + _SECONDS
+@cache
+def _watched(draft: Any) -> Any:  # noqa: ANN401 - the library's validator classes
+    """A draft's validator that ends a validation that takes too long, at the next keyword that it
+    comes to. The library makes a class of it, which takes longer than most validations."""
+    from jsonschema import validators
 
-    def watch(self, keyword: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(*given: object) -> Any:  # noqa: ANN401 - what the library's keywords return
-            if time.monotonic() > self._end:
-                raise _OutOfTimeError
-            return keyword(*given)
+    keywords = {name: _watch(keyword) for name, keyword in draft.VALIDATORS.items()}
+    if "uniqueItems" in keywords:
+        keywords["uniqueItems"] = _unique_items
+    extend: Callable[..., Any] = validators.extend  # its stub has no types
+    return extend(draft, keywords)
 
-        return watched
+
+def _watch(keyword: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(*given: object) -> Any:  # noqa: ANN401 - what the library's keywords return
+        if time.monotonic() > _end.get():
+            raise _OutOfTimeError
+        return keyword(*given)
+
+    return watched
 
 
 def _unique_items(_: object, wanted: object, items: JsonValue, __: object) -> Iterator[Exception]:

@@ -17,7 +17,6 @@ from hybrid_coordinator.domain.interactions import (
     Outcome,
     OutcomeKind,
     OutcomeSource,
-    Worth,
 )
 from hybrid_coordinator.domain.jobs import JobChanges
 from hybrid_coordinator.domain.reply import AttemptLog
@@ -73,7 +72,6 @@ class _Queries:
     session_turns: str
     turns_after: str
     get_many: str
-    worths: str
     exposures: str
     standing: str
     set_outcome: str
@@ -286,19 +284,6 @@ class InteractionRecords:
         rows = await self._database.fetch(self._queries.get_many, wanted)
         found = {row["id"]: row for row in rows}
         return [_interaction(found[uuid]) for uuid in wanted if uuid in found]
-
-    async def worths(self, ids: Sequence[str]) -> list[Worth]:
-        """What the interactions of these ids are worth that exist, in the order of their ids."""
-        wanted = parse_ids("interaction_id", ids)
-        rows = await self._database.fetch(self._queries.worths, wanted)
-        return [
-            Worth(
-                str(row["id"]),
-                None if row["outcome"] is None else OutcomeKind(row["outcome"]),
-                row["value_score"],
-            )
-            for row in rows
-        ]
 
     async def exposures(self, interaction_id: str) -> list[Exposure]:
         """The items that were shown in an interaction or held back from it, best first; none if it

@@ -28,6 +28,7 @@ class _Queries:
     store: str
     support: str
     evidence: str
+    standing: str
     change: str
     deprecate: str
     restore: str
@@ -41,6 +42,19 @@ class _Queries:
     unbuilt: str
     mark_built: str
     page: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the interactions stand that an entry rests on. ``mean_value`` (0-1) is that of those that
+    speak for it, None where none does; ids of interactions are newest first, but of those that
+    have ``turned``: which now speak otherwise than was noted."""
+
+    mean_value: float | None
+    latest_for: tuple[str, ...]
+    latest_failures: tuple[str, ...]
+    turned_for: tuple[str, ...]
+    turned_against: tuple[str, ...]
 
 
 class KnowledgeRecords:
@@ -108,6 +122,15 @@ class KnowledgeRecords:
         it."""
         rows = await self._database.fetch(self._queries.evidence, parse_id("id", entry))
         return [(str(row["interaction_id"]), row["supports"]) for row in rows]
+
+    async def standing(self, entry: str, high_value: float, latest: int) -> Standing:
+        """How the interactions stand now that an entry rests on: one speaks for it from a value of
+        ``high_value`` (0-1) on. At most ``latest`` ids are told of each kind."""
+        (row,) = await self._database.fetch(
+            self._queries.standing, parse_id("id", entry), high_value, latest
+        )
+        kinds = ("latest_for", "latest_failures", "turned_for", "turned_against")
+        return Standing(row["mean_value"], *(tuple(map(str, row[kind])) for kind in kinds))
 
     async def change(
         self,

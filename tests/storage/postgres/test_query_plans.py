@@ -175,9 +175,6 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     found = await explain(session, interactions.get_many, one)
     assert (found.scanned, "interactions_pkey" in found.indexes) == (frozenset(), True)
 
-    worths = await explain(session, interactions.worths, one)
-    assert (worths.scanned, worths.indexes) == (frozenset(), {"interaction_facts_pkey"})
-
     page = await explain(session, interactions.page, one[0], 100)
     assert (page.scanned, page.sorts) == (frozenset(), 0)
 
@@ -191,6 +188,10 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     entries = await explain(session, knowledge.unprojected, 64)
     assert entries.scanned == frozenset()
     assert "knowledge_items_unprojected" in entries.indexes
+
+    standing = await explain(session, knowledge.standing, one[0], 0.7, 5)
+    assert standing.scanned == frozenset()
+    assert standing.indexes == {"knowledge_evidence_pkey", "interaction_facts_pkey"}
 
     count = await explain(session, knowledge.count_unprojected)
     assert count.scanned == frozenset()

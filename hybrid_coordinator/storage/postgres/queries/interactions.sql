@@ -293,13 +293,6 @@ ORDER BY first.created_at, first.id;
 -- name: get_many
 SELECT * FROM current_interactions WHERE id = ANY ($1::uuid[]);
 
--- name: worths
--- Of what may be thousands that speak for one entry: their texts stay where they are.
-SELECT interaction_id AS id, outcome, value_score
-FROM interaction_facts
-WHERE interaction_id = ANY ($1::uuid[])
-ORDER BY interaction_id;
-
 -- name: exposures
 SELECT item_id, rank, score, propensity, withheld, cited, use_number IS NOT NULL AS used
 FROM exposures

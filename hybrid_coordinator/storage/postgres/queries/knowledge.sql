@@ -62,6 +62,33 @@ SELECT interaction_id, supports FROM knowledge_evidence
 WHERE item_id = $1
 ORDER BY interaction_id;
 
+-- name: standing
+-- How the interactions that an entry rests on stand now, where $2 is the value from which one speaks
+-- for it. They may be thousands, so what is said of them is one row.
+WITH standing AS MATERIALIZED (
+    SELECT
+        interaction_id, supports, outcome, value_score,
+        coalesce(value_score >= $2, false) AS speaks
+    FROM knowledge_evidence
+    INNER JOIN interaction_facts USING (interaction_id)
+    WHERE item_id = $1
+)
+SELECT
+    avg(value_score) FILTER (WHERE speaks) AS mean_value,
+    coalesce(array_agg(interaction_id) FILTER (WHERE speaks AND NOT supports), '{}') AS turned_for,
+    coalesce(array_agg(interaction_id) FILTER (WHERE supports AND NOT speaks), '{}')
+        AS turned_against,
+    ARRAY(
+        SELECT interaction_id FROM standing WHERE speaks ORDER BY interaction_id DESC LIMIT $3
+    ) AS latest_for,
+    ARRAY(
+        SELECT interaction_id FROM standing
+        WHERE outcome = 'failure'
+        ORDER BY interaction_id DESC
+        LIMIT $3
+    ) AS latest_failures
+FROM standing;
+
 -- name: change
 -- An UPDATE: what is given takes the place of what was there.
 INSERT INTO knowledge_items
