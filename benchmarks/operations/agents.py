@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import json
 import os
+import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -130,8 +131,10 @@ async def write(agent: Agent, number: int, told: Told, shown: Sequence[str] = ()
 async def keep(
     doing: Doing, agent: Agent, first: int, told: Told, until: float, pause: float
 ) -> None:
-    """Task after task until the monotonic moment ``until``; what is refused is noted, and the
-    session goes on."""
+    """Task after task until the monotonic moment ``until``, with ``pause`` seconds between them on
+    average: drawn, since sessions that pause for just as long would go on in step for ever, once
+    they all waited for the same. What is refused is noted, and the session goes on."""
+    draw = random.Random(first)  # noqa: S311 - no secret
     for number in itertools.count(first):
         if time.monotonic() >= until:
             return
@@ -139,4 +142,4 @@ async def keep(
             await doing(agent, number, told)
         except RefusedError as error:
             told.refused.append((time.monotonic(), str(error)))
-        await asyncio.sleep(pause)
+        await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
