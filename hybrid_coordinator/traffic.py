@@ -1,15 +1,24 @@
-"""When nobody waits for an answer: work that can wait begins then."""
+"""Whether somebody waits for an answer: work that can wait begins when nobody does, and lets those
+go first who come in the middle of it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import types
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, ParamSpec, TypeVar, cast
 
 _GAP_SECONDS = 0.25
 """After as long without a request, the next is unlikely to come in the middle of a job."""
 _PATIENCE_SECONDS = 1.0
 """Where requests never cease, a job begins all the same after this."""
+_STEP_SECONDS = 0.02
+"""How long a step of such work lets others go first, at most: it may hold what they wait for."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Traffic:
@@ -45,3 +54,36 @@ class Traffic:
                     if rest <= 0:
                         return
                     await asyncio.sleep(rest)
+
+    async def yielding(
+        self, work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What ``work`` returns. Whenever it could go on after it waited for something, requests
+        that are under way go first, each time for a moment at most."""
+        return await _stepwise(work(*args, **kwargs), self._let_pass)
+
+    async def _let_pass(self) -> None:
+        if self._under_way:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STEP_SECONDS):
+                    await self._none_under_way.wait()
+
+
+@types.coroutine
+def _stepwise(
+    work: Coroutine[Any, Any, T], between: Callable[[], Coroutine[Any, Any, None]]
+) -> Generator[Any, Any, T]:
+    """Await ``work`` as PEP 380 has it, and ``between`` before each of its steps but the first."""
+    step = partial(work.send, None)
+    while True:
+        try:
+            awaited = step()
+        except StopIteration as end:
+            return cast("T", end.value)
+        try:
+            yield awaited
+            yield from between().__await__()
+        except BaseException as error:  # noqa: BLE001 - it is the work's: that it is cancelled
+            step = partial(work.throw, error)
+        else:
+            step = partial(work.send, None)

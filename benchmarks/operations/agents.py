@@ -134,7 +134,7 @@ async def keep(
     """Task after task until the monotonic moment ``until``, with ``pause`` seconds between them on
     average: drawn, since sessions that pause for just as long would go on in step for ever, once
     they all waited for the same. What is refused is noted, and the session goes on."""
-    draw = random.Random(first)  # noqa: S311 - no secret
+    draw = random.Random(first)
     for number in itertools.count(first):
         if time.monotonic() >= until:
             return

@@ -186,7 +186,7 @@ def _jobs(parts: Parts, fresh: FreshDatasets) -> tuple[Jobs, JobWorker, OutcomeJ
         _rewording(parts).kind(),
     )
     rules: tuple[OutcomeRule, ...] = (pattern_rule(parts.settings.current), fresh.rule)
-    worker = JobWorker(records, kinds, parts.scrubber.scrub, parts.traffic.lull)
+    worker = JobWorker(records, kinds, parts.scrubber.scrub, parts.traffic)
     return Jobs(records, worker), worker, OutcomeJobs(records, kinds, rules, worker.wake)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from hybrid_coordinator.domain.interactions import Interaction, Outcome
 from hybrid_coordinator.domain.jobs import Job, JobChanges
 
-Handler = Callable[[Job], Awaitable[None]]
+Handler = Callable[[Job], Coroutine[Any, Any, None]]
 """Does a job; raises if it cannot."""
 
 Obstacle = Callable[[], Awaitable[str | None]]

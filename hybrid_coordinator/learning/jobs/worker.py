@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from hybrid_coordinator.domain.jobs import Job
@@ -18,6 +18,7 @@ from hybrid_coordinator.learning.jobs.kinds import JobKind
 from hybrid_coordinator.spans import span
 from hybrid_coordinator.storage.postgres.database import Session
 from hybrid_coordinator.storage.postgres.jobs import JobRecords
+from hybrid_coordinator.traffic import Traffic
 
 _log = logging.getLogger(__name__)
 
@@ -44,16 +45,16 @@ class JobWorker:
         records: JobRecords,
         kinds: Sequence[JobKind],
         clean: Callable[[str], str],
-        lull: Callable[[], Awaitable[None]],
+        traffic: Traffic,
         *,
         rests: Sequence[float] = RESTS,
         look_seconds: float = _LOOK_SECONDS,
         hold_seconds: float = _HOLD_SECONDS,
     ) -> None:
-        """``clean`` takes secrets out of what errors quote; a job begins when ``lull`` returns."""
+        """``clean`` takes secrets out of what errors quote; jobs give way to ``traffic``."""
         self._records = records
         self._clean = clean
-        self._lull = lull
+        self._traffic = traffic
         self._kinds = {kind.name: kind for kind in kinds}
         self._rests = rests
         self._look_seconds = look_seconds
@@ -107,7 +108,7 @@ class JobWorker:
         able = [kind.name for kind in kinds if self._obstacles[kind.name] is None]
         if not able:
             return False
-        await self._lull()
+        await self._traffic.lull()
         async with self._records.taken(able) as taken:
             if taken is None:
                 return False
@@ -138,7 +139,7 @@ class JobWorker:
 
     async def _run_while_ours(self, job: Job, session: Session) -> bool:
         """Do the job; False if it was dropped, or somebody else has it, before it was done."""
-        work = asyncio.ensure_future(self._kinds[job.kind].run(job))
+        work = asyncio.ensure_future(self._traffic.yielding(self._kinds[job.kind].run, job))
         watch = asyncio.ensure_future(self._until_lost(job, session))
         try:
             await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)

@@ -51,7 +51,7 @@ class Bench:
             self.records,
             every,
             Scrubber().scrub,
-            self.traffic.lull,
+            self.traffic,
             rests=rests,
             look_seconds=0.02,
             hold_seconds=0.02,
@@ -127,7 +127,7 @@ async def test_who_is_woken_looks_at_once(bench: Bench) -> None:
         bench.records,
         [JobKind("extract", "pattern", bench.handle)],
         Scrubber().scrub,
-        bench.traffic.lull,
+        bench.traffic,
         look_seconds=3600,
     )
     async with at_work(worker):

@@ -159,7 +159,7 @@ async def parked(desk: Desk, extraction: PatternExtraction, interaction_id: str)
     queue = queue_of(desk)
     await queue.order(JobChanges((JobOrder(EXTRACT, interaction_id, "app"),)))
     worker = JobWorker(
-        queue, extraction.kinds(), str, Traffic().lull, rests=(0.0, 0.0), look_seconds=0.02
+        queue, extraction.kinds(), str, Traffic(), rests=(0.0, 0.0), look_seconds=0.02
     )
     task = asyncio.create_task(worker.run())
     try:

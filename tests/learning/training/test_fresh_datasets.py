@@ -43,8 +43,8 @@ class Room:
 
     async def work(self) -> None:
         """Have all jobs done that wait."""
-        clean, lull = Scrubber().scrub, Traffic().lull
-        worker = JobWorker(self.jobs, [self.fresh.kind()], clean, lull, look_seconds=0.02)
+        clean, traffic = Scrubber().scrub, Traffic()
+        worker = JobWorker(self.jobs, [self.fresh.kind()], clean, traffic, look_seconds=0.02)
         running = asyncio.create_task(worker.run())
         async with asyncio.timeout(60):
             while await self.jobs.all():
