@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import statistics
+import sys
 import tempfile
 import time
 import urllib.request
@@ -20,7 +21,6 @@ import psutil
 
 from benchmarks.main_job import CHECKOUT, fresh_home, p50_p95
 from benchmarks.operations.agents import Agent, Doing, Told, ask, keep, work, write
-from benchmarks.operations.watchers import Seen, watch
 from benchmarks.routing.loopback_server import loopback_server
 from benchmarks.routing.tables import Table
 from hybrid_coordinator.storage.postgres.server import PostgresServer
@@ -41,10 +41,11 @@ _KILLED, _CUT = 0.4, 0.7
 
 _NOTE = (
     "Sessions are real bridges; each does a task (`augment_query`, `track_interaction`, "
-    f"`update_outcome`) and pauses for {_THINKING:g} s, a writer for {_WRITING_PAUSE:g} s. "
-    "Everything shares the machine: sessions, dashboards, coordinator, Postgres. The index holds "
-    f"this repository's package, the memory {_TASKS_BEFORE} tasks from the start. The coordinator "
-    f"is killed after {_KILLED:.0%} of the time, its Postgres after {_CUT:.0%}."
+    f"`update_outcome`) and pauses for {_THINKING:g} s on average, drawn between half of it and "
+    f"half as much again, a writer for {_WRITING_PAUSE:g} s. Everything shares the machine: "
+    "sessions, dashboards (in a process of their own), coordinator, Postgres. The index holds this "
+    f"repository's package, the memory {_TASKS_BEFORE} tasks from the start. The coordinator is "
+    f"killed after {_KILLED:.0%} of the time, its Postgres after {_CUT:.0%}."
 )
 
 
@@ -102,7 +103,7 @@ async def _measure(home: Path, folder: Path, model: str) -> Table:
             await asyncio.sleep(0.05)
         await asyncio.gather(*writers)
     hits = await asyncio.to_thread(_hits, model) - before
-    faults, seen = await _under_load(home, folder, load)
+    faults, overviews = await _under_load(home, folder, load)
     kept = await _kept(home)
     told = [*writing.interactions, *load.interactions], [*writing.outcomes, *load.outcomes]
     lost = len(set(told[0]) - kept[0]) + len(set(told[1]) - kept[1])
@@ -112,7 +113,7 @@ async def _measure(home: Path, folder: Path, model: str) -> Table:
     )
     load_what = (
         f"the same in {_SESSIONS} sessions ({len(load.outcomes)} tasks), beside {_WATCHERS} "
-        f"dashboards ({len(seen.overviews)} overviews), {_MINUTES:g} minutes"
+        f"dashboards ({overviews} overviews), {_MINUTES:g} minutes"
     )
     rows = [
         ["`augment_query` with one session: p50, p95", "-", _times(quiet)],
@@ -135,8 +136,9 @@ async def _session(
         await keep(doing, agent, number * 1_000_000, told, until, pause)
 
 
-async def _under_load(home: Path, folder: Path, told: Told) -> tuple[Faults, Seen]:
-    faults, seen = Faults(), Seen()
+async def _under_load(home: Path, folder: Path, told: Told) -> tuple[Faults, int]:
+    """What was done to it, and how many overviews the dashboards were sent meanwhile."""
+    faults = Faults()
     seconds = _MINUTES * 60
     began = time.monotonic()
     until = began + seconds
@@ -145,14 +147,22 @@ async def _under_load(home: Path, folder: Path, told: Told) -> tuple[Faults, See
         for number in range(_SESSIONS):
             await asyncio.sleep(_THINKING / _SESSIONS)  # not all at the same moment
             group.create_task(_session(work, home, folder, 100 + number, told, until, _THINKING))
-        for _ in range(_WATCHERS):
-            group.create_task(watch(url, seen, until))
+        watchers = await _watchers(url, until - time.monotonic())
         await asyncio.sleep(began + seconds * _KILLED - time.monotonic())
         faults.killed = _kill(int((home / "coordinator.lock").read_text()))
         await _sample(home, faults.memory, began + seconds * _CUT)
         faults.cut = _kill(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
         await _sample(home, faults.memory, until)
-    return faults, seen
+    overviews, _ = await watchers.communicate()
+    return faults, int(overviews)
+
+
+async def _watchers(url: str, seconds: float) -> asyncio.subprocess.Process:
+    """The dashboards, away from the sessions: whose answers are not to wait for theirs."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.operations.watchers", url, str(seconds), str(_WATCHERS),
+        stdout=asyncio.subprocess.PIPE, cwd=CHECKOUT,
+    )  # fmt: skip
 
 
 def _kill(process: int) -> float:

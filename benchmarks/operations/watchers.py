@@ -1,10 +1,15 @@
-"""A dashboard that is open somewhere: it listens for changes and fetches the overview anew."""
+"""Dashboards that are open somewhere: each listens for changes and fetches the overview anew.
+
+``python -m benchmarks.operations.watchers URL SECONDS NUMBER`` is so many of them, in a process of
+their own as a browser is, and prints how many overviews they were sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import sys
 import time
-from dataclasses import dataclass, field
 
 import httpx
 
@@ -15,27 +20,21 @@ _RETRY = 1.0
 _PATIENCE = 60.0
 
 
-@dataclass
-class Seen:
-    """What dashboards were sent: when each overview came, and how long it took, in ms."""
-
-    overviews: list[tuple[float, float]] = field(default_factory=list)
-    broken: int = 0
-
-
-async def watch(url: str, seen: Seen, until: float) -> None:
-    """Watch until the monotonic moment ``until``; a broken stream is opened again."""
+async def _watch(url: str, until: float) -> int:
+    """Watch until the monotonic moment ``until``; a broken stream is opened again. Returns how many
+    overviews came."""
+    overviews = itertools.count()
     async with httpx.AsyncClient(base_url=url, timeout=_PATIENCE, trust_env=False) as client:
         while time.monotonic() < until:
             try:
-                await _listen(client, seen, until)
+                await _listen(client, overviews, until)
             except httpx.HTTPError:
-                seen.broken += 1
                 await asyncio.sleep(_RETRY)
+    return next(overviews)
 
 
-async def _listen(client: httpx.AsyncClient, seen: Seen, until: float) -> None:
-    await _fetch(client, seen)
+async def _listen(client: httpx.AsyncClient, overviews: itertools.count[int], until: float) -> None:
+    await _fetch(client, overviews)
     async with client.stream("GET", "/api/events") as stream:
         stream.raise_for_status()
         resting_until = 0.0
@@ -44,15 +43,23 @@ async def _listen(client: httpx.AsyncClient, seen: Seen, until: float) -> None:
             if now >= until:
                 return
             if line.startswith("data:") and now >= resting_until:
-                await _fetch(client, seen)
+                await _fetch(client, overviews)
                 ended = time.monotonic()
                 resting_until = ended + max(_REST, _REST_SHARE * (ended - now))
 
 
-async def _fetch(client: httpx.AsyncClient, seen: Seen) -> None:
-    began = time.monotonic()
+async def _fetch(client: httpx.AsyncClient, overviews: itertools.count[int]) -> None:
     for answer in await asyncio.gather(
         client.get("/api/overview", params={"days": 30}), client.get("/api/uplift")
     ):
         answer.raise_for_status()
-    seen.overviews.append((began, (time.monotonic() - began) * 1000))
+    next(overviews)
+
+
+async def _main(url: str, seconds: float, number: int) -> None:
+    until = time.monotonic() + seconds
+    print(sum(await asyncio.gather(*(_watch(url, until) for _ in range(number)))))
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3])))
