@@ -124,7 +124,12 @@ async def _sign_out(request: Request) -> Response:
     cookie = cookie_of(request)
     if cookie is not None and not site.trusted:
         try:
-            await (await site.engines.get()).access.tokens.close_browser(cookie)
+            access = (await site.engines.get()).access
+            identity = await access.tokens.browser(cookie)
+            if identity is not None:
+                who = identity.user, identity.token_id
+                await access.audit.allow(Deed("sign out", "", address(request), *who))
+            await access.tokens.close_browser(cookie)
         except HybridError as error:
             return refused(error)
     answer = RedirectResponse(LOGIN, 303)

@@ -61,6 +61,7 @@ async def test_a_browser_signs_in_and_out(served: Team) -> None:
             assert (await thief.get("/api/session")).status_code == 401
     actions = [(each.action, each.token_id, each.allowed) for each in await served.deeds()]
     assert ("sign in", token_id, True) in actions
+    assert actions.count(("sign out", token_id, True)) == 1
     assert ("POST /login", None, False) in actions
 
 
