@@ -77,6 +77,16 @@ def voices() -> tuple[Voice, ...]:
     return tuple(Voice(voice.name, voice.task_types, voice.system.strip()) for voice in read.voices)
 
 
+@cache
+def prompt(path: Path) -> Template:
+    """A prompt of the package, which is read once.
+
+    Raises:
+        StorageError: as for ``read_template``.
+    """
+    return read_template(path)
+
+
 def read_template(path: Path) -> Template:
     """The template in a file of its own name.
 

@@ -1,5 +1,5 @@
-"""Whether somebody waits for an answer: work that can wait begins when nobody does, and lets those
-go first who come in the middle of it."""
+"""Whether an agent waits for a tool's answer: work that can wait begins when none does, and lets
+those go first that come in the middle of it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ _GAP_SECONDS = 0.25
 """After as long without a request, the next is unlikely to come in the middle of a job."""
 _PATIENCE_SECONDS = 1.0
 """Where requests never cease, a job begins all the same after this."""
-_STEP_SECONDS = 0.02
-"""How long a step of such work lets others go first, at most: it may hold what they wait for."""
+_STEP_SECONDS, _WORK_SECONDS = 0.02, 0.5
+"""How long such work lets others go first, at most: each time that it could go on, and in all. It
+may hold what they wait for."""
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Traffic:
-    """The requests under way in this process."""
+    """The calls of tools that are under way in this process."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, step_seconds: float = _STEP_SECONDS, work_seconds: float = _WORK_SECONDS
+    ) -> None:
+        """Work that yields waits ``step_seconds`` at a time, ``work_seconds`` in all, at most."""
+        self._step_seconds, self._work_seconds = step_seconds, work_seconds
         self._under_way = 0
         self._none_under_way = asyncio.Event()
         self._none_under_way.set()
@@ -56,34 +61,48 @@ class Traffic:
                     await asyncio.sleep(rest)
 
     async def yielding(
-        self, work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """What ``work`` returns. Whenever it could go on after it waited for something, requests
-        that are under way go first, each time for a moment at most."""
-        return await _stepwise(work(*args, **kwargs), self._let_pass)
+        self, work: Callable[_P, Coroutine[Any, Any, _T]], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """What ``work`` returns. Whenever what it waited for has come, calls that are under way go
+        first, for a moment: in the task that it runs in, not in tasks or threads of its own. Its
+        own timeouts run on meanwhile."""
+        left = self._work_seconds
+        loop = asyncio.get_running_loop()
 
-    async def _let_pass(self) -> None:
-        if self._under_way:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_STEP_SECONDS):
-                    await self._none_under_way.wait()
+        async def let_pass() -> None:
+            nonlocal left
+            if self._under_way and left > 0:
+                began = loop.time()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(left, self._step_seconds)):
+                        await self._none_under_way.wait()
+                left -= loop.time() - began
+
+        return await _stepwise(work(*args, **kwargs), let_pass)
 
 
 @types.coroutine
 def _stepwise(
-    work: Coroutine[Any, Any, T], between: Callable[[], Coroutine[Any, Any, None]]
-) -> Generator[Any, Any, T]:
-    """Await ``work`` as PEP 380 has it, and ``between`` before each of its steps but the first."""
+    work: Coroutine[Any, Any, _T], between: Callable[[], Coroutine[Any, Any, None]]
+) -> Generator[Any, Any, _T]:
+    """Await ``work`` as PEP 380 has it, and ``between`` each time that what it waited for has
+    come: until it is cancelled, or too late, from when on it hurries."""
     step = partial(work.send, None)
-    while True:
-        try:
-            awaited = step()
-        except StopIteration as end:
-            return cast("T", end.value)
-        try:
-            yield awaited
-            yield from between().__await__()
-        except BaseException as error:  # noqa: BLE001 - it is the work's: that it is cancelled
-            step = partial(work.throw, error)
-        else:
-            step = partial(work.send, None)
+    hurries = False
+    try:
+        while True:
+            try:
+                awaited = step()
+            except StopIteration as end:
+                return cast("_T", end.value)
+            try:
+                yield awaited
+                if not hurries:
+                    yield from between()
+            except BaseException as error:  # noqa: BLE001 - the work's, as that it is cancelled
+                step = partial(work.throw, error)
+                hurries = True
+            else:
+                step = partial(work.send, None)
+    finally:
+        del step  # an error in it holds this frame

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
 
 from hybrid_coordinator.traffic import Traffic
+
+
+@pytest.fixture
+def patient() -> Traffic:
+    """Waits for requests for longer than any test does."""
+    return Traffic(step_seconds=600, work_seconds=600)
 
 
 @pytest.fixture
@@ -34,8 +41,10 @@ async def test_what_the_work_returns_and_raises_is_the_callers(said: asyncio.Fut
         await Traffic().yielding(work, "not ", fails=True)
 
 
-async def test_a_step_waits_for_the_requests_that_are_under_way(said: asyncio.Future[str]) -> None:
-    traffic, order = Traffic(), list[str]()
+async def test_a_step_waits_for_the_requests_that_are_under_way(
+    patient: Traffic, said: asyncio.Future[str]
+) -> None:
+    traffic, order = patient, list[str]()
 
     async def work() -> None:
         order.append("began")
@@ -66,9 +75,9 @@ async def test_a_request_that_does_not_end_holds_no_work_up(said: asyncio.Future
 
 @pytest.mark.parametrize("while_it_lets_pass", [False, True])
 async def test_work_that_is_cancelled_puts_away_what_it_has(
-    said: asyncio.Future[str], *, while_it_lets_pass: bool
+    patient: Traffic, said: asyncio.Future[str], *, while_it_lets_pass: bool
 ) -> None:
-    traffic, put_away = Traffic(), list[str]()
+    traffic, put_away = patient, list[str]()
 
     async def work() -> None:
         try:
@@ -89,20 +98,46 @@ async def test_work_that_is_cancelled_puts_away_what_it_has(
     assert put_away == ["lock"]
 
 
+async def test_all_that_work_waits_for_requests_is_bounded() -> None:
+    """However many steps it has."""
+    traffic = Traffic(step_seconds=0.001, work_seconds=0.01)
+    loop = asyncio.get_running_loop()
+
+    async def work() -> None:
+        for _ in range(100_000):
+            await asyncio.sleep(0)
+
+    with traffic.request():
+        began = loop.time()
+        await work()
+        alone = loop.time() - began
+        began = loop.time()
+        async with asyncio.timeout(60):  # a millisecond for each step would take longer
+            await traffic.yielding(work)
+    assert loop.time() - began < 50 + alone
+
+
+@pytest.mark.parametrize("busy", [False, True])
 async def test_time_runs_out_inside_the_work_and_not_for_its_caller(
-    said: asyncio.Future[str],
+    patient: Traffic, said: asyncio.Future[str], *, busy: bool
 ) -> None:
     async def work() -> str:
         try:
-            async with asyncio.timeout(0.001):
+            async with asyncio.timeout(0.05):
+                if busy:
+                    await asyncio.sleep(0)  # over in time, but others go first
                 return await said
         except TimeoutError:
             return "too slow"
 
-    assert await Traffic().yielding(work) == "too slow"
+    with patient.request() if busy else nullcontext():
+        assert await patient.yielding(work) == "too slow"
 
 
-async def test_tasks_of_the_work_are_its_own(said: asyncio.Future[str]) -> None:
+@pytest.mark.parametrize("busy", [False, True])
+async def test_tasks_of_the_work_are_its_own(said: asyncio.Future[str], *, busy: bool) -> None:
+    traffic = Traffic()
+
     async def wait() -> str:
         return await said
 
@@ -113,4 +148,31 @@ async def test_tasks_of_the_work_are_its_own(said: asyncio.Future[str]) -> None:
             said.set_result("heard")
         return [task.result() for task in both]
 
-    assert await Traffic().yielding(work) == ["heard", "heard"]
+    with traffic.request() if busy else nullcontext():
+        assert await traffic.yielding(work) == ["heard", "heard"]
+
+
+async def test_what_is_waited_for_may_fail(patient: Traffic, said: asyncio.Future[str]) -> None:
+    async def work() -> str:
+        try:
+            return await said
+        except KeyError:
+            return "mended"
+
+    said.set_exception(KeyError("x"))
+    assert await patient.yielding(work) == "mended"
+
+
+async def test_work_that_is_closed_is_closed_within(patient: Traffic) -> None:
+    closed = list[str]()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closed.append("closed")
+
+    coroutine = patient.yielding(work)
+    coroutine.send(None)
+    coroutine.close()
+    assert closed == ["closed"]

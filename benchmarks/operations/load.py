@@ -4,6 +4,7 @@ killed in the middle. What was acknowledged must be there at the end."""
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import statistics
@@ -11,8 +12,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,11 +42,14 @@ _KILLED, _CUT = 0.4, 0.7
 
 _NOTE = (
     "Sessions are real bridges; each does a task (`augment_query`, `track_interaction`, "
-    f"`update_outcome`) and pauses for {_THINKING:g} s on average, drawn between half of it and "
-    f"half as much again, a writer for {_WRITING_PAUSE:g} s. Everything shares the machine: "
-    "sessions, dashboards (in a process of their own), coordinator, Postgres. The index holds this "
-    f"repository's package, the memory {_TASKS_BEFORE} tasks from the start. The coordinator is "
-    f"killed after {_KILLED:.0%} of the time, its Postgres after {_CUT:.0%}."
+    f"`update_outcome`) and pauses for {_THINKING:g} s, a writer for {_WRITING_PAUSE:g} s: on "
+    "average, drawn between half of it and half as much again, the same in each run. The one "
+    "session that is measured first asks without a pause. A session waits for each answer, so "
+    "those that were asked while an engine was away count once each. Everything shares the "
+    "machine: sessions, dashboards (all in one process of their own), coordinator, Postgres. The "
+    f"index holds this repository's package, the memory {_TASKS_BEFORE} tasks from the start; the "
+    "model answers at once, so there are far more jobs than a real one would let happen. The "
+    f"coordinator is killed after {_KILLED:.0%} of the time, its Postgres after {_CUT:.0%}."
 )
 
 
@@ -103,7 +107,10 @@ async def _measure(home: Path, folder: Path, model: str) -> Table:
             await asyncio.sleep(0.05)
         await asyncio.gather(*writers)
     hits = await asyncio.to_thread(_hits, model) - before
-    faults, overviews = await _under_load(home, folder, load)
+    before = await asyncio.to_thread(_hits, model)
+    faults, seen = await _under_load(home, folder, load)
+    hits_in_load = await asyncio.to_thread(_hits, model) - before
+    waiting = await _jobs_waiting(home)
     kept = await _kept(home)
     told = [*writing.interactions, *load.interactions], [*writing.outcomes, *load.outcomes]
     lost = len(set(told[0]) - kept[0]) + len(set(told[1]) - kept[1])
@@ -113,7 +120,8 @@ async def _measure(home: Path, folder: Path, model: str) -> Table:
     )
     load_what = (
         f"the same in {_SESSIONS} sessions ({len(load.outcomes)} tasks), beside {_WATCHERS} "
-        f"dashboards ({overviews} overviews), {_MINUTES:g} minutes"
+        f"dashboards ({seen['overviews']} overviews), {_MINUTES:g} minutes, while jobs run "
+        f"({hits_in_load} calls of a model; {waiting} jobs wait at the end)"
     )
     rows = [
         ["`augment_query` with one session: p50, p95", "-", _times(quiet)],
@@ -121,7 +129,8 @@ async def _measure(home: Path, folder: Path, model: str) -> Table:
         [load_what, "p95 2x", _against(load, quiet)],
         ["until an answer, once the coordinator was killed (-9)", "-", _gap(load, faults.killed)],
         ["until an answer, once Postgres was killed (-9)", "-", _gap(load, faults.cut)],
-        ["requests that were answered with an error", "-", str(len(load.refused))],
+        ["requests of sessions that were answered with an error", "-", str(len(load.refused))],
+        ["times that a dashboard was answered with an error, or cut off", "-", str(seen["broken"])],
         [f"lost of {sum(map(len, told))} acknowledged interactions and outcomes", "0", str(lost)],
         ["memory of the coordinator, its last life's first and last minute", "flat",
          _growth(faults.memory)],
@@ -136,33 +145,52 @@ async def _session(
         await keep(doing, agent, number * 1_000_000, told, until, pause)
 
 
-async def _under_load(home: Path, folder: Path, told: Told) -> tuple[Faults, int]:
-    """What was done to it, and how many overviews the dashboards were sent meanwhile."""
+async def _under_load(home: Path, folder: Path, told: Told) -> tuple[Faults, dict[str, int]]:
+    """What was done to it, and what the dashboards were sent meanwhile."""
     faults = Faults()
     seconds = _MINUTES * 60
     began = time.monotonic()
     until = began + seconds
-    async with Agent(home, folder) as agent, asyncio.TaskGroup() as group:
+    async with Agent(home, folder) as agent:
         url = (await agent.request("hybrid/dashboard", {}))["url"]
-        for number in range(_SESSIONS):
-            await asyncio.sleep(_THINKING / _SESSIONS)  # not all at the same moment
-            group.create_task(_session(work, home, folder, 100 + number, told, until, _THINKING))
-        watchers = await _watchers(url, until - time.monotonic())
-        await asyncio.sleep(began + seconds * _KILLED - time.monotonic())
-        faults.killed = _kill(int((home / "coordinator.lock").read_text()))
-        await _sample(home, faults.memory, began + seconds * _CUT)
-        faults.cut = _kill(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
-        await _sample(home, faults.memory, until)
-    overviews, _ = await watchers.communicate()
-    return faults, int(overviews)
+        async with _dashboards(url, seconds) as seen, asyncio.TaskGroup() as group:
+            group.create_task(_start(home, folder, told, until, group))
+            await asyncio.sleep(began + seconds * _KILLED - time.monotonic())
+            faults.killed = _kill(int((home / "coordinator.lock").read_text()))
+            await _sample(home, faults.memory, began + seconds * _CUT)
+            postmaster = home / "postgres" / "postmaster.pid"
+            faults.cut = _kill(int(postmaster.read_text().split()[0]))
+            await _sample(home, faults.memory, until)
+    return faults, seen
 
 
-async def _watchers(url: str, seconds: float) -> asyncio.subprocess.Process:
-    """The dashboards, away from the sessions: whose answers are not to wait for theirs."""
-    return await asyncio.create_subprocess_exec(
+async def _start(
+    home: Path, folder: Path, told: Told, until: float, group: asyncio.TaskGroup
+) -> None:
+    for number in range(_SESSIONS):
+        await asyncio.sleep(_THINKING / _SESSIONS)  # not all at the same moment
+        group.create_task(_session(work, home, folder, 100 + number, told, until, _THINKING))
+
+
+@asynccontextmanager
+async def _dashboards(url: str, seconds: float) -> AsyncIterator[dict[str, int]]:
+    """Dashboards, in a process of their own: what sessions are told is not to wait for theirs. It
+    says what they were sent once the block has ended."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.operations.watchers", url, str(seconds), str(_WATCHERS),
         stdout=asyncio.subprocess.PIPE, cwd=CHECKOUT,
     )  # fmt: skip
+    seen: dict[str, int] = {}
+    try:
+        yield seen
+        told, _ = await process.communicate()
+        if process.returncode:
+            raise SystemExit(f"the dashboards ended with {process.returncode}")
+        seen |= json.loads(told)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def _kill(process: int) -> float:
@@ -179,12 +207,17 @@ async def _sample(home: Path, memory: list[float], until: float) -> None:
 
 
 async def _until_no_job_waits(home: Path) -> None:
-    connection = await asyncpg.connect(PostgresServer(home / "postgres").dsn)
     for _ in range(_LOOKS_FOR_JOBS):
-        if not await connection.fetchval("SELECT count(*) FROM jobs"):
+        if not await _jobs_waiting(home):
             break
         await asyncio.sleep(0.5)
+
+
+async def _jobs_waiting(home: Path) -> int:
+    connection = await asyncpg.connect(PostgresServer(home / "postgres").dsn)
+    count: int = await connection.fetchval("SELECT count(*) FROM jobs")
     await connection.close()
+    return count
 
 
 def _hits(model: str) -> int:

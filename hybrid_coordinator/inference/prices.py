@@ -97,11 +97,12 @@ def load_prices(
     own: Mapping[str, tuple[float, float]] | None = None, file: Path = PRICES_FILE
 ) -> Prices:
     """The shipped table, with ``own`` prices (input and output, as in ``remote.prices``) over it.
+    A ``file`` is read once in the life of the process.
 
     Raises:
         StorageError: the table cannot be read.
     """
-    table = _table(file)
+    table = _shipped(file)
     return Prices(
         as_of=table.as_of,
         sources=table.sources,
@@ -114,7 +115,7 @@ def load_prices(
 
 
 @cache
-def _table(file: Path) -> _Table:
+def _shipped(file: Path) -> _Table:
     try:
         return _Table.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:

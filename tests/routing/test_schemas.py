@@ -21,6 +21,15 @@ def doubled(depth: int) -> dict[str, Any]:
     return {"$defs": levels, "$ref": f"#/$defs/level{depth}"}
 
 
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def named(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema each part of which names its draft."""
+    levels = {name: {"$schema": DRAFT, **part} for name, part in schema["$defs"].items()}
+    return {**schema, "$defs": levels}
+
+
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
@@ -85,9 +94,15 @@ def test_keywords_that_are_ours_mean_what_the_standard_says(
             id="in a name",
         ),
         pytest.param(doubled(40), 5, id="references that double"),
+        pytest.param(named(doubled(40)), 5, id="references that double, to parts with a draft"),
         pytest.param({"$ref": "#"}, 1, id="a circle"),
         pytest.param({"items": {"$ref": "#/nowhere"}}, [1], id="a reference to nothing"),
         pytest.param({"uniqueItems": True}, [{}, 1] * 20_000, id="many items, each with each"),
+        pytest.param(
+            {"items": {"$schema": DRAFT, "uniqueItems": True}},
+            [[{}, 1] * 20_000],
+            id="many items, in a part with a draft",
+        ),
     ],
 )
 def test_a_hostile_schema_takes_bounded_time_and_does_not_match(schema: dict[str, Any], value: Any):

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 from hybrid_coordinator.domain.ask import AskRequest
 from hybrid_coordinator.domain.interactions import Interaction, Outcome
 from hybrid_coordinator.domain.jobs import Job, JobChanges, JobOrder
 from hybrid_coordinator.domain.secrets import Scrubber
-from hybrid_coordinator.domain.templates import Template
 from hybrid_coordinator.errors import ModelReplyError
 from hybrid_coordinator.learning.jobs.kinds import JobKind, OutcomeRule
 from hybrid_coordinator.learning.patterns.pattern import SCHEMA, Pattern, read_pattern
@@ -21,7 +19,7 @@ from hybrid_coordinator.routing.delegate import Delegate
 from hybrid_coordinator.settings import Settings
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
-from hybrid_coordinator.templating import read_template
+from hybrid_coordinator.templating import prompt
 
 EXTRACT, WEIGH = "extract_pattern", "weigh_patterns"
 _PROMPT_FILE = Path(__file__).with_name("extract-pattern.yaml")
@@ -140,7 +138,7 @@ class PatternExtraction:
     async def _read(self, interaction: Interaction, tries: int) -> Pattern:
         task = _ends(interaction.query, _TASK // tries)
         work = _ends(interaction.response, _WORK // tries)
-        template = await asyncio.to_thread(_prompt)
+        template = prompt(_PROMPT_FILE)
         evidence = interaction.outcome.evidence if interaction.outcome else None
         given = {"task": task, "answer": work, "evidence": _ends(evidence or "", _EVIDENCE)}
         request = AskRequest(
@@ -170,8 +168,3 @@ def _ends(text: str, longest: int) -> str:
         return text
     half = longest // 2
     return f"{text[:half]}\n[...]\n{text[-half:]}"
-
-
-@cache
-def _prompt() -> Template:
-    return read_template(_PROMPT_FILE)

@@ -81,7 +81,7 @@ class PatternShelf:
     async def _weigh(self, entry: str) -> None:
         """Bring an entry's evidence, and what follows from it, to how its interactions stand."""
         (item,) = await self._knowledge.get_many([entry])
-        standing = await self._knowledge.standing(entry, self._high_value(), _EXAMPLES)
+        standing = await self._knowledge.evidence_standing(entry, self._high_value(), _EXAMPLES)
         for turned, speaks in ((standing.turned_for, True), (standing.turned_against, False)):
             if turned:
                 await self._knowledge.support(entry, turned, supports=speaks)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,6 @@ from hybrid_coordinator.domain.knowledge import JsonValue
 from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.domain.skills import WORDING, Proposal, ProposalKind, ProposalState
 from hybrid_coordinator.domain.task_words import content_words
-from hybrid_coordinator.domain.templates import Template
 from hybrid_coordinator.errors import ModelReplyError
 from hybrid_coordinator.learning.jobs.kinds import JobKind
 from hybrid_coordinator.learning.patterns.pattern import hollow, read_fields
@@ -26,7 +24,7 @@ from hybrid_coordinator.settings import Settings
 from hybrid_coordinator.storage.postgres.attempts import RouteAttempts
 from hybrid_coordinator.storage.postgres.interactions import InteractionRecords
 from hybrid_coordinator.storage.postgres.skills import SkillRecords
-from hybrid_coordinator.templating import read_template
+from hybrid_coordinator.templating import prompt
 
 _PROMPT_FILE = Path(__file__).with_name("word-skill.yaml")
 _SESSION = "jobs"
@@ -120,7 +118,7 @@ class SkillRewording:
         self, project: str, rows: Sequence[Interaction], tries: int
     ) -> tuple[_Words, str]:
         material = "\n\n".join(_material(row, tries) for row in rows)
-        template = await asyncio.to_thread(_prompt)
+        template = prompt(_PROMPT_FILE)
         request = AskRequest(
             prompt=template.render({"tasks": material}),
             task_type=template.task_type,
@@ -184,8 +182,3 @@ def _text(words: _Words) -> str:
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-@cache
-def _prompt() -> Template:
-    return read_template(_PROMPT_FILE)

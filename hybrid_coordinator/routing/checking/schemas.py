@@ -102,13 +102,17 @@ _end: ContextVar[float] = ContextVar("end")
 def _watched(draft: Any) -> Any:  # noqa: ANN401 - the library's validator classes
     """A draft's validator that ends a validation that takes too long, at the next keyword that it
     comes to. The library makes a class of it, which takes longer than most validations."""
+    import attrs
     from jsonschema import validators
 
     keywords = {name: _watch(keyword) for name, keyword in draft.VALIDATORS.items()}
     if "uniqueItems" in keywords:
         keywords["uniqueItems"] = _unique_items
     extend: Callable[..., Any] = validators.extend  # its stub has no types
-    return extend(draft, keywords)
+    watched = extend(draft, keywords)
+    # The library's own takes the draft that a part of the schema names, which nobody watches.
+    watched.evolve = attrs.evolve
+    return watched
 
 
 def _watch(keyword: Callable[..., Any]) -> Callable[..., Any]:

@@ -28,7 +28,7 @@ class _Queries:
     store: str
     support: str
     evidence: str
-    standing: str
+    evidence_standing: str
     change: str
     deprecate: str
     restore: str
@@ -45,10 +45,10 @@ class _Queries:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EvidenceStanding:
     """How the interactions stand that an entry rests on. ``mean_value`` (0-1) is that of those that
-    speak for it, None where none does; ids of interactions are newest first, but of those that
-    have ``turned``: which now speak otherwise than was noted."""
+    speak for it, None where none does. The ids of the ``latest`` are newest first; ``turned`` are
+    those, in no order, that speak otherwise now than was noted."""
 
     mean_value: float | None
     latest_for: tuple[str, ...]
@@ -123,14 +123,21 @@ class KnowledgeRecords:
         rows = await self._database.fetch(self._queries.evidence, parse_id("id", entry))
         return [(str(row["interaction_id"]), row["supports"]) for row in rows]
 
-    async def standing(self, entry: str, high_value: float, latest: int) -> Standing:
+    async def evidence_standing(
+        self, entry: str, high_value: float, latest: int
+    ) -> EvidenceStanding:
         """How the interactions stand now that an entry rests on: one speaks for it from a value of
-        ``high_value`` (0-1) on. At most ``latest`` ids are told of each kind."""
+        ``high_value`` (0-1) on. At most ``latest`` ids are told of those that are the latest."""
         (row,) = await self._database.fetch(
-            self._queries.standing, parse_id("id", entry), high_value, latest
+            self._queries.evidence_standing, parse_id("id", entry), high_value, latest
         )
-        kinds = ("latest_for", "latest_failures", "turned_for", "turned_against")
-        return Standing(row["mean_value"], *(tuple(map(str, row[kind])) for kind in kinds))
+        return EvidenceStanding(
+            mean_value=row["mean_value"],
+            latest_for=tuple(map(str, row["latest_for"])),
+            latest_failures=tuple(map(str, row["latest_failures"])),
+            turned_for=tuple(map(str, row["turned_for"])),
+            turned_against=tuple(map(str, row["turned_against"])),
+        )
 
     async def change(
         self,

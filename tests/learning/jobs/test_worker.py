@@ -156,6 +156,27 @@ async def test_a_job_begins_though_requests_never_cease(bench: Bench) -> None:
             await bench.until(none_left)
 
 
+async def test_a_job_lets_go_first_who_asks_in_the_middle_of_it(bench: Bench) -> None:
+    bench.traffic = Traffic(step_seconds=60, work_seconds=60)
+    answered, order = asyncio.Event(), list[str]()
+
+    async def step(_: Job) -> None:
+        await answered.wait()
+        order.append("the job goes on")
+
+    bench.steps = [step]
+    await bench.order("a")
+    async with at_work(bench.worker()):
+        await bench.changed.wait()
+        with bench.traffic.request():
+            answered.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            order.append("the request is answered")
+        await bench.until(none_left)
+    assert order == ["the request is answered", "the job goes on"]
+
+
 async def test_what_fails_is_tried_again_and_then_parked_with_its_reason(bench: Bench) -> None:
     bench.steps = [raising(ModelReplyError("nonsense")), raising(ModelReplyError("more of it"))]
     await bench.order("a")

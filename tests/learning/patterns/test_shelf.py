@@ -107,6 +107,26 @@ async def test_thirty_merges_keep_every_word(desk: Desk) -> None:
     assert len(examples) == 5
 
 
+async def test_the_latest_examples_come_first_however_many_there_are(desk: Desk) -> None:
+    solved = [await desk.solved(f"{TASK} {number}") for number in range(14)]
+    for each in solved:
+        entry = await keep(desk, each)
+    for each in solved[:7]:
+        await desk.judge(each, 0.1, OutcomeKind.FAILURE)
+    await desk.judge(solved[7], 0.9, OutcomeKind.FAILURE)  # of worth all the same: it is both
+    await desk.shelf.weigh(solved[0], "app")
+    (item,) = await desk.entries()
+    assert item.fields["success_examples"] == [f"{TASK} {number}" for number in range(13, 8, -1)]
+    assert item.fields["failure_examples"] == [f"{TASK} {number}" for number in range(7, 2, -1)]
+    assert await desk.knowledge.evidence(entry) == [
+        (each, place >= 7) for place, each in enumerate(solved)
+    ]
+    for each in solved[:7]:
+        await desk.judge(each, 0.8)
+    await desk.shelf.weigh(solved[0], "app")
+    assert await desk.knowledge.evidence(entry) == [(each, True) for each in solved]
+
+
 async def test_evidence_that_turned_to_failure_speaks_against_it(desk: Desk) -> None:
     first, second = await desk.solved(value=0.9), await desk.solved(f"{TASK} again", value=0.8)
     entry = await keep(desk, first)

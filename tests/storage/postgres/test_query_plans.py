@@ -189,7 +189,7 @@ async def test_hot_queries_read_no_table_from_end_to_end(
     assert entries.scanned == frozenset()
     assert "knowledge_items_unprojected" in entries.indexes
 
-    standing = await explain(session, knowledge.standing, one[0], 0.7, 5)
+    standing = await explain(session, knowledge.evidence_standing, one[0], 0.7, 5)
     assert standing.scanned == frozenset()
     assert standing.indexes == {"knowledge_evidence_pkey", "interaction_facts_pkey"}
 

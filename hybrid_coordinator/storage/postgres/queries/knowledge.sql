@@ -62,7 +62,7 @@ SELECT interaction_id, supports FROM knowledge_evidence
 WHERE item_id = $1
 ORDER BY interaction_id;
 
--- name: standing
+-- name: evidence_standing
 -- How the interactions that an entry rests on stand now, where $2 is the value from which one speaks
 -- for it. They may be thousands, so what is said of them is one row.
 WITH standing AS MATERIALIZED (
@@ -74,7 +74,7 @@ WITH standing AS MATERIALIZED (
     WHERE item_id = $1
 )
 SELECT
-    avg(value_score) FILTER (WHERE speaks) AS mean_value,
+    avg(value_score ORDER BY interaction_id) FILTER (WHERE speaks) AS mean_value,
     coalesce(array_agg(interaction_id) FILTER (WHERE speaks AND NOT supports), '{}') AS turned_for,
     coalesce(array_agg(interaction_id) FILTER (WHERE supports AND NOT speaks), '{}')
         AS turned_against,
