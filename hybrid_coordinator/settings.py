@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.errors import SettingsError
+from hybrid_coordinator.stamps import stamp_at
 
 _LLAMA_CPP_DEFAULTS = ("http://127.0.0.1:8080", "http://127.0.0.1:8001", "http://127.0.0.1:8003")
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -331,7 +332,7 @@ class SettingsStore:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._stamp = self._look()
+        self._stamp = stamp_at(file)
         self._settings = self._at_start = load_settings(file)
         self._problem: str | None = None
         self._followers: list[Callable[[Settings], None]] = []
@@ -341,16 +342,9 @@ class SettingsStore:
         may refuse them with a SettingsError."""
         self._followers.append(told)
 
-    def _look(self) -> tuple[int, int] | None:
-        try:
-            status = self._file.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size
-
     def current(self) -> Settings:
         """The settings as of now. Costs one stat() call."""
-        stamp = self._look()
+        stamp = stamp_at(self._file)
         if stamp != self._stamp:
             self._stamp = stamp
             try:

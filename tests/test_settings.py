@@ -119,6 +119,26 @@ def test_a_change_is_taken_up_and_a_bad_edit_keeps_the_old_settings(file: Path) 
     assert "hybrid-coordinator stop" in (store.notice() or "")
 
 
+def test_another_file_in_its_place_is_a_change_even_of_the_same_size_and_time(file: Path) -> None:
+    """What rsync, tar and git leave: times are those of where the file came from."""
+
+    def put(name: str, value: str) -> Path:
+        made = file.with_name(name)
+        made.write_text(f"learning: {{high_value_threshold: {value}}}\n")
+        os.utime(made, ns=(0, 0))
+        return made
+
+    file.symlink_to(put("first.yaml", "0.5"))
+    store = SettingsStore(file)
+    assert store.current().learning.high_value_threshold == 0.5
+    put("new.yaml", "0.6").rename(file.with_name("first.yaml"))  # as editors write
+    assert store.current().learning.high_value_threshold == 0.6
+    link = file.with_name("link")
+    link.symlink_to(put("second.yaml", "0.7"))
+    link.rename(file)  # as config maps are brought up to date
+    assert store.current().learning.high_value_threshold == 0.7
+
+
 @pytest.mark.parametrize("key", ["anthropic_api_key: [sk-hunter2]", "anthropic_key: sk-hunter2"])
 def test_a_key_in_a_wrong_place_is_not_shown(file: Path, key: str) -> None:
     file.write_text(f"remote:\n  {key}\n")

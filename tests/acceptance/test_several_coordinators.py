@@ -219,14 +219,15 @@ def test_a_job_of_one_that_is_killed_is_done_once_by_another(team: Team) -> None
         assert len(server.bodies(CHAT)) == 2
 
 
+def tier(team: Team, number: int) -> str:
+    """Where the rules of that home send a question."""
+    done = command(team.home(number), "route", "What is a mutex?", "--json", **team.engines)
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["tier"])
+
+
 def test_each_goes_by_its_own_files(team: Team) -> None:
     """Settings and rules are files of a home: an edit counts where it was made."""
-
-    def tier(number: int) -> str:
-        done = command(team.home(number), "route", "What is a mutex?", "--json", **team.engines)
-        assert done.returncode == 0, done.stderr
-        return str(json.loads(done.stdout)["tier"])
-
     rules = "- condition: true\n  target: API_FALLBACK\n"
     with team.session(1) as first, team.session(2) as second:
         told = first.tool("track_interaction", query="say hi", response="hi", **DONE)
@@ -234,16 +235,71 @@ def test_each_goes_by_its_own_files(team: Team) -> None:
         def is_high(opened: StdioSession) -> bool:
             return bool(opened.tool("update_outcome", **told, outcome="partial")["high_value"])
 
-        assert [tier(1), tier(2)] == ["LOCAL_FAST", "LOCAL_FAST"]
+        assert [tier(team, 1), tier(team, 2)] == ["LOCAL_FAST", "LOCAL_FAST"]
         assert [is_high(first), is_high(second)] == [False, False]
         (team.home(1) / "rules.yaml").write_text(rules)
         (team.home(1) / "hybrid.yaml").write_text("learning: {high_value_threshold: 0.05}\n")
-        assert [tier(1), tier(2)] == ["API_FALLBACK", "LOCAL_FAST"]
+        assert [tier(team, 1), tier(team, 2)] == ["API_FALLBACK", "LOCAL_FAST"]
         assert [is_high(first), is_high(second)] == [True, False]
         (team.home(2) / "rules.yaml").write_text(rules)
         (team.home(2) / "hybrid.yaml").write_text("learning: {high_value_threshold: 0.05}\n")
-        assert tier(2) == "API_FALLBACK"
+        assert tier(team, 2) == "API_FALLBACK"
         assert is_high(second)
+
+
+def test_all_follow_one_edit_of_files_that_they_share(team: Team) -> None:
+    """The files of every home are links to those of one directory, as in the containers."""
+    shared = team.folder / "config"
+    shared.mkdir()
+    for number in (1, 2):
+        team.home(number).mkdir()
+        for name in ("hybrid.yaml", "rules.yaml"):
+            (team.home(number) / name).symlink_to(shared / name)
+
+    def write(name: str, text: str) -> None:
+        """As editors do: another file, renamed over the one that is there."""
+        (shared / "new").write_text(text)
+        (shared / "new").rename(shared / name)
+
+    def problems(number: int) -> str:
+        found = command(team.home(number), "doctor", **team.engines).stdout.splitlines()
+        ours = ("warn  settings ", "warn  routing rules ")
+        return "\n".join(line for line in found if line.startswith(ours))
+
+    with team.session(1) as first, team.session(2) as second:
+        told = first.tool("track_interaction", query="say hi", response="hi", **DONE)
+        owners = [owner_of(team.home(1)), owner_of(team.home(2))]
+
+        def in_force() -> list[tuple[bool, str]]:
+            return [
+                (
+                    bool(opened.tool("update_outcome", **told, outcome="partial")["high_value"]),
+                    tier(team, number),
+                )
+                for number, opened in ((1, first), (2, second))
+            ]
+
+        assert in_force() == [(False, "LOCAL_FAST")] * 2  # there are no files yet
+        write("hybrid.yaml", "learning: {high_value_threshold: 0.05}\n")
+        write("rules.yaml", "- condition: true\n  target: API_FALLBACK\n")
+        assert in_force() == [(True, "API_FALLBACK")] * 2
+
+        write("hybrid.yaml", "learning: {high_value_threshold: often}\n")
+        write("rules.yaml", "- condition: tokenz > 3\n  target: LOCAL_FAST\n")
+        assert in_force() == [(True, "API_FALLBACK")] * 2
+        for number, opened in ((1, first), (2, second)):
+            notices = opened.tool("augment_query", query="What is a mutex?")["notices"]
+            for shown in ("\n".join(notices), problems(number)):
+                assert "learning.high_value_threshold" in shown
+                assert "(the previous settings stay in force)" in shown
+                assert "line 1: condition: there is no fact `tokenz`" in shown
+                assert "(the previous rules stay in force)" in shown
+
+        write("hybrid.yaml", "learning: {high_value_threshold: 0.7}\n")
+        write("rules.yaml", "- condition: true\n  target: LOCAL_QUALITY\n")
+        assert in_force() == [(False, "LOCAL_QUALITY")] * 2
+        assert [problems(1), problems(2)] == ["", ""]
+        assert [owner_of(team.home(1)), owner_of(team.home(2))] == owners
 
 
 def test_a_rebuild_by_one_is_followed_by_another(

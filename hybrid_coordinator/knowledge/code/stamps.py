@@ -1,20 +1,16 @@
-"""Telling from what the file system says of a file that its content is still the same."""
+"""Stamps that later say whether a file's content is still the same."""
 
 from __future__ import annotations
 
 import os
 from time import time_ns
 
+from hybrid_coordinator.stamps import stamp_of
+
 _SECOND = 1_000_000_000
 _FINE, _COARSE = _SECOND // 20, 2 * _SECOND
 """How far apart two changes are at least that have different times: Linux counts in ticks of up
 to 10 ms, FAT in steps of two seconds."""
-
-
-def stamp_of(status: os.stat_result) -> str:
-    """What any change of the file changes, but for one right after another. The time of the
-    last change of status cannot be set back by hand, as that of the content can."""
-    return f"{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_size}:{status.st_ino}"
 
 
 def lasting_stamp(status: os.stat_result) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid_coordinator.knowledge.code.points import RECIPE
-from hybrid_coordinator.knowledge.code.stamps import stamp_of
 from hybrid_coordinator.knowledge.code.walk import Listing, list_files, list_parts
+from hybrid_coordinator.stamps import stamp_of
 from hybrid_coordinator.storage.postgres.source_files import SourceFile
 
 

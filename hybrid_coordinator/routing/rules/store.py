@@ -8,8 +8,9 @@ from pathlib import Path
 from hybrid_coordinator.errors import SettingsError
 from hybrid_coordinator.routing.rules.book import RuleBook, load_book
 from hybrid_coordinator.routing.rules.hardware import Preset
+from hybrid_coordinator.stamps import stamp_at
 
-_NEVER = (-1, -1)
+_NEVER = ""
 
 
 def preset_file(name: Preset) -> Path:
@@ -28,14 +29,14 @@ class RuleStore:
     def __init__(self, file: Path | None) -> None:
         """Without a ``file`` the presets alone hold."""
         self._file = file
-        self._stamp: tuple[int, int] | None = _NEVER
+        self._stamp: str | None = _NEVER
         self._own: RuleBook | None = None
         self._problem: str | None = None
         self._presets: dict[Preset, RuleBook] = {}
 
     def own(self) -> RuleBook | None:
         """The user's rules as of now, if there are any. Costs one stat() call."""
-        stamp = self._look()
+        stamp = None if self._file is None else stamp_at(self._file)
         if stamp != self._stamp:
             self._stamp = stamp
             self._reload()
@@ -55,15 +56,6 @@ class RuleStore:
         """What is wrong with the file as it is now; None mostly."""
         self.own()
         return self._problem
-
-    def _look(self) -> tuple[int, int] | None:
-        if self._file is None:
-            return None
-        try:
-            status = self._file.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size
 
     def _reload(self) -> None:
         if self._file is None or self._stamp is None:

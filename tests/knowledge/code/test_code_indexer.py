@@ -18,7 +18,7 @@ from hybrid_coordinator.domain.secrets import Scrubber
 from hybrid_coordinator.errors import NotFoundError, StorageError
 from hybrid_coordinator.knowledge.code.indexer import CodeIndexer
 from hybrid_coordinator.knowledge.code.pieces import MAX_CHUNK_CHARACTERS
-from hybrid_coordinator.knowledge.code.stamps import stamp_of
+from hybrid_coordinator.stamps import stamp_of
 from hybrid_coordinator.storage.vectors.bm25 import Bm25Encoder
 from hybrid_coordinator.storage.vectors.protocol import (
     CollectionSpec,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_coordinator.knowledge.code.stamps import lasting_stamp, stamp_of
+from hybrid_coordinator.knowledge.code.stamps import lasting_stamp
+from hybrid_coordinator.stamps import stamp_of
 
 
 def status(ctime_ns: int) -> os.stat_result:

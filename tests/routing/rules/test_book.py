@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,20 @@ def test_an_edit_holds_from_the_next_call_on_and_a_bad_one_keeps_the_old_rules(f
     file.unlink()
     assert target() == (Tier.LOCAL_FAST, ())
     assert planner(file).plan(seen(), survey=LOCAL, tokens=10).rule == "simple complexity"
+
+
+def test_a_link_that_is_switched_is_a_change_even_to_rules_of_the_same_size_and_time(file: Path):
+    for name, target in (("first", "LOCAL_FAST"), ("other", "REMOTE_ANY")):
+        made = file.with_name(f"{name}.yaml")
+        made.write_text(f"- condition: true\n  target: 'model: {target}'\n")
+        os.utime(made, ns=(0, 0))
+    file.symlink_to(file.with_name("first.yaml"))
+    store = RuleStore(file)
+    assert "LOCAL_FAST" in str(store.own())
+    link = file.with_name("link")
+    link.symlink_to(file.with_name("other.yaml"))
+    link.rename(file)
+    assert "REMOTE_ANY" in str(store.own())
 
 
 def test_a_file_that_is_bad_from_the_start_leaves_the_preset_in_force(file: Path):
