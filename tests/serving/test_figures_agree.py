@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from hybrid_coordinator.domain.metrics import METRICS, Metric, MetricKind
+from hybrid_coordinator.domain.metrics import METRICS, Metric, MetricKind, Source
 from hybrid_coordinator.storage.postgres.database import Database
 from tests.support import bulk
 from tests.support.stdio import Json, command, session
@@ -71,11 +71,14 @@ class Looked:
     shown: Mapping[str, Json]
     overview: Json
     routing: Json
+    index: Json
+    collections: Json
     scrape: str
 
 
 def looked(home: Path) -> Looked:
-    """All of them on one day: figures of days turn at midnight."""
+    """All of them on one day: figures of days turn at midnight. And of one moment to Postgres,
+    which may tidy its files up between two looks."""
     _settled(home)
     day = datetime.now(UTC).date()
     of_project, of_all = stats(home, "--project", PROJECT), stats(home)
@@ -90,20 +93,29 @@ def looked(home: Path) -> Looked:
             return found
 
         shown = {page: get(f"api/{page}?project={PROJECT}") for page in read}
-        overview, routing = get("api/overview"), get("api/routing")
+        overview, routing, index = (get(f"api/{page}") for page in ("overview", "routing", "index"))
         scrape = client.get("metrics")
         while "hybrid_interactions{" not in scrape.text:  # it does not wait for ever
             scrape = client.get("metrics")
     assert scrape.headers["content-type"].startswith("text/plain")
-    if datetime.now(UTC).date() != day:
-        assert command(home, "stop").returncode == 0
+    collections = json.loads(command(home, "collections", "--json").stdout)
+    if datetime.now(UTC).date() != day or _database(stats(home)) != _database(of_all):
+        assert command(home, "stop").returncode == 0  # the next one scrapes anew
         return looked(home)
-    return Looked(of_project, of_all, read, shown, overview, routing, scrape.text)
+    return Looked(
+        of_project, of_all, read, shown, overview, routing, index, collections, scrape.text
+    )
+
+
+def _database(of_all: Json) -> int:
+    return int(of_all["disk"]["database_elsewhere_bytes"])
 
 
 async def test_every_face_shows_the_same_numbers(home: Path, dsn: str, database: Database) -> None:
     await bulk.fill(database, ROWS)
-    home.mkdir()
+    for directory in ("datasets", "backups"):
+        (home / directory).mkdir(parents=True)
+        (home / directory / "kept").write_bytes(b"x" * 100_000)
     settings = {
         "storage": {"database_url": dsn},
         "inference": {"enabled": False},
@@ -125,7 +137,10 @@ async def test_every_face_shows_the_same_numbers(home: Path, dsn: str, database:
         assert of["calls"] == totals["usage"]["total"]
         assert of["saving"]["saved_usd"] == totals["usage"]["money"]["saved_usd"]
     assert found.of_project["learning"]["uplift"] == found.shown["learning"]["uplift"]
-    _check_metrics(scraped(found.scrape), found.of_all, overview)
+    assert found.collections["collections"] == found.index["collections"]
+    assert sum(each["points"] for each in found.index["collections"]) > 0
+    assert overview["totals"]["unprojected"] == found.index["unprojected"] == 0
+    _check_metrics(scraped(found.scrape), found)
     # And they are those of the rows.
     assert overview["totals"]["interactions"] == ROWS
     assert overview["totals"]["outcomes"]["success"] == await database.fetch_value(
@@ -140,35 +155,74 @@ async def test_every_face_shows_the_same_numbers(home: Path, dsn: str, database:
     )
 
 
-def _check_metrics(
-    found: Mapping[str, Mapping[tuple[str, ...], float]], stats_: Json, overview: Json
-) -> None:
-    def value(name: str, *labels: str) -> float:
-        return found[name][labels]
-
-    totals, saving, calls = overview["totals"], overview["saving"], overview["calls"]
-    for outcome, count in totals["outcomes"].items():
-        assert value("hybrid_interactions", outcome) == count
-    assert sum(found["hybrid_interactions"].values()) == stats_["interactions"]
-    assert value("hybrid_interactions_high_value") == stats_["high_value"]
-    assert value("hybrid_success_ratio") == stats_["success_rate"]
-    assert value("hybrid_interaction_tokens", "local") == stats_["tokens_local"]
-    for where, count in (("local", calls["local"]), ("remote", calls["remote"])):
-        assert value("hybrid_calls_30d", where) == count
-    assert value("hybrid_calls_escalated_30d") == stats_["usage"]["total"]["escalated"]
-    assert value("hybrid_tokens_saved_30d") == saving["tokens"]
-    assert value("hybrid_money_saved_usd_30d") == saving["saved_usd"]
-    assert value("hybrid_money_spent_usd_30d") == saving["spent_usd"]
-    for state in ("waiting", "running", "parked"):
-        assert value("hybrid_jobs", state) == stats_["jobs"][state]
-    assert found["hybrid_knowledge_entries"] == {
-        (name,): count for name, count in totals["knowledge"].items()
-    }
-    for model in stats_["usage"]["models"]:
-        labels = (model["endpoint"], model["model"], "95")
-        assert value("hybrid_model_latency_seconds_30d", *labels) == model["latency_p95_ms"] / 1000
+def _check_metrics(found: Mapping[str, Mapping[tuple[str, ...], float]], faces: Looked) -> None:
+    """Every family of the record is one that another face shows, and has the very same values."""
+    expected = _single(faces.overview, faces.of_all) | _several(faces)
+    recorded = {metric.name for metric in METRICS if metric.source is Source.RECORD}
+    moving = {"hybrid_disk_bytes", "hybrid_disk_free_bytes"}
+    assert expected.keys() | moving == recorded
+    assert {name: found[name] for name in expected} == expected
+    # The home is written to all the while, but for what is kept in it.
+    disk, of_disk = found["hybrid_disk_bytes"], faces.of_all["disk"]
+    blocks = {block["name"]: block["bytes"] for block in of_disk["blocks"]}
+    assert {name for (name,) in disk} == blocks.keys()
+    for name in ("database", "datasets", "backups", "set aside"):
+        assert disk[name,] == blocks[name]
+    assert min(blocks["datasets"], blocks["backups"]) >= 100_000
+    assert found["hybrid_disk_free_bytes"].keys() == {()}
     known = {name for metric in METRICS for name in _samples(metric)}
     assert {name for name in found if name.startswith("hybrid_")} <= known
+
+
+def _single(overview: Json, of_all: Json) -> dict[str, dict[tuple[str, ...], float]]:
+    """What families without a label must say."""
+    saving, calls = overview["saving"], of_all["usage"]["total"]
+    assert min(calls["passed"], calls["cached"], calls["escalated"], of_all["files"]) > 0
+    figures = {
+        "interactions_high_value": of_all["high_value"],
+        "success_ratio": of_all["success_rate"],
+        "indexed_files": of_all["files"],
+        "indexed_chunks": of_all["chunks"],
+        "unprojected_rows": of_all["unprojected"],
+        "calls_passed_30d": calls["passed"],
+        "calls_escalated_30d": calls["escalated"],
+        "calls_cached_30d": calls["cached"],
+        "tokens_saved_30d": saving["tokens"],
+        "money_saved_usd_30d": saving["saved_usd"],
+        "money_spent_usd_30d": saving["spent_usd"],
+        "money_spent_today_usd": saving["today_usd"],
+        "money_daily_budget_usd": saving["daily_budget_usd"],
+        "database_bytes": _database(of_all),
+    }
+    return {f"hybrid_{name}": {(): value} for name, value in figures.items()}
+
+
+def _several(faces: Looked) -> dict[str, dict[tuple[str, ...], float]]:
+    """What families with labels must say, whose values are in the order of the labels' names."""
+    of_all, calls = faces.of_all, faces.overview["calls"]
+    outcomes = dict(faces.overview["totals"]["outcomes"])
+    outcomes["none"] = of_all["interactions"] - sum(outcomes.values())
+    figures = {
+        "interactions": outcomes,
+        "interaction_tokens": {side: of_all[f"tokens_{side}"] for side in ("local", "remote")},
+        "knowledge_entries": of_all["knowledge"],
+        "index_points": {each["name"]: each["points"] for each in faces.index["collections"]},
+        "jobs": {state: of_all["jobs"][state] for state in ("waiting", "running", "parked")},
+        "calls_30d": {
+            "local": calls["local"],
+            "remote": calls["remote"],
+            "none": calls["failed"],
+        },
+    }
+    latencies = {
+        (model["endpoint"], model["model"], percentile): model[f"latency_p{percentile}_ms"] / 1000
+        for model in of_all["usage"]["models"]
+        for percentile in ("50", "95", "99")
+    }
+    return {
+        f"hybrid_{name}": {(label,): value for label, value in values.items()}
+        for name, values in figures.items()
+    } | {"hybrid_model_latency_seconds_30d": latencies}
 
 
 def _samples(metric: Metric) -> tuple[str, ...]:
