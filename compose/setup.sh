@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes what `docker compose up` needs once: .env from .env.example, and a random secret in each
-# file of secrets/. What is there already stays as it is, so it may be run again.
+# Makes what `docker compose up` needs once: .env from .env.example, config/hybrid.yaml from
+# config.example/, and a random secret in each file of secrets/. What is there already stays as it is, so it may be run again.
 set -eu
 cd "$(dirname "$0")"
 umask 077
@@ -18,8 +18,11 @@ secret() {
 }
 
 [ -e .env ] || cp .env.example .env
-mkdir -p secrets models/chat models/code models/analysis projects
-chmod 0755 models models/chat models/code models/analysis projects
+mkdir -p secrets models/chat models/code models/analysis projects config
+chmod 0755 models models/chat models/code models/analysis projects config
+# Not rules.yaml, which would take the place of the rules that fit the machine.
+[ -e config/hybrid.yaml ] || cp config.example/hybrid.yaml config/
+chmod 0644 config/hybrid.yaml
 
 random | secret postgres_password
 printf 'postgresql://hybrid:%s@postgres:5432/hybrid' "$(cat secrets/postgres_password)" | secret database_url

@@ -139,8 +139,9 @@ def settings_page() -> str:
         "lists are comma-separated there, tables are YAML. Passwords and keys can be in files:",
         "`DATABASE_URL_FILE` names the file that holds `DATABASE_URL`, and so for every other one.",
         "Unknown keys are errors. A bad edit keeps the settings in force and is named in",
-        "`notices`; a change of engines waits for the next start. All sessions share one",
-        "coordinator, and it has the environment of the one that started it.",
+        "`notices`; a change of engines waits for the next start. The file may be a link, that",
+        "of several homes to the same one. All sessions share one coordinator, and it has the",
+        "environment of the one that started it.",
     ]
     for section, info in Settings.model_fields.items():
         lines += ["", f"## `{section}`", "", inspect.getdoc(type(info.default)) or "", ""]

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from hybrid_coordinator.routing.rules.book import load_book
+from hybrid_coordinator.settings import Settings, load_settings
 from tests.support.compose import (
     COMPOSE,
     EVERYTHING,
@@ -164,6 +166,44 @@ def test_a_second_coordinator_is_like_the_first_but_for_its_home(services: Json)
     assert second.pop("profiles") == ["replicas"]
     assert second == first
     assert first["networks"]["engines"]["aliases"] == ["coordinators"]
+
+
+def test_both_have_the_same_settings_and_rules_by_links_of_the_image(services: Json) -> None:
+    mounted = [
+        [each for each in services[name]["volumes"] if each["target"] == "/etc/hybrid-coordinator"]
+        for name in ("coordinator", "coordinator-2")
+    ]
+    assert mounted[0] == mounted[1]
+    ((only,), _) = mounted
+    assert (only["type"], only["read_only"], Path(only["source"]).name) == ("bind", True, "config")
+    image = (COMPOSE / "Containerfile").read_text()
+    links = "/etc/hybrid-coordinator/hybrid.yaml /etc/hybrid-coordinator/rules.yaml /data/"
+    assert f"&& ln --symbolic {links}\n" in image
+    assert f"exec coordinator ln -sf {links}\n" in (COMPOSE / "README.md").read_text()
+
+
+def test_the_settings_to_begin_with_are_the_defaults_each_explained(tmp_path: Path) -> None:
+    file = set_up(tmp_path) / "config" / "hybrid.yaml"
+    assert load_settings(file, {}) == Settings()
+    lines = file.read_text().splitlines()
+    offered = [number for number, line in enumerate(lines) if re.match(r"  # [a-z_]+: ", line)]
+    assert len(offered) > 10
+    assert not {number + 1 for number in offered} & set(offered)  # each has its own words
+    for number in offered:
+        above = lines[number - 1]
+        assert above.startswith("  # "), lines[number]
+        lines[number] = lines[number].replace("# ", "", 1)
+    file.write_text("\n".join(lines))
+    content = yaml.safe_load(file.read_text())
+    assert sum(map(len, content.values())) == len(offered)
+    assert load_settings(file, {}) == Settings()
+
+
+def test_the_example_of_rules_is_in_force_only_once_it_is_copied(stack: Path) -> None:
+    assert not (stack / "config" / "rules.yaml").exists()
+    book = load_book(stack / "config.example" / "rules.yaml")
+    assert len(book.rules) == 3
+    assert all(rule.description for rule in book.rules)
 
 
 def test_the_coordinator_finds_every_engine_by_name(stack: Path, services: Json) -> None:

@@ -35,7 +35,7 @@ def used_variables() -> dict[str, set[str]]:
 
 def set_up(directory: Path) -> Path:
     """A copy of compose/ with its .env and secrets, as `setup.sh` makes them."""
-    ignored = shutil.ignore_patterns(".env", "secrets", "models", "projects")
+    ignored = shutil.ignore_patterns(".env", "secrets", "models", "projects", "config")
     stack = Path(shutil.copytree(COMPOSE, directory / "compose", ignore=ignored))
     subprocess.run([str(stack / "setup.sh")], check=True, timeout=60, capture_output=True)
     return stack
