@@ -173,7 +173,9 @@ def _opened(file: Path, told: Told) -> Iterator[archive.Reader]:
 
 
 def _refuse_in_use(home: Home, names: tuple[str, ...]) -> None:
-    there = [name for name in names if (home.root / name).exists()]
+    places = [home.root / name for name in names]
+    # A link holds nothing of the home's own: in a container there is one before anything is.
+    there = [place.name for place in places if place.exists() and not place.is_symlink()]
     if there:
         raise InvalidArgumentError(
             "--force",

@@ -128,6 +128,20 @@ async def test_what_was_watched_is_offered_to_a_home_that_has_the_path(
         assert (await watched.of_nobody(), await watched.all()) == ([("p", "/x")], [])
 
 
+async def test_links_to_shared_files_are_not_in_the_way_and_what_they_lead_to_is_left_alone(
+    kept: Path, second: Home, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared.yaml"
+    shared.write_text("learning: {high_value_threshold: 0.5}\n")
+    second.settings_file.symlink_to(shared)
+    second.rules_file.symlink_to(tmp_path / "nowhere.yaml")
+    restored = await restore(second, kept, untold)
+    assert restored.rows > 0
+    assert shared.read_text() == "learning: {high_value_threshold: 0.5}\n"
+    (aside,) = restored.aside
+    assert (Path(aside) / "hybrid.yaml").readlink() == shared
+
+
 async def test_a_qdrant_server_gets_an_index_beside_those_it_has(kept: Path, second: Home) -> None:
     async with QdrantServer() as server:
         client = server.engine
