@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes what `docker compose up` needs once: .env from .env.example, config/hybrid.yaml from
-# config.example/, and a random secret in each file of secrets/. What is there already stays as it is, so it may be run again.
+# config.example/, and a random secret in each file of secrets/. What is there already stays as it is,
+# so it may be run again.
 set -eu
 cd "$(dirname "$0")"
 umask 077
