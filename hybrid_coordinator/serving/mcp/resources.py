@@ -10,12 +10,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
+from pydantic import BaseModel
 
 from hybrid_coordinator.coordinator import Coordinator
 from hybrid_coordinator.domain.histories import KnowledgeHistory
 from hybrid_coordinator.domain.items import GLOBAL_PROJECT
 from hybrid_coordinator.errors import HybridError, InvalidArgumentError, NotFoundError
 from hybrid_coordinator.serving.mcp import results
+from hybrid_coordinator.serving.mcp.arguments import Name, validated
 from hybrid_coordinator.session import Session
 
 _JSON = "application/json"
@@ -101,6 +103,12 @@ async def _found(coordinator: Coordinator, session: Session, uri: str) -> Any:  
     )
 
 
+class _OfProject(BaseModel):
+    """The part of a query that is any text."""
+
+    project: Name | None = None
+
+
 def _asked(query: str) -> tuple[str | None, int]:
     asked = dict(parse_qsl(query))
     unknown = ", ".join(asked.keys() - {"project", "days"})
@@ -109,4 +117,4 @@ def _asked(query: str) -> tuple[str | None, int]:
     days = asked.get("days", str(_DAYS))
     if not re.fullmatch(r"[0-9]{1,4}", days):
         raise InvalidArgumentError("days", "must be a whole number")
-    return asked.get("project"), int(days)
+    return validated(_OfProject, asked).project, int(days)

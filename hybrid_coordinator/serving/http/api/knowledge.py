@@ -131,7 +131,7 @@ class _Watch(_Root):
 
 
 class _OfProject(Query):
-    project: str | None = None
+    project: Name | None = None
 
 
 async def _index(asked: Asked) -> IndexInsight:

@@ -21,7 +21,7 @@ from hybrid_coordinator.domain.insights import (
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import Origin
 from hybrid_coordinator.serving.http.requests import Asked, Query, get, post
-from hybrid_coordinator.serving.mcp.arguments import Text
+from hybrid_coordinator.serving.mcp.arguments import AnyText, Name, Text
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS
 
 _LARGEST = 2**31 - 1
@@ -45,7 +45,7 @@ def routes() -> Sequence[BaseRoute]:
 
 
 class _Period(Query):
-    project: str | None = None
+    project: Name | None = None
     days: int = Field(30, ge=1, le=MAX_DAYS)
 
 
@@ -56,10 +56,10 @@ async def _learning(asked: Asked) -> LearningInsight:
 
 
 class _Items(Query):
-    project: str | None = None
+    project: Name | None = None
     collection: CollectionName | None = None
     origin: Origin | None = None
-    text: str | None = None
+    text: AnyText | None = None
     state: str = Field("in_use", pattern="^(in_use|retired|all)$")
     sort: ItemOrder = ItemOrder.USES
     descending: bool = True
@@ -143,7 +143,7 @@ async def _deciding(asked: Asked) -> Coordinator:
 
 
 class _OfProject(Query):
-    project: str | None = None
+    project: Name | None = None
 
 
 class _Job(Query):
