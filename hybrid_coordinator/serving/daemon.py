@@ -33,7 +33,7 @@ def run(home: Home, *, stay: bool, http: tuple[str, int] | None = None) -> int:
     try:
         ownership = Ownership.take(home)
         try:
-            _log_to(home)
+            log_to(home)
             if home.restoring_dir.exists():
                 from hybrid_coordinator.keeping.swapping import finish
 
@@ -63,7 +63,13 @@ def run(home: Home, *, stay: bool, http: tuple[str, int] | None = None) -> int:
     return 0
 
 
-def _log_to(home: Home) -> None:
+def log_to(home: Home) -> None:
+    """Log into the home: at most 5 MB, and two files of that before it. A disk that refuses costs
+    the lines that it refuses, and nothing else.
+
+    Raises:
+        StorageError: the file cannot be opened.
+    """
     try:
         home.log_file.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.handlers.RotatingFileHandler(
