@@ -1,4 +1,7 @@
-"""What containers run, run here by the same programs: servers' options and health checks."""
+"""What containers run, run here by the same programs: servers' options and health checks.
+
+No package has the Qdrant server or Grafana: small servers answer their health checks.
+"""
 
 from __future__ import annotations
 
