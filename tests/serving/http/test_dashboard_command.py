@@ -36,6 +36,30 @@ def test_the_dashboard_is_opened_once_and_answers(home: Path) -> None:
         assert client.post("healthz").status_code == 405
 
 
+def test_it_is_opened_in_the_browser_of_a_screen_and_in_no_other(
+    home: Path, tmp_path: Path
+) -> None:
+    opened_urls = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$@" >> "{opened_urls}"\n')
+    browser.chmod(0o755)
+    # Python's webbrowser returns when one that is named like this has ended.
+    chosen = {**ANY_PORT, "BROWSER": f"{browser} %s"}
+    screen = {"DISPLAY": ":99", "WAYLAND_DISPLAY": ""}
+    done = command(home, "dashboard", **chosen, **screen)
+    assert done.returncode == 0, done.stderr
+    url = done.stdout.strip()
+    assert opened_urls.read_text() == f"{url}\n"
+    assert httpx.get(url).status_code == 200
+    for arguments, where in (
+        ([], {"DISPLAY": "", "WAYLAND_DISPLAY": ""}),
+        (["--no-open"], screen),
+        (["--json"], screen),
+    ):
+        assert command(home, "dashboard", *arguments, **chosen, **where).returncode == 0
+    assert opened_urls.read_text() == f"{url}\n", "it was opened where nobody wants it"
+
+
 def test_another_port_is_taken_where_the_usual_one_is_not_free(home: Path) -> None:
     first = opened(home)
     other = home.with_name("other")
