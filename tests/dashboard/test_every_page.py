@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Visit
 from tests.support.browser import Dashboard, violations
+from tests.support.stdio import command
 
 HOSTILE = '"><img src=x onerror="window.hurt=1"><script>window.hurt=1</script>${window.hurt=1}'
+FILE = """"><img src=x onerror='window.hurt=1'><svg onload=window.hurt=1>${window.hurt=1}"""
+"""What can be part of a file's name: it has no slash."""
 PAGES = {
     "overview": "/",
     "routing": "/routing",
@@ -86,6 +91,50 @@ def test_hostile_names_are_choices_like_any_other(large: Dashboard, visit: Visit
         seen.page.get_by_role("status").filter(has_text=f"of {many} interactions")
     ).to_be_visible()
     expect(seen.page.get_by_role("table")).to_contain_text(HOSTILE)
+
+
+def hostile_code(directory: Path) -> Path:
+    """A directory whose name, files, definitions and headings are markup with a script."""
+    root = directory / f"code {FILE}"
+    root.mkdir()
+    (root / f"{FILE}.py").write_text(
+        f"def zephyr_total(lines):\n    '''{HOSTILE}'''\n    return sum(lines)  # {HOSTILE}\n"
+    )
+    (root / "names.js").write_text(f"class Zephyr {{\n    [`{HOSTILE}`]() {{ return 1; }}\n}}\n")
+    (root / "names.md").write_text(f"# Zephyr {HOSTILE}\n\nThe zephyr is a {HOSTILE} wind.\n")
+    (root / "names.html").write_text(f"<p>zephyr {HOSTILE}</p>\n")
+    return root
+
+
+def test_hostile_code_is_shown_as_it_is(large: Dashboard, visit: Visit, tmp_path: Path) -> None:
+    root = hostile_code(tmp_path)
+    indexed = command(large.home, "index", str(root))
+    assert indexed.returncode == 0, indexed.stderr
+    paths = large.sql("SELECT project, path FROM source_files WHERE root = $1", str(root))
+    project = paths[0]["project"]
+    assert f"{FILE}.py" in {each["path"] for each in paths}
+    seen = visit(large.at("/knowledge"))
+    page = seen.page
+    search = seen.section("Search as an agent would")
+    search.get_by_label("From the project").select_option(project)
+    search.get_by_label("Question, name or error").fill(f"zephyr_total zephyr {HOSTILE}")
+    search.get_by_role("button", name="Search").click()
+    results = search.locator(".results li")
+    for name in (f"{FILE}.py", "names.js", "names.md", "names.html"):
+        expect(results.filter(has_text=name).first).to_be_attached()
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    for name in (f"{FILE}.py", "names.js", "names.md", "names.html"):
+        expect(results.filter(has_text=name).locator("pre").first).to_contain_text(HOSTILE)
+    expect(page.get_by_label("Context", exact=True)).to_contain_text(HOSTILE)
+    row = seen.section("Index").locator("tbody tr").filter(has_text=FILE)
+    expect(row).to_contain_text(str(root))
+    row.get_by_role("button", name="Update").click()
+    seen.says("Up to date: ")
+    page.reload()  # with the question in its address
+    expect(results.first).to_be_attached()
+    seen.ready()
+    expect(page.locator("main :is(img, script, svg[onload])")).to_have_count(0)
+    assert violations(page) == []
 
 
 def test_pages_are_reached_by_keyboard_alone(large: Dashboard, visit: Visit) -> None:

@@ -73,11 +73,13 @@ async function searching(element, context) {
   search();
 }
 
-async function known(context) {
+/** Projects with work on record, or with code in the index alone. */
+async function known({ api, signal, toast }) {
   try {
-    return (await context.api.get("/api/projects", {}, context.signal)).projects;
+    const [{ projects }, { roots }] = await Promise.all([api.get("/api/projects", {}, signal), api.get("/api/index", {}, signal)]);
+    return [...new Set([...projects, ...roots.map(({ project }) => project)])].sort();
   } catch (error) {
-    if (error.name !== "AbortError") context.toast(error.message, "failure");
+    if (error.name !== "AbortError") toast(error.message, "failure");
     return [];
   }
 }
