@@ -25,8 +25,10 @@ export function mount(element, context) {
 }
 
 function skill(data, context, refresh) {
-  const subject = data.proposal ?? data.item;
   const state = data.proposal?.state ?? (data.item.delta === "DEPRECATE" ? "retired" : "accepted");
+  // Once it is an entry, that is what agents are shown and what is edited.
+  const decided = state === "accepted" || state === "retired";
+  const subject = (decided && data.item) || data.proposal || data.item;
   return html`
     <p><a href=${context.link("/learning")}>Back to Learning</a></p>
     <article class="entry">
@@ -34,7 +36,7 @@ function skill(data, context, refresh) {
       <p class="note">${subject.project} · changed <time title=${fullTime(subject.updated_at)}>${time(subject.updated_at)}</time></p>
       <p>${STATES[state]}${data.proposal?.reason ? ` (${data.proposal.reason})` : ""}</p>
       <pre tabindex="0" aria-label="Text of the skill">${subject.content}</pre>
-      ${buttons(state === "accepted" ? data.item : subject, state, context, refresh)}
+      ${buttons(subject, state, context, refresh)}
       ${data.proposal && data.item ? html`<p><a href=${context.link(`/knowledge/${data.item.id}`)}>The entry that it became</a></p>` : nothing}
     </article>
     ${data.diff ? section("What the new version changes", html`<pre tabindex="0" aria-label="Changes">${data.diff}</pre>${replay(data.proposal)}`) : nothing}
