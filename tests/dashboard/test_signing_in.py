@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Visit, token
-from tests.support.browser import Dashboard
+from tests.support.browser import Dashboard, violations
 
 SHOP, SITE = "shop-1f3a9c2e", "site-5e6f7a8b"
 
@@ -56,3 +56,31 @@ def test_a_page_whose_sign_in_has_ended_asks_for_another(asking: Dashboard, visi
             page.get_by_role("button", name="Pause").click()
             page.get_by_role("button", name="Go on").click()
         expect(page.get_by_label("Token")).to_be_visible()
+
+
+def test_signing_in_is_accessible_in_light_and_dark(asking: Dashboard, visit: Visit) -> None:
+    secret = token(asking, "--user", "anna")["secret"]
+    seen = visit(asking.at("/login"), wide=360, tall=740)
+    page = seen.page
+
+    def check(what: str) -> None:
+        for colours in ("light", "dark"):
+            page.emulate_media(color_scheme=colours)
+            assert violations(page) == [], f"{what}, {colours}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, what
+
+    check("the form")
+    expect(page.get_by_label("Token")).to_be_focused()
+    seen.expected += ["401"]
+    page.keyboard.type("hc_not-this-one")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    check("the form after a wrong token")
+    page.get_by_label("Token").fill(secret)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+    expect(page.locator("#session")).to_contain_text("anna")
+    seen.ready()
+    check("a page that says who is signed in")
+    page.get_by_role("button", name="Menu").click()
+    check("its menu")
