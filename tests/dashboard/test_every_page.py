@@ -56,14 +56,27 @@ def test_it_is_accessible_in_light_and_dark_and_fits_a_phone(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-@pytest.mark.parametrize(("name", "button"), [("entry", "Edit"), ("entry", "Delete")])
+DIALOGS = [
+    ("entry", "Edit"),
+    ("entry", "Retire"),
+    ("entry", "Delete"),
+    ("skill", "Edit"),
+    ("interaction", "Say how it ended"),
+    ("knowledge", "Build the whole index anew"),
+]
+
+
+@pytest.mark.parametrize(("name", "button"), DIALOGS)
 def test_a_dialog_is_accessible_and_keeps_the_focus(
     large: Dashboard, visit: Visit, name: str, button: str
 ) -> None:
     page = visit(address(large, name), wide=360, tall=740).page
     page.get_by_role("button", name=button, exact=True).click()
     dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
     assert violations(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert violations(page) == [], "in dark"
     for _ in range(6):
         page.keyboard.press("Tab")
         assert page.evaluate(
