@@ -48,13 +48,20 @@ _PAGE = """<!doctype html>
 </html>
 """
 
-_STYLE = """:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+_STYLE = """:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif;
+ background: light-dark(#fbfaf8, #16181c); color: light-dark(#1b1d22, #e9e8e4); }
 body { margin: 0; display: grid; place-items: center; min-height: 100vh; }
 main { width: min(24rem, 90vw); }
 label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit; }
-input, button { padding: .5rem; margin-top: .25rem; }
+input, button { padding: .5rem; margin-top: .25rem; border-radius: 10px; }
+input { color: inherit; background: light-dark(#ffffff, #1d2025);
+ border: 1px solid light-dark(#8b8e97, #777b85); }
+button { font-weight: 600; cursor: pointer; border: 1px solid transparent;
+ color: light-dark(#ffffff, #10131a); background: light-dark(#1d5fbf, #7fb0f5); }
+:focus-visible { outline: 2px solid light-dark(#1d5fbf, #7fb0f5); outline-offset: 2px; }
+#hint { color: light-dark(#565a64, #a5a8b0); }
 #problem:empty { display: none; }
-#problem { font-weight: bold; }
+#problem { font-weight: bold; color: light-dark(#b3261e, #f28b82); }
 """
 
 

@@ -75,7 +75,7 @@ function attemptTable(attempts) {
   return plainTable("Attempts", [
     { title: "Model", kind: "wide", cell: (row) => html`${row.model}<span class="note block-note">${row.endpoint}${row.reason ? html`: ${row.reason}` : nothing}</span>` },
     { title: "Where", cell: (row) => badge(row.remote ? "remote" : "local") },
-    { title: "Tier", cell: (row) => row.tier },
+    { title: "Tier", kind: "moment", cell: (row) => row.tier },
     { title: "Outcome", cell: (row) => badge(ATTEMPT[row.outcome] ?? "failure", ATTEMPT_WORDS[row.outcome] ?? row.outcome) },
     { title: "Confidence", numeric: true, cell: (row) => percent(row.confidence) },
     { title: "Took", numeric: true, cell: (row) => duration(row.latency_ms) },
