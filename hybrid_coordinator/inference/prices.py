@@ -28,7 +28,7 @@ class _Rates(BaseModel):
     cached: float | None = None
     cache_write: float | None = None
 
-    def cost(self, fresh: int, tokens_out: int, cached: int, written: int) -> float:
+    def cost(self, fresh: float, tokens_out: float, cached: int, written: int) -> float:
         read = self.input if self.cached is None else self.cached
         write = self.input if self.cache_write is None else self.cache_write
         usd = fresh * self.input + tokens_out * self.output + cached * read + written * write
@@ -46,10 +46,11 @@ class Price(_Rates):
     long: _LongRates | None = None
 
     def cost_of(
-        self, tokens_in: int, tokens_out: int, *, cached_in: int = 0, written_in: int = 0
+        self, tokens_in: float, tokens_out: float, *, cached_in: int = 0, written_in: int = 0
     ) -> float:
-        """USD for one request. ``tokens_in`` counts the whole prompt, with what of it the
-        provider held already (``cached_in``) and was asked to hold (``written_in``)."""
+        """USD for one request, or for the mean of many. ``tokens_in`` counts the whole prompt,
+        with what of it the provider held already (``cached_in``) and was asked to hold
+        (``written_in``)."""
         rates: _Rates = self
         if self.long is not None and tokens_in > self.long.above:
             rates = self.long

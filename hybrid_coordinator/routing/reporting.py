@@ -205,9 +205,7 @@ def _saved(total: Calls, price: Price | None) -> float | None:
         return None
     if not total.local:
         return 0.0
-    each = price.cost_of(
-        round(total.local_tokens_in / total.local), round(total.local_tokens_out / total.local)
-    )
+    each = price.cost_of(total.local_tokens_in / total.local, total.local_tokens_out / total.local)
     return each * total.local
 
 
