@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.support.model_wire import (
     openai_usage,
     vllm_answers,
 )
+from tests.support.page_words import cells, duration, fact, number, percent, short
 from tests.support.stdio import command, processes_of, wait_until
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -168,6 +170,80 @@ def test_an_answer_can_be_stopped(models: Models, visit: Visit) -> None:
     seen.section("Try a prompt").get_by_role("button", name="Stop").click()
     expect(answer.get_by_role("alert")).to_have_text("You stopped it.")
     wait_until(lambda: models.first.server.dropped > dropped, what="for the model to be let alone")
+
+
+def answered(seen: Watched, prompt: str) -> None:
+    """Have it answered by whichever model."""
+    expect(ask(seen, prompt).get_by_role("link", name="See the interaction")).to_be_visible()
+
+
+def state_of(models: Models) -> str:
+    """What the coordinator knows of the first server."""
+    listed = models.dashboard.api("/api/models")["endpoints"]
+    return str(next(e["state"] for e in listed if e["url"] == models.first.server.url))
+
+
+def breaker(models: Models) -> str:
+    """The state of the first server's breaker."""
+    listed = models.dashboard.api("/api/models")["endpoints"]
+    of_first = next(each for each in listed if each["url"] == models.first.server.url)
+    return str(of_first["breaker"]["state"])
+
+
+def test_a_server_that_fails_is_left_alone_and_tried_again(models: Models, visit: Visit) -> None:
+    # What it asks for decides how long it is left alone, and no clock of a machine under load.
+    busy = Answer(b"overloaded", status=503, headers={"retry-after": "3600"})
+    well = written(openai_delta(content="Violet, by all that is known of it."))
+    models.say(busy, well)
+    seen = visit(models.dashboard.at("/models"))
+    card = seen.section("Servers").locator("li.card").filter(has_text=models.first.server.url)
+    answered(seen, "Which colour has the sky on Mars?")
+    seen.go(models.dashboard.at("/models"))
+    said = fact(card, "Breaker")
+    expect(said).to_have_text(re.compile(r"^\s*open\b"))
+    expect(said).to_contain_text(
+        re.compile(r"left alone after 1 failure, tried again in 3,[0-9]{3} s")
+    )
+    expect(said).to_contain_text("overloaded (HTTP 503)")
+
+    # It goes away and comes back: then the next call is its trial.
+    models.first.server.answers = {}
+    wait_until(lambda: state_of(models) != "ready", what="for it to be seen away")
+    models.say(well, well)
+    wait_until(lambda: breaker(models) == "half-open", what="for it to be seen again")
+    seen.go(models.dashboard.at("/models"))
+    expect(said).to_contain_text("half-open")
+    expect(said).to_contain_text("tried again by the next call")
+    answered(seen, "Which colour has the sky on Venus?")
+    seen.go(models.dashboard.at("/models"))
+    expect(said).to_have_text("closed: it is asked as usual")
+
+
+def test_each_model_has_its_figures(models: Models, visit: Visit) -> None:
+    models.say(written(openai_delta(content="Black, as there is no air.")))
+    seen = visit(models.dashboard.at("/models"))
+    answered(seen, "Which colour has the sky on the moon?")
+    seen.go(models.dashboard.at("/models"))
+    used = models.dashboard.sql(
+        "SELECT model, count(*) AS asked, count(*) FILTER (WHERE outcome = 'ok') AS passed, "
+        "percentile_disc(0.5) WITHIN GROUP (ORDER BY first_token_ms) AS first, "
+        "percentile_cont(0.5) WITHIN GROUP (ORDER BY tokens_per_second) AS speed "
+        "FROM route_attempts WHERE model IN ('one', 'two') AND outcome <> 'cached' "
+        "GROUP BY model ORDER BY model"
+    )
+    assert used[0]["asked"] > 0
+    shown = {row[0]: row for row in cells(seen.section("Servers"))}
+    for each in used:
+        assert shown[each["model"]] == [
+            each["model"],
+            "yes",
+            "\u2013",
+            "4,096",
+            number(each["asked"]),
+            percent(each["passed"] / each["asked"]),
+            "\u2013" if each["first"] is None else duration(each["first"]),
+            "\u2013" if each["speed"] is None else short(each["speed"]),
+        ]
 
 
 def test_what_cannot_be_asked_is_said(models: Models, visit: Visit) -> None:

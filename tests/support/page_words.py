@@ -32,8 +32,12 @@ def percent(share: float) -> str:
 
 
 def money(value: float) -> str:
-    """US dollars; amounts below a cent have no words here."""
-    return f"${rounded(value, 2)}"
+    """US dollars; less than a cent keeps two digits."""
+    if not 0 < value < 0.01:
+        return f"${rounded(value, 2)}"
+    exact = Decimal(value)
+    step = Decimal(1).scaleb(exact.adjusted() - 1)
+    return f"${exact.quantize(step, ROUND_HALF_UP).normalize():f}"
 
 
 def duration(milliseconds: float) -> str:

@@ -81,5 +81,5 @@ function breaker({ state, failures, retry_in_seconds: left, reason }) {
   if (state === "closed") return badge("success", "closed: it is asked as usual");
   const again = left > 0 ? `tried again in ${number(Math.ceil(left))} s` : "tried again by the next call";
   return html`${badge(state === "open" ? "failure" : "warning", state)}
-    left alone after ${number(failures)} failures, ${again}<span class="note block-note">${reason}</span>`;
+    left alone after ${count(failures, "failure")}, ${again}<span class="note block-note">${reason}</span>`;
 }
