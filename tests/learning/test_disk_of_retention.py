@@ -55,7 +55,7 @@ async def test_a_round_of_work_takes_the_place_of_the_one_before(
             await work(database, parts)
             assert await retention.work() == A_ROUND
             await parts.projector.drain(PATIENCE)
-            await database.execute("VACUUM")  # Postgres does it by itself, some time later
+            await forgetting.vacuum()
             await parts.index.optimize()  # the coordinator does it before it stops
         log = taken(home.vectors_dir, "*/wal/*")
         assert log <= LOG, "the write-ahead log is reused"

@@ -229,4 +229,5 @@ DELETE FROM showings WHERE created_at < $1;
 -- name: vacuum
 VACUUM interactions, exposures, outcomes, actions, route_attempts, knowledge_items,
     knowledge_evidence, imported_knowledge, showings, shown_items, cached_answers, item_stats,
-    captured_events, jobs, skill_proposals, skill_members, training_groups, error_sightings;
+    captured_events, jobs, skill_proposals, skill_members, training_groups, error_sightings,
+    interaction_facts, forgotten;
