@@ -22,8 +22,7 @@ secret() {
 mkdir -p secrets models/chat models/code models/analysis projects config
 chmod 0755 models models/chat models/code models/analysis projects config
 # Not rules.yaml, which would take the place of the rules that fit the machine.
-[ -e config/hybrid.yaml ] || cp config.example/hybrid.yaml config/
-chmod 0644 config/hybrid.yaml
+[ -e config/hybrid.yaml ] || install -m 0644 config.example/hybrid.yaml config/hybrid.yaml
 
 random | secret postgres_password
 printf 'postgresql://hybrid:%s@postgres:5432/hybrid' "$(cat secrets/postgres_password)" | secret database_url

@@ -173,9 +173,9 @@ def _opened(file: Path, told: Told) -> Iterator[archive.Reader]:
 
 
 def _refuse_in_use(home: Home, names: tuple[str, ...]) -> None:
-    places = [home.root / name for name in names]
-    # A link holds nothing of the home's own: in a container there is one before anything is.
-    there = [place.name for place in places if place.exists() and not place.is_symlink()]
+    # Links to files that are everybody's, as a container has them before there is anything else.
+    shared = {file.name for file in (home.settings_file, home.rules_file) if file.is_symlink()}
+    there = [name for name in names if name not in shared and (home.root / name).exists()]
     if there:
         raise InvalidArgumentError(
             "--force",

@@ -38,7 +38,7 @@ def test_calls_are_counted_by_what_came_of_them(large: Dashboard, visit: Visit) 
         expect(seen.figure(label)).to_have_text(percent(calls[name] / calls["all"]))
         expect(detail(seen, label)).to_have_text(f"{number(calls[name])} {words}")
     expect(detail(seen, "Calls")).to_have_text(f"{number(calls['cached'])} of them from the cache")
-    today = large.value(f"SELECT sum(amount_usd) FROM spend WHERE day = {TODAY}")
+    today = large.value(f"SELECT coalesce(sum(amount_usd), 0) FROM spend WHERE day = {TODAY}")
     expect(seen.figure("Spent today")).to_have_text(money(today))
     budget = money(RemoteSettings().daily_budget_usd)
     expect(detail(seen, "Spent today")).to_have_text(f"of a budget of {budget}")
@@ -116,7 +116,7 @@ def test_spend_is_that_of_the_ledger(large: Dashboard, visit: Visit) -> None:
     ]
     assert [one["aside"] for one in ledger] == [0, 0.25]
     budget = money(RemoteSettings().daily_budget_usd)
-    today = large.value(f"SELECT sum(amount_usd) FROM spend WHERE day = {TODAY}")
+    today = large.value(f"SELECT coalesce(sum(amount_usd), 0) FROM spend WHERE day = {TODAY}")
     expect(seen.section("Spend").locator("figcaption")).to_have_text(
         f"{money(sum(one['spent'] for one in ledger))} in the last 365 days, {money(today)} of it "
         f"today; the budget is {budget} a day."

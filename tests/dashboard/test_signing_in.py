@@ -33,6 +33,13 @@ def test_a_token_opens_its_projects_until_one_signs_out(asking: Dashboard, visit
     assert secret not in page.url
     expect(page.get_by_text("Nothing is recorded")).to_be_visible()
 
+    page.get_by_role("link", name="Knowledge").click()
+    searched = page.get_by_label("From the project")
+    expect(searched).to_have_value(SHOP)
+    expect(searched.get_by_role("option")).to_have_text([SHOP, SITE])
+    expect(page.get_by_role("heading", name="Index")).to_be_visible()
+    seen.ready()
+
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Token")).to_be_visible()
     page.goto(asking.at("/interactions"))

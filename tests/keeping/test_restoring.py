@@ -142,6 +142,17 @@ async def test_links_to_shared_files_are_not_in_the_way_and_what_they_lead_to_is
     assert (Path(aside) / "hybrid.yaml").readlink() == shared
 
 
+async def test_a_record_that_was_moved_to_another_disk_is_in_the_way(
+    kept: Path, second: Home, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "large disk"
+    elsewhere.mkdir()
+    second.postgres_dir.symlink_to(elsewhere)
+    with pytest.raises(InvalidArgumentError, match=r"--force.*postgres"):
+        await restore(second, kept, untold)
+    assert second.postgres_dir.readlink() == elsewhere
+
+
 async def test_a_qdrant_server_gets_an_index_beside_those_it_has(kept: Path, second: Home) -> None:
     async with QdrantServer() as server:
         client = server.engine

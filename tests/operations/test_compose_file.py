@@ -179,7 +179,7 @@ def test_both_have_the_same_settings_and_rules_by_links_of_the_image(services: J
     image = (COMPOSE / "Containerfile").read_text()
     links = "/etc/hybrid-coordinator/hybrid.yaml /etc/hybrid-coordinator/rules.yaml /data/"
     assert f"&& ln --symbolic {links}\n" in image
-    assert f"exec coordinator ln -sf {links}\n" in (COMPOSE / "README.md").read_text()
+    assert f"exec coordinator ln -sb {links}\n" in (COMPOSE / "README.md").read_text()
 
 
 def test_the_settings_to_begin_with_are_the_defaults_each_explained(tmp_path: Path) -> None:

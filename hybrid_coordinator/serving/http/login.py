@@ -133,10 +133,10 @@ async def _sign_out(request: Request) -> Response:
         try:
             access = (await site.engines.get()).access
             identity = await access.tokens.browser(cookie)
+            await access.tokens.close_browser(cookie)
             if identity is not None:
                 who = identity.user, identity.token_id
                 await access.audit.allow(Deed("sign out", "", address(request), *who))
-            await access.tokens.close_browser(cookie)
         except HybridError as error:
             return refused(error)
     answer = RedirectResponse(LOGIN, 303)

@@ -26,7 +26,7 @@ export function mount(element, context) {
   searching(search, context);
   const view = show(index, context, {
     kinds: ["index", "knowledge"],
-    load: (signal) => context.api.get("/api/index", {}, signal),
+    load: async (signal) => indexOf(await context.api.get("/api/projects", {}, signal), context, signal),
     template: (data) => indexState(data, context, () => view.refresh()),
   });
 }
@@ -73,11 +73,17 @@ async function searching(element, context) {
   search();
 }
 
-/** Projects with work on record, or with code in the index alone. */
-async function known({ api, signal, toast }) {
+/** The index of all projects, or of the one looked at for who may not see all together. */
+const indexOf = ({ all }, { api, scope }, signal) =>
+  api.get("/api/index", { project: all ? "" : scope.project }, signal);
+
+/** Projects with work on record, and those with code in the index alone, unless that is away. */
+async function known(context) {
+  const { api, signal, toast } = context;
   try {
-    const [{ projects }, { roots }] = await Promise.all([api.get("/api/projects", {}, signal), api.get("/api/index", {}, signal)]);
-    return [...new Set([...projects, ...roots.map(({ project }) => project)])].sort();
+    const recorded = await api.get("/api/projects", {}, signal);
+    const { roots } = await indexOf(recorded, context, signal).catch(() => ({ roots: [] }));
+    return [...new Set([...recorded.projects, ...roots.map(({ project }) => project)])].sort();
   } catch (error) {
     if (error.name !== "AbortError") toast(error.message, "failure");
     return [];

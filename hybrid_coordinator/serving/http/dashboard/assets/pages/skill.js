@@ -25,7 +25,8 @@ export function mount(element, context) {
 }
 
 function skill(data, context, refresh) {
-  const state = data.proposal?.state ?? (data.item.delta === "DEPRECATE" ? "retired" : "accepted");
+  const retired = data.item?.delta === "DEPRECATE";
+  const state = retired ? "retired" : data.proposal?.state ?? "accepted";
   // Once it is an entry, that is what agents are shown and what is edited.
   const decided = state === "accepted" || state === "retired";
   const subject = (decided && data.item) || data.proposal || data.item;
