@@ -168,7 +168,10 @@ async def test_the_former_index_answers_with_its_model_while_the_new_one_cannot_
         assert later in await parts.found("rename the invoice column")
         server.faults.clear()
 
-        await parts.rebuilder.rebuild(ignore)
+        try:
+            await parts.rebuilder.rebuild(ignore)
+        except EmbedderUnavailableError:  # of a try of its own that was under way, and refused
+            await parts.rebuilder.rebuild(ignore)
 
         await answers(parts, tracked)
         assert later in await parts.found("rename the invoice column")
