@@ -195,7 +195,7 @@ def processes_of(home: Path) -> list[str]:
     return found
 
 
-def wait_until(condition: Callable[[], bool], *, timeout: float = 60.0, what: str = "") -> None:
+def wait_until(condition: Callable[[], bool], *, timeout: float = 30.0, what: str = "") -> None:
     """Look again and again, with a bound."""
     deadline = time.monotonic() + timeout
     tick = threading.Event()

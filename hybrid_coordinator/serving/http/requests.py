@@ -21,7 +21,7 @@ from hybrid_coordinator.serving.http.identifying import deed
 from hybrid_coordinator.serving.http.refusals import RefusedError, refused
 from hybrid_coordinator.serving.http.site import Site
 from hybrid_coordinator.serving.mcp import results
-from hybrid_coordinator.serving.mcp.arguments import validated
+from hybrid_coordinator.serving.mcp.arguments import Name, validated
 
 _JSON = "application/json"
 _TARGETS = ("id", "root")
@@ -32,6 +32,10 @@ class Query(BaseModel):
     """Base of what a route takes in its query string. Unknown names are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _OfProject(Query):
+    project: Name | None
 
 
 Q = TypeVar("Q", bound=BaseModel)
@@ -101,8 +105,14 @@ class Asked:
         return str(self.request.path_params[name])
 
     def project(self, given: str | None) -> str | None:
-        """The project to read; see ``Identity.project``."""
-        return self.identity.project(given)
+        """The project to read; see ``Identity.project``. Whose it is comes first: what is refused
+        for that is in the audit, however it is written.
+
+        Raises:
+            AccessDeniedError: it is not one of theirs.
+            InvalidArgumentError: none is given though they have several, or it cannot be a name.
+        """
+        return validated(_OfProject, {"project": self.identity.project(given)}).project
 
 
 Handler = Callable[[Asked], Awaitable[object]]

@@ -359,8 +359,7 @@ async def test_no_character_of_an_address_keeps_it_out_of_the_audit(served: Team
         # Nor does it make another address of it, which is open to all.
         assert (await stranger.get("/log%0Ain")).status_code == 401
     async with served.client(secret) as client:
-        assert (await client.get("/api/jobs?project=%00")).status_code == 400  # a project of nobody
-        assert (await client.get("/api/jobs?project=%1B%0A")).status_code == 403
+        assert (await client.get("/api/jobs?project=%00")).status_code == 403
     async with served.agent(secret, "shop") as agent:
         with pytest.raises(ToolError, match="needs a token of scope admin"):
             await called(agent, "index_codebase", path="x" * 1000)
@@ -368,7 +367,7 @@ async def test_no_character_of_an_address_keeps_it_out_of_the_audit(served: Team
     assert deeds == [
         ("GET /api/overview%00", ""),
         ("GET /log%0Ain", ""),
-        ("GET /api/jobs", "\x1b\n"),
+        ("GET /api/jobs", "\N{REPLACEMENT CHARACTER}"),
         ("tool index_codebase", "shop"),
     ]
 

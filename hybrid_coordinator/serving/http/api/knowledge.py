@@ -131,7 +131,7 @@ class _Watch(_Root):
 
 
 class _OfProject(Query):
-    project: Name | None = None
+    project: str | None = None
 
 
 async def _index(asked: Asked) -> IndexInsight:

@@ -21,7 +21,7 @@ from hybrid_coordinator.domain.insights import (
 from hybrid_coordinator.domain.items import CollectionName
 from hybrid_coordinator.domain.knowledge import Origin
 from hybrid_coordinator.serving.http.requests import Asked, Query, get, post
-from hybrid_coordinator.serving.mcp.arguments import AnyText, Name, Text
+from hybrid_coordinator.serving.mcp.arguments import AnyText, Text
 from hybrid_coordinator.serving.mcp.usage import MAX_DAYS
 
 _LARGEST = 2**31 - 1
@@ -45,7 +45,7 @@ def routes() -> Sequence[BaseRoute]:
 
 
 class _Period(Query):
-    project: Name | None = None
+    project: str | None = None
     days: int = Field(30, ge=1, le=MAX_DAYS)
 
 
@@ -56,7 +56,7 @@ async def _learning(asked: Asked) -> LearningInsight:
 
 
 class _Items(Query):
-    project: Name | None = None
+    project: str | None = None
     collection: CollectionName | None = None
     origin: Origin | None = None
     text: AnyText | None = None
@@ -143,7 +143,7 @@ async def _deciding(asked: Asked) -> Coordinator:
 
 
 class _OfProject(Query):
-    project: Name | None = None
+    project: str | None = None
 
 
 class _Job(Query):
